@@ -1,0 +1,55 @@
+/* The calls of one node that are in our Stasis application: each is answered, bridged with an AudioSocket external-media channel,
+ * talked with, and given back to the dialplan (or hung up), and nothing is left behind: no bridge, no external channel,
+ * whatever ends first. Thread: the control loop. A talk itself runs on a call loop: see struct stasis_talks.
+ *
+ * Every step has a deadline; a step that fails ends in `continue` with SIDETONE_STATUS=ERROR and a reason. */
+#pragma once
+
+#include "call/timeline.h"
+#include "net/dialer.h"
+#include "pbx/ari_client.h"
+#include "pbx/audiosocket_door.h"
+
+struct stasis;
+
+enum { STASIS_REASON_MAX = 200 };
+
+/* Where talks are held. All of it is called on the control loop. */
+struct stasis_talk_end {
+    const char *status;                   /* "OK" "ERROR" "TIMEOUT" "HANGUP": value of SIDETONE_STATUS */
+    char reason[STASIS_REASON_MAX];
+    bool hang_up;                         /* instead of continue */
+};
+typedef void stasis_on_talk_end(const struct stasis_talk_end *end, void *arg);
+
+struct stasis_talk_request {
+    struct text call, agent;              /* Uniqueid; first Stasis argument ("" = the node's default agent) */
+    struct text caller_number, caller_name;
+    int fd;                               /* connected AudioSocket, UUID already read; the talk owns it */
+};
+
+struct stasis_talks {
+    /* -ENOENT when there is no agent of that name: asked before anything is set up. */
+    int (*has_agent)(void *arg, struct text agent);
+    /* Starts a talk; *talk identifies it. on_end runs once, on the control loop, never from inside. On error fd is closed by it too. */
+    int (*start)(void *arg, void **talk, const struct stasis_talk_request *req, stasis_on_talk_end *on_end, void *end_arg);
+    /* Ends it early (the caller is gone). on_end does not run any more. */
+    void (*stop)(void *arg, void *talk);
+    void *arg;
+};
+
+struct stasis_options {
+    struct ari_options ari;
+    const char *media_host;               /* what Asterisk should connect to: "127.0.0.1:9092" */
+    int64_t step_ms;                      /* deadline of one set-up step; 0 = 3000 */
+    size_t calls_max;                     /* more get SIDETONE_STATUS=BUSY at once; 0 = 500 */
+};
+
+int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct audiosocket_door *door,
+                const struct stasis_options *opt, const struct stasis_talks *talks, const struct timeline *timeline,
+                const struct log *log) MUST_USE;
+size_t stasis_calls(const struct stasis *s);
+bool stasis_is_up(const struct stasis *s);
+/* Hands every call back to the dialplan with SIDETONE_STATUS=ERROR, reason "shutdown", waits for the answers up to linger_ms,
+ * then closes. on_closed is last. */
+void stasis_close(struct stasis *s, int64_t linger_ms, void (*on_closed)(void *arg), void *arg);

@@ -1,0 +1,50 @@
+/* Outbound connections of one loop through libcurl: names, proxies, TLS and verification are curl's.
+ * notes: one multi per loop; raw streams use CONNECT_ONLY with blocks that never move. Loop thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/stream.h"
+
+struct dialer;
+struct dial;
+struct http_request;
+
+struct tls_options {
+    const char *ca_file;      /* NULL: the system bundle */
+    const char *pin;          /* "sha256//..." or NULL */
+    bool insecure;            /* no verification; the caller logs that, every time */
+};
+
+struct dialer_options {
+    const char *proxy;        /* NULL: none; the environment's proxies are never used */
+    struct tls_options tls;
+};
+
+int dialer_new(struct dialer **out, struct loop *l, const struct dialer_options *opt) MUST_USE;
+void dialer_free(struct dialer *d); /* aborts what is under way; handlers do not run */
+
+/* Opens host:port. on_open runs once: err 0 and a stream (one reference is the handler's, who calls stream_handle), or the
+ * error and a text that says more (borrowed). url: "tcp://host:port" or "tls://host:port". */
+typedef void dial_on_open(struct stream *s, int err, const char *detail, void *arg);
+int dial_open(struct dial **out, struct dialer *d, const char *url, int64_t timeout_ms,
+              dial_on_open *on_open, void *arg) MUST_USE;
+void dial_cancel(struct dial *x); /* before on_open only; NULL passes */
+
+/* One HTTP/1.1 request; kept-alive connections are reused by curl. */
+struct http_options {
+    const char *method;       /* "GET" "POST" "PUT" "DELETE" */
+    const char *url;
+    const char *user, *password;    /* Basic; NULL: none */
+    const char *const *headers;     /* "Name: value", NULL-terminated; may be NULL */
+    struct text body;               /* copied; with a Content-Type header of the caller's */
+    int64_t timeout_ms;             /* whole request; required */
+    size_t body_max;                /* ceiling of the answer; more ends it with -EMSGSIZE; 0 = 1 MiB */
+};
+/* err 0: status and body are set (borrowed for the call); else 0 and what curl says in detail. Runs once. */
+typedef void http_on_answer(int err, int status, struct text body, const char *detail, void *arg);
+int http_send(struct http_request **out, struct dialer *d, const struct http_options *opt,
+              http_on_answer *on_answer, void *arg) MUST_USE;
+void http_cancel(struct http_request *r); /* before on_answer only; on_answer does not run */

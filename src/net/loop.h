@@ -1,0 +1,41 @@
+/* One event loop, owned by one thread. The only folder that sees libuv, curl and wslay is net; no type of theirs shows.
+ * Nothing that runs on a loop waits. A callback longer than LOOP_SLOW_US is counted and logged by name. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+struct loop;
+struct timer;
+struct loop_signal;
+
+enum { LOOP_SLOW_US = 5000, LOOP_POSTS_MAX = 8192 };
+
+int loop_new(struct loop **out, const struct log *log) MUST_USE;
+/* All handles must be closed and loop_run must have returned. Runs what closing handles still need. */
+void loop_free(struct loop *l);
+/* Runs until loop_stop, or until nothing is left that could happen. Call from the thread that will own the loop. */
+void loop_run(struct loop *l);
+/* Ends loop_run after the present turn. Any thread. */
+void loop_stop(struct loop *l);
+/* Runs fn(arg) on the loop, in the order posted. Any thread. 0, or -ENOBUFS when LOOP_POSTS_MAX wait: then nothing was taken. */
+int loop_post(struct loop *l, void (*fn)(void *arg), void *arg) MUST_USE;
+/* Monotonic time of this turn, milliseconds. Loop thread. */
+int64_t loop_now_ms(const struct loop *l);
+const struct log *loop_log(const struct loop *l);
+/* Turns that took longer than LOOP_SLOW_US since the start. */
+uint64_t loop_slow_turns(const struct loop *l);
+
+/* One-shot timer, restartable. Loop thread only. timer_free inside its own callback is allowed. */
+int timer_new(struct timer **out, struct loop *l, void (*on_time)(void *arg), void *arg) MUST_USE;
+void timer_start(struct timer *t, int64_t ms);
+void timer_stop(struct timer *t);
+bool timer_is_running(const struct timer *t);
+void timer_free(struct timer *t); /* NULL passes */
+
+/* Delivers a signal on the loop. Process-wide: one loop a signal. */
+int loop_signal_new(struct loop_signal **out, struct loop *l, int signum, void (*on_signal)(void *arg), void *arg) MUST_USE;
+void loop_signal_free(struct loop_signal *s);

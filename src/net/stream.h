@@ -1,0 +1,53 @@
+/* A two-way byte stream: an accepted TCP connection, or one that we opened (plain or TLS). Counted (base/ref.h).
+ * Thread: the loop it was made on. Handlers never run from inside a call you make; the stream holds a reference to itself
+ * across each handler. After stream_close or stream_abort only on_closed runs, once, and it is always the last. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/text.h"
+#include "net/loop.h"
+
+struct stream;
+
+struct stream_handlers {
+    /* Bytes as they came; borrowed for the call. The handler takes all of them: cores keep what is unfinished. */
+    void (*on_data)(struct stream *s, struct text bytes, void *arg);
+    /* The peer finished sending (FIN or close_notify). Writing may still work. NULL: the stream closes itself. */
+    void (*on_end)(struct stream *s, void *arg);
+    /* Queue fell below half its ceiling after a send was refused. May be NULL. */
+    void (*on_drain)(struct stream *s, void *arg);
+    /* The end: 0 after close or abort by us, or the error that ended it (-ECONNRESET, -EPIPE, -ETIMEDOUT...). */
+    void (*on_closed)(struct stream *s, int err, void *arg);
+};
+
+struct stream_options {
+    size_t queue_max;    /* ceiling of unsent bytes; 0 = 256 KiB */
+};
+
+/* Takes over a connected, non-blocking TCP descriptor (from a greeter on another loop). On success the stream owns fd
+ * and *out holds one reference; on error fd stays the caller's. */
+int stream_adopt(struct stream **out, struct loop *l, int fd, const struct stream_options *opt,
+                 const struct stream_handlers *on, void *arg) MUST_USE;
+/* Exchanges the handlers; handlers of the past are not called again. */
+void stream_handle(struct stream *s, const struct stream_handlers *on, void *arg);
+
+/* All or nothing: tried at once, the remainder is queued (copied). 0, -ENOBUFS when the queue would pass its ceiling
+ * (nothing was taken; wait for on_drain), -EPIPE after close. Several parts leave in one write. */
+int stream_send(struct stream *s, const struct text *parts, size_t count) MUST_USE;
+int stream_send_text(struct stream *s, struct text t) MUST_USE;
+size_t stream_queued(const struct stream *s);
+
+/* Stops and restarts reading: back pressure onto the peer. */
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+
+/* Sends what is queued, then ends in order; gives up after linger_ms and aborts. Safe to call twice. */
+void stream_close(struct stream *s, int64_t linger_ms);
+/* Ends now; queued bytes are lost. Safe to call twice. */
+void stream_abort(struct stream *s);
+/* "127.0.0.1:45678"; lives as long as the stream. */
+const char *stream_peer(const struct stream *s);
+struct loop *stream_loop(const struct stream *s);

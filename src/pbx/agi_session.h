@@ -1,0 +1,46 @@
+/* One FastAGI connection: environment in, one command at a time out, replies in, and always an orderly end.
+ * Thread: the loop of its stream. Counted. Handlers never run from inside a call you make; on_closed is last, once.
+ * Facts honoured (Asterisk 22.10.1): LF only; one whole line in one write; HANGUP is a flag and may come twice; after it only
+ * some commands work (511); Asterisk waits for ever, so every wait here has a deadline. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "net/stream.h"
+#include "wire/agi.h"
+
+struct agi_session;
+
+enum agi_end { AGI_END_OK, AGI_END_TIMEOUT, AGI_END_BUSY, AGI_END_ERROR, AGI_END_HANGUP, AGI_END_HANDOFF };
+const char *agi_end_name(enum agi_end e); /* "OK" "TIMEOUT" ... the values of SIDETONE_STATUS */
+
+struct agi_session_options {
+    int64_t env_ms;        /* whole environment within: 0 = 2000 */
+    int64_t reply_ms;      /* longest wait for one reply: 0 = 60,000 */
+    int64_t finish_ms;     /* for setting the status variables at the end: 0 = 1000 */
+};
+
+struct agi_session_handlers {
+    void (*on_ready)(struct agi_session *s, void *arg);                 /* environment complete */
+    /* Answers the last agi_session_send. err 0 and a reply; -ETIMEDOUT; -EPIPE when the connection ended first.
+     * latency_us: from our write to the reply's end. */
+    void (*on_reply)(struct agi_session *s, int err, const struct agi_reply *r, int64_t latency_us, void *arg);
+    void (*on_hangup)(struct agi_session *s, void *arg);                /* first HANGUP only */
+    /* err 0: we finished, or the peer left in order. -EPROTO, -ETIMEDOUT, -ECONNRESET...; why: one sentence or NULL. */
+    void (*on_closed)(struct agi_session *s, int err, const char *why, void *arg);
+};
+
+/* Takes the reference to stream that the listener gave. */
+int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
+                    const struct agi_session_handlers *on, void *arg, const struct log *log) MUST_USE;
+const struct agi_env *agi_session_env(const struct agi_session *s);
+bool agi_session_is_dead(const struct agi_session *s);    /* hung up, or started on a dead channel (agi_extension: h) */
+bool agi_session_is_busy(const struct agi_session *s);    /* a command waits for its reply */
+/* 0; -EBUSY while one is outstanding; -EPIPE when closing or closed; the command's own error. */
+int agi_session_send(struct agi_session *s, struct agi_command *c) MUST_USE;
+/* Ends the session: sets SIDETONE_STATUS, SIDETONE_REASON and SIDETONE_CALL (texts are cleaned of LF, CR, NUL, and cut at
+ * 200 bytes), then closes. Allowed while a command is outstanding: an interruptible one is thereby cut short. Safe to call twice. */
+void agi_session_finish(struct agi_session *s, enum agi_end status, struct text reason, struct text call_id);
+/* Ends without a word (before the environment, nonsense on the wire). */
+void agi_session_abort(struct agi_session *s);
+const char *agi_session_peer(const struct agi_session *s);

@@ -1,0 +1,36 @@
+/* The embedded store (SQLite, WAL): look-up tables that handlers read, and the timeline of every call.
+ * One writer thread takes facts in batches of 1,000 or 50 ms; look-ups have their own thread and connection. */
+#pragma once
+
+#include "call/timeline.h"
+#include "net/loop.h"
+
+struct store;
+
+enum { STORE_FACTS_MAX = 65536, STORE_LOOKUPS_MAX = 4096, STORE_NAME_MAX = 48 };
+
+/* Opens or creates path, migrates the schema, starts the threads. -EINVAL: not a data base of ours; *problem: one line, malloc'ed. */
+int store_open(struct store **out, const char *path, const struct log *log, char **problem) MUST_USE;
+/* Writes what waits, joins the threads. */
+void store_close(struct store *s);
+
+/* Any loop. on_value runs once, on that loop, never from inside. value TEXT_NONE: no such row. Table names: [a-z][a-z0-9_]*, at most
+ * STORE_NAME_MAX. 0, -EINVAL, -ENOBUFS when STORE_LOOKUPS_MAX wait. */
+typedef void store_on_value(int err, struct text value, void *arg);
+int store_get(struct store *s, struct loop *l, struct text table, struct text key, store_on_value *on_value, void *arg) MUST_USE;
+
+/* A timeline that lands here. Lives as long as the store. A full queue drops the fact and counts it. */
+const struct timeline *store_timeline(struct store *s);
+uint64_t store_facts_written(const struct store *s);
+uint64_t store_facts_dropped(const struct store *s);
+
+/* For tools, on a file that a daemon may have open (WAL): blocking. CSV of two columns, key and value (RFC 4180 quotes; a first
+ * line "key,value" is skipped); replaces equal keys, in one transaction. On a bad line nothing is imported and *problem says file:line. */
+int store_import_csv(const char *path, const char *table, const char *csv_file, size_t *rows, char **problem) MUST_USE;
+
+/* Reads facts with id > *after in order (call "" = all), at most max; *after moves on. f is borrowed for the call. Blocking. */
+typedef void store_on_fact(int64_t id, const struct fact *f, void *arg);
+struct store_reader;
+int store_reader_open(struct store_reader **out, const char *path) MUST_USE;
+int store_reader_next(struct store_reader *r, struct text call, int64_t *after, size_t max, store_on_fact *on_fact, void *arg) MUST_USE;
+void store_reader_close(struct store_reader *r);

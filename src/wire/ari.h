@@ -1,0 +1,62 @@
+/* ARI's event JSON as checked values, and the few request paths we use. Pure (cJSON inside, not in the header).
+ * Facts: Asterisk 22.10.1; key order is not fixed, unknown types and fields are ignored. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+enum { ARI_ARGS_MAX = 16, ARI_FAULT_MAX = 160 };
+
+enum ari_event_kind {
+    ARI_OTHER,                     /* a type we do not act on; `type` tells which */
+    ARI_STASIS_START,
+    ARI_STASIS_END,
+    ARI_CHANNEL_DESTROYED,
+    ARI_CHANNEL_HANGUP_REQUEST,
+    ARI_CHANNEL_STATE_CHANGE,
+    ARI_CHANNEL_DTMF,
+    ARI_CHANNEL_ENTERED_BRIDGE,
+    ARI_CHANNEL_LEFT_BRIDGE,
+    ARI_BRIDGE_DESTROYED,
+    ARI_APPLICATION_REPLACED,
+    ARI_APPLICATION_REGISTERED,
+};
+
+struct ari_channel {
+    struct text id, name, state, caller_name, caller_number, protocol_id;
+    struct text context, exten;
+    int64_t priority;
+};
+
+struct ari_event {
+    enum ari_event_kind kind;
+    struct text type, application, timestamp;
+    struct ari_channel channel;    /* .id is TEXT_NONE when the event has none */
+    struct text bridge_id;
+    struct text args[ARI_ARGS_MAX];
+    size_t arg_count;
+    struct text digit;
+    int64_t duration_ms;
+    int64_t cause;                 /* -1 absent */
+    struct text cause_txt;
+    void *memory;                  /* internal: all texts live in it */
+    char fault[ARI_FAULT_MAX];
+};
+
+/* 0: *out is set, free it; -EPROTO with a sentence in out->fault (not JSON, no type, a field of the wrong kind); -ENOMEM.
+ * agreed depth and size: nesting over 32 or more than 1 MiB is -EPROTO. */
+int ari_event_parse(struct ari_event *out, struct text json) MUST_USE;
+void ari_event_free(struct ari_event *e);
+
+/* The "message" (or "error") of an error body, else TEXT_NONE... copied into out, cut if needed. Returns its length. */
+size_t ari_error_text(struct text json, char *out, size_t size);
+
+/* What GET /applications/{app} says is inside. Lists are malloc'ed copies, NULL-terminated; ari_list_free each. */
+int ari_application_parse(struct text json, char ***channel_ids, char ***bridge_ids) MUST_USE;
+/* The "id" of every element of a JSON array (GET /bridges, GET /channels). */
+int ari_ids_parse(struct text json, char ***ids) MUST_USE;
+void ari_list_free(char **list);
