@@ -25,7 +25,7 @@ int buf_add(struct buf *b, const void *bytes, size_t n);
 int buf_add_text(struct buf *b, struct text t);
 int buf_add_char(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-int buf_vaddf(struct buf *b, const char *fmt, va_list ap);
+int buf_vaddf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Adds t as the inside of a JSON string (no quotes); invalid UTF-8 becomes U+FFFD. */
 int buf_add_json(struct buf *b, struct text t);
 /* Adds t percent-encoded (RFC 3986 unreserved pass). */

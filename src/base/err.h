@@ -1,6 +1,7 @@
 /* Error numbers and broken promises. Functions return 0 (or a count) and a negative errno value. */
 #pragma once
 
+#include <errno.h>
 #include <stddef.h>
 
 #define MUST_USE __attribute__((warn_unused_result))

@@ -1,0 +1,36 @@
+/* The agents that the configuration names, loaded and checked: file, grammar, tools. Built once, read by every call loop. */
+#pragma once
+
+#include "ai/agent_file.h"
+#include "ai/speech.h"
+#include "base/log.h"
+
+struct agent_tool {
+    char *name, *path;             /* path of the Lua file */
+};
+
+struct agent {
+    char *name;
+    struct agent_file *file;
+    struct grammar *grammar;
+    struct agent_tool *tools;      /* the allow-list: an intent that names another tool is refused at load */
+    size_t tool_count;
+    int64_t max_ms;
+};
+
+struct agents;
+
+struct agent_want {                /* what to load; borrowed for the call */
+    const char *name, *path;
+    const char *const *tool_names, *const *tool_paths; /* NULL-terminated, side by side */
+    int64_t max_ms;
+};
+
+/* Every mistake goes to problem as one line, then -EINVAL. cache_dir: for cut dictionaries. */
+int agents_load(struct agents **out, const struct agent_want *want, size_t count, const char *cache_dir,
+                void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
+void agents_free(struct agents *a);
+size_t agents_count(const struct agents *a);
+const struct agent *agents_at(const struct agents *a, size_t i);
+/* Index of the agent of that name, or -1. */
+int agents_find(const struct agents *a, struct text name);
