@@ -15,13 +15,15 @@ struct loop_signal;
 enum { LOOP_SLOW_US = 5000, LOOP_POSTS_MAX = 8192 };
 
 int loop_new(struct loop **out, const struct log *log) MUST_USE;
-/* All handles must be closed and loop_run must have returned. Runs what closing handles still need. */
+/* All handles must be closed and loop_run must have returned. Runs what closing handles (a lingering stream) still need,
+ * and the posts that wait; aborts with a list of what was left open after 30 s. NULL passes. */
 void loop_free(struct loop *l);
 /* Runs until loop_stop, or until nothing is left that could happen. Call from the thread that will own the loop. */
 void loop_run(struct loop *l);
 /* Ends loop_run after the present turn. Any thread. */
 void loop_stop(struct loop *l);
-/* Runs fn(arg) on the loop, in the order posted. Any thread. 0, or -ENOBUFS when LOOP_POSTS_MAX wait: then nothing was taken. */
+/* Runs fn(arg) on the loop, in the order posted. Any thread. 0, or -ENOBUFS when LOOP_POSTS_MAX wait, or -ENOMEM:
+ * then nothing was taken. What was taken runs, at the latest in loop_free; while it waits, loop_run does not end by itself. */
 int loop_post(struct loop *l, void (*fn)(void *arg), void *arg) MUST_USE;
 /* Monotonic time of this turn, milliseconds. Loop thread. */
 int64_t loop_now_ms(const struct loop *l);
@@ -31,7 +33,7 @@ uint64_t loop_slow_turns(const struct loop *l);
 
 /* One-shot timer, restartable. Loop thread only. timer_free inside its own callback is allowed. */
 int timer_new(struct timer **out, struct loop *l, void (*on_time)(void *arg), void *arg) MUST_USE;
-void timer_start(struct timer *t, int64_t ms);
+void timer_start(struct timer *t, int64_t ms); /* from now, not from the turn's begin; less than 1 counts as 1 */
 void timer_stop(struct timer *t);
 bool timer_is_running(const struct timer *t);
 void timer_free(struct timer *t); /* NULL passes */
