@@ -47,8 +47,8 @@ struct sim_caller {
     struct timer *timer;        /* nobody comes; parting lasts; the end is told */
     struct ticker *ticker;
     struct tick *tick;          /* while TALKING */
-    struct talk *talk;
-    struct tape *tape;
+    struct caller_talk *talk;
+    struct caller_tape *tape;
     int result;
     int64_t mono0_us, wall0_us; /* position 0 on both clocks */
     uint64_t unsent;            /* frames that the other side did not take */
@@ -100,15 +100,15 @@ static void over(struct sim_caller *c, int result)
 
 static void tape_finish(struct sim_caller *c)
 {
-    const uint64_t dropped = tape_dropped(c->tape);
+    const uint64_t dropped = caller_tape_dropped(c->tape);
     int err;
 
-    tape_advance(c->tape, talk_length(c->talk));
-    err = tape_close(c->tape);
+    caller_tape_advance(c->tape, caller_talk_length(c->talk));
+    err = caller_tape_close(c->tape);
     c->tape = NULL;
-    if (c->unsent || dropped || talk_surplus(c->talk))
+    if (c->unsent || dropped || caller_talk_surplus(c->talk))
         log_warn(&c->log, "out_of_step", kv_int("frames_unsent", (int64_t)c->unsent),
-            kv_int("samples_unrecorded", (int64_t)dropped), kv_int("samples_surplus", (int64_t)talk_surplus(c->talk)));
+            kv_int("samples_unrecorded", (int64_t)dropped), kv_int("samples_surplus", (int64_t)caller_talk_surplus(c->talk)));
     if (!err)
         return;
     moment_at(c, clock_wall_us(), "failed", "the recording could not be written");
@@ -198,7 +198,7 @@ static void on_tick(int64_t at_us, unsigned missed, void *arg)
     (void)missed; /* positions follow the clock: what was missed stays silent */
     if (c->is_closed)
         return;
-    more = talk_tick(c->talk, position_of(c, at_us), frame);
+    more = caller_talk_tick(c->talk, position_of(c, at_us), frame);
     if (c->is_closed)
         return;
     if (more == 1) {
@@ -233,7 +233,7 @@ static void talk_begin(struct sim_caller *c, const struct audiosocket_frame *f)
 static void batch_hear(struct sim_caller *c)
 {
     if (c->batch_n > 0)
-        talk_hear(c->talk, position_now(c), c->batch, c->batch_n);
+        caller_talk_hear(c->talk, position_now(c), c->batch, c->batch_n);
     c->batch_n = 0;
 }
 
@@ -273,7 +273,7 @@ static void on_data(struct stream *s, struct text bytes, void *arg)
 static int their_end(struct sim_caller *c)
 {
     if (c->state == STATE_TALKING)
-        return talk_end(c->talk, position_now(c));
+        return caller_talk_end(c->talk, position_now(c));
     if (c->state != STATE_GREETING)
         return c->result;
     moment_at(c, clock_wall_us(), "failed", "the connection ended before its UUID");
@@ -329,20 +329,20 @@ static void destroy(void *obj)
     ticker_remove(c->tick);
     ticker_free(c->ticker);
     timer_free(c->timer);
-    (void)!tape_close(c->tape);
-    talk_free(c->talk);
+    (void)!caller_tape_close(c->tape);
+    caller_talk_free(c->talk);
 }
 
 static int parts_make(struct sim_caller *c, const struct caller_options *opt)
 {
     char *problem = NULL;
-    int err = tape_new(&c->tape, opt->record);
+    int err = caller_tape_new(&c->tape, opt->record);
 
     if (err) {
         log_error(&c->log, "no_recording", kv_str("file", opt->record), kv_err(err));
         return err;
     }
-    err = talk_new(&c->talk, opt->steps, opt->step_count, opt->voice, c->tape, on_talk_moment, c, &problem);
+    err = caller_talk_new(&c->talk, opt->steps, opt->step_count, opt->voice, c->tape, on_talk_moment, c, &problem);
     if (err)
         log_error(&c->log, "script_unusable", kv_str("reason", problem ? problem : err_text(err)));
     free(problem);

@@ -13,7 +13,7 @@
 enum { RATE = 8000 };
 
 /* Loud: over a fiftieth of the peak (-34 dB), and over what the ear would hear. */
-static void edges_find(struct clip *c)
+static void edges_find(struct caller_clip *c)
 {
     const int peak = pcm_peak(c->pcm, c->n);
     const int threshold = peak / 50 > EAR_THRESHOLD_MIN ? peak / 50 : EAR_THRESHOLD_MIN;
@@ -27,9 +27,9 @@ static void edges_find(struct clip *c)
     c->last_loud = peak > threshold ? last : c->n ? c->n - 1 : 0;
 }
 
-int clip_say(struct clip *out, const char *voice, const char *words)
+int caller_clip_say(struct caller_clip *out, const char *voice, const char *words)
 {
-    struct clip c = { .n = 0 };
+    struct caller_clip c = { .n = 0 };
     const int err = speech_make(voice, words, &c.pcm, &c.n);
 
     if (err)
@@ -39,9 +39,9 @@ int clip_say(struct clip *out, const char *voice, const char *words)
     return 0;
 }
 
-int clip_load(struct clip *out, const char *path)
+int caller_clip_load(struct caller_clip *out, const char *path)
 {
-    struct clip c = { .n = 0 };
+    struct caller_clip c = { .n = 0 };
     unsigned rate, channels;
     int16_t *raw;
     size_t frames;
@@ -54,7 +54,7 @@ int clip_load(struct clip *out, const char *path)
         return -EBADMSG;
     }
     if (rate == RATE) {
-        c = (struct clip){ .pcm = raw, .n = frames };
+        c = (struct caller_clip){ .pcm = raw, .n = frames };
     } else {
         err = resample_clip(raw, frames, rate, RATE, &c.pcm, &c.n);
         free(raw);
@@ -66,8 +66,8 @@ int clip_load(struct clip *out, const char *path)
     return 0;
 }
 
-void clip_free(struct clip *c)
+void caller_clip_free(struct caller_clip *c)
 {
     free(c->pcm);
-    *c = (struct clip){ .pcm = NULL };
+    *c = (struct caller_clip){ .pcm = NULL };
 }

@@ -6,14 +6,14 @@
 
 #include "base/err.h"
 
-struct clip {
+struct caller_clip {
     int16_t *pcm;                  /* 8 kHz */
     size_t n;
     size_t first_loud, last_loud;  /* where its sound begins and ends, for the stamps */
 };
 
 /* 0, or -EINVAL (no such voice), -ENOMEM... */
-int clip_say(struct clip *out, const char *voice, const char *words) MUST_USE;
+int caller_clip_say(struct caller_clip *out, const char *voice, const char *words) MUST_USE;
 /* A mono WAV of any rate. 0, -ENOENT..., -EBADMSG (not such a WAV). */
-int clip_load(struct clip *out, const char *path) MUST_USE;
-void clip_free(struct clip *c);
+int caller_clip_load(struct caller_clip *out, const char *path) MUST_USE;
+void caller_clip_free(struct caller_clip *c);

@@ -5,13 +5,13 @@
 
 enum { MS_SAMPLES = 8, LEVEL_STEP = 16 };
 
-void ear_init(struct ear *e)
+void caller_ear_init(struct caller_ear *e)
 {
-    *e = (struct ear){ .threshold = EAR_THRESHOLD_MIN, .heard_last = -1 };
+    *e = (struct caller_ear){ .threshold = EAR_THRESHOLD_MIN, .heard_last = -1 };
 }
 
 /* 8 x the 20th percentile of the peaks of each millisecond, at most a quarter of the loudest, at least the minimum. */
-static void threshold_update(struct ear *e)
+static void threshold_update(struct caller_ear *e)
 {
     uint32_t below = 0;
     int level = 0, wanted;
@@ -24,7 +24,7 @@ static void threshold_update(struct ear *e)
     e->threshold = wanted > EAR_THRESHOLD_MIN ? wanted : EAR_THRESHOLD_MIN;
 }
 
-static void level_add(struct ear *e, int magnitude)
+static void level_add(struct caller_ear *e, int magnitude)
 {
     if (magnitude > e->ms_peak)
         e->ms_peak = magnitude;
@@ -37,21 +37,21 @@ static void level_add(struct ear *e, int magnitude)
     e->ms_peak = e->ms_fill = 0;
 }
 
-size_t ear_idle(struct ear *e, int64_t now, struct ear_event out[EAR_EVENTS])
+size_t caller_ear_idle(struct caller_ear *e, int64_t now, struct caller_ear_event out[EAR_EVENTS])
 {
     size_t count = 0;
 
     if (!e->open || now - e->last < EAR_GAP)
         return 0;
     if (e->told)
-        out[count++] = (struct ear_event){ .is_start = false, .at = e->last };
+        out[count++] = (struct caller_ear_event){ .is_start = false, .at = e->last };
     e->open = false;
     return count;
 }
 
-static size_t loud(struct ear *e, int64_t at, struct ear_event out[EAR_EVENTS])
+static size_t loud(struct caller_ear *e, int64_t at, struct caller_ear_event out[EAR_EVENTS])
 {
-    size_t count = ear_idle(e, at, out);
+    size_t count = caller_ear_idle(e, at, out);
 
     if (!e->open) {
         e->open = true;
@@ -61,14 +61,14 @@ static size_t loud(struct ear *e, int64_t at, struct ear_event out[EAR_EVENTS])
     e->last = at;
     if (!e->told && e->last - e->first >= EAR_SHORTEST) {
         e->told = true;
-        out[count++] = (struct ear_event){ .is_start = true, .at = e->first };
+        out[count++] = (struct caller_ear_event){ .is_start = true, .at = e->first };
     }
     if (e->told)
         e->heard_last = at;
     return count;
 }
 
-size_t ear_feed(struct ear *e, int64_t at, const int16_t *pcm, size_t n, struct ear_event out[EAR_EVENTS])
+size_t caller_ear_feed(struct caller_ear *e, int64_t at, const int16_t *pcm, size_t n, struct caller_ear_event out[EAR_EVENTS])
 {
     size_t count = 0;
 
@@ -79,11 +79,11 @@ size_t ear_feed(struct ear *e, int64_t at, const int16_t *pcm, size_t n, struct 
         if (abs(pcm[i]) > e->threshold && count + 2 <= EAR_EVENTS)
             count += loud(e, at + (int64_t)i, out + count);
     if (count < EAR_EVENTS)
-        count += ear_idle(e, at + (int64_t)n, out + count);
+        count += caller_ear_idle(e, at + (int64_t)n, out + count);
     return count;
 }
 
-bool ear_is_hearing(const struct ear *e)
+bool caller_ear_is_hearing(const struct caller_ear *e)
 {
     return e->open && e->told;
 }

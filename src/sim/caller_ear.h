@@ -14,12 +14,12 @@ enum {
     EAR_EVENTS = 4,
 };
 
-struct ear_event {
+struct caller_ear_event {
     bool is_start;
     int64_t at;                /* the first, or the last, loud sample itself */
 };
 
-struct ear {
+struct caller_ear {
     uint32_t levels[EAR_LEVELS]; /* how many milliseconds had that peak */
     uint32_t total;
     int max, threshold;
@@ -29,9 +29,9 @@ struct ear {
     int64_t heard_last;        /* last loud sample of a sound that was told; -1 none */
 };
 
-void ear_init(struct ear *e);
+void caller_ear_init(struct caller_ear *e);
 /* Pieces of up to 100 ms. Returns how many events went to out. */
-size_t ear_feed(struct ear *e, int64_t at, const int16_t *pcm, size_t n, struct ear_event out[EAR_EVENTS]);
+size_t caller_ear_feed(struct caller_ear *e, int64_t at, const int16_t *pcm, size_t n, struct caller_ear_event out[EAR_EVENTS]);
 /* Nothing came up to `now`: a sound under way may have ended. */
-size_t ear_idle(struct ear *e, int64_t now, struct ear_event out[EAR_EVENTS]);
-bool ear_is_hearing(const struct ear *e);
+size_t caller_ear_idle(struct caller_ear *e, int64_t now, struct caller_ear_event out[EAR_EVENTS]);
+bool caller_ear_is_hearing(const struct caller_ear *e);

@@ -20,12 +20,12 @@ enum {
 struct step {
     enum caller_verb verb;
     int64_t ms, limit_ms;
-    struct clip clip;
+    struct caller_clip clip;
     unsigned line;
     char name[TALK_DETAIL_MAX];
 };
 
-struct talk {
+struct caller_talk {
     struct step *steps;
     size_t count, now;      /* now == count: done */
     bool begun;
@@ -34,9 +34,9 @@ struct talk {
     int64_t said_next, heard_next;
     bool is_flowing;        /* a first frame was heard */
     uint64_t surplus;
-    struct ear ear;
-    struct tape *tape;
-    talk_on_moment *on_moment;
+    struct caller_ear ear;
+    struct caller_tape *tape;
+    caller_talk_on_moment *on_moment;
     void *arg;
 };
 
@@ -64,19 +64,19 @@ static int step_make(struct step *out, const struct caller_step *s, const char *
     *out = (struct step){ .verb = s->verb, .ms = s->ms, .limit_ms = s->limit_ms, .line = s->line };
     name_make(out->name, s);
     if (s->verb == CALLER_SAY)
-        err = clip_say(&out->clip, voice ? voice : "rms", s->text);
+        err = caller_clip_say(&out->clip, voice ? voice : "rms", s->text);
     else if (s->verb == CALLER_PLAY)
-        err = clip_load(&out->clip, s->text);
+        err = caller_clip_load(&out->clip, s->text);
     if (err && asprintf(problem, "line %u: %.120s: %s", s->line, out->name,
                    err == -EBADMSG ? "not a mono WAV of 16-bit samples" : err_text(err)) < 0)
         *problem = NULL;
     return err;
 }
 
-int talk_new(struct talk **out, const struct caller_step *steps, size_t count, const char *voice, struct tape *tape,
-             talk_on_moment *on_moment, void *arg, char **problem)
+int caller_talk_new(struct caller_talk **out, const struct caller_step *steps, size_t count, const char *voice, struct caller_tape *tape,
+             caller_talk_on_moment *on_moment, void *arg, char **problem)
 {
-    struct talk *t = calloc(1, sizeof *t);
+    struct caller_talk *t = calloc(1, sizeof *t);
     int err = -ENOMEM;
 
     *problem = NULL;
@@ -85,7 +85,7 @@ int talk_new(struct talk **out, const struct caller_step *steps, size_t count, c
     t->tape = tape;
     t->on_moment = on_moment;
     t->arg = arg;
-    ear_init(&t->ear);
+    caller_ear_init(&t->ear);
     t->steps = calloc(count ? count : 1, sizeof *t->steps);
     if (!t->steps)
         goto fail;
@@ -97,39 +97,39 @@ int talk_new(struct talk **out, const struct caller_step *steps, size_t count, c
     *out = t;
     return 0;
 fail:
-    talk_free(t);
+    caller_talk_free(t);
     return err;
 }
 
-void talk_free(struct talk *t)
+void caller_talk_free(struct caller_talk *t)
 {
     if (!t)
         return;
     for (size_t i = 0; i < t->count; i++)
-        clip_free(&t->steps[i].clip);
+        caller_clip_free(&t->steps[i].clip);
     free(t->steps);
     free(t);
 }
 
 /* --- hearing --- */
 
-static void moments_of_ear(struct talk *t, const struct ear_event *events, size_t count)
+static void moments_of_ear(struct caller_talk *t, const struct caller_ear_event *events, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         t->on_moment(events[i].at, events[i].is_start ? "heard-start" : "heard-stop", "", t->arg);
 }
 
-static void piece_hear(struct talk *t, const int16_t *pcm, size_t n)
+static void piece_hear(struct caller_talk *t, const int16_t *pcm, size_t n)
 {
-    struct ear_event events[EAR_EVENTS];
+    struct caller_ear_event events[EAR_EVENTS];
 
-    moments_of_ear(t, events, ear_feed(&t->ear, t->heard_next, pcm, n, events));
+    moments_of_ear(t, events, caller_ear_feed(&t->ear, t->heard_next, pcm, n, events));
     if (t->tape)
-        tape_put(t->tape, TAPE_HEARD, t->heard_next, pcm, n);
+        caller_tape_put(t->tape, TAPE_HEARD, t->heard_next, pcm, n);
     t->heard_next += (int64_t)n;
 }
 
-void talk_hear(struct talk *t, int64_t now, const int16_t *pcm, size_t n)
+void caller_talk_hear(struct caller_talk *t, int64_t now, const int16_t *pcm, size_t n)
 {
     int64_t at = n > TALK_FRAME ? now - (int64_t)(n - TALK_FRAME) : now;
 
@@ -155,26 +155,26 @@ void talk_hear(struct talk *t, int64_t now, const int16_t *pcm, size_t n)
     }
 }
 
-static void silence_notice(struct talk *t, int64_t at)
+static void silence_notice(struct caller_talk *t, int64_t at)
 {
-    struct ear_event events[EAR_EVENTS];
+    struct caller_ear_event events[EAR_EVENTS];
 
     if (at - FLOW > t->heard_next)
-        moments_of_ear(t, events, ear_idle(&t->ear, at - FLOW, events));
+        moments_of_ear(t, events, caller_ear_idle(&t->ear, at - FLOW, events));
 }
 
 /* --- speaking --- */
 
 /* True when the sound of sample `which` of the clip leaves in this frame. */
-static bool leaves_now(const struct talk *t, size_t which, size_t n)
+static bool leaves_now(const struct caller_talk *t, size_t which, size_t n)
 {
     return which >= t->clip_at && which < t->clip_at + n;
 }
 
 /* Takes the clip's next samples; true when the last was among them. */
-static bool clip_take(struct talk *t, const struct step *s, int64_t at, int16_t frame[TALK_FRAME])
+static bool clip_take(struct caller_talk *t, const struct step *s, int64_t at, int16_t frame[TALK_FRAME])
 {
-    const struct clip *c = &s->clip;
+    const struct caller_clip *c = &s->clip;
     const size_t left = c->n - t->clip_at, n = left < TALK_FRAME ? left : TALK_FRAME;
 
     memcpy(frame, c->pcm + t->clip_at, n * sizeof *frame);
@@ -186,7 +186,7 @@ static bool clip_take(struct talk *t, const struct step *s, int64_t at, int16_t 
     return t->clip_at == c->n;
 }
 
-static void step_begin(struct talk *t, int64_t at)
+static void step_begin(struct caller_talk *t, int64_t at)
 {
     t->begun = true;
     t->begun_at = at;
@@ -194,25 +194,25 @@ static void step_begin(struct talk *t, int64_t at)
     t->on_moment(at, "step", t->steps[t->now].name, t->arg);
 }
 
-static bool ran_out(const struct talk *t, int64_t at, int64_t ms)
+static bool ran_out(const struct caller_talk *t, int64_t at, int64_t ms)
 {
     return at - t->begun_at >= ms * PER_MS;
 }
 
 enum progress { STAYS, NEXT, NEXT_AFTER_FRAME, HANGS_UP, LATE };
 
-static enum progress wait_progress(bool is_there, const struct talk *t, const struct step *s, int64_t at)
+static enum progress wait_progress(bool is_there, const struct caller_talk *t, const struct step *s, int64_t at)
 {
     if (is_there)
         return NEXT;
     return ran_out(t, at, s->limit_ms) ? LATE : STAYS;
 }
 
-static enum progress step_progress(struct talk *t, const struct step *s, int64_t at, int16_t frame[TALK_FRAME])
+static enum progress step_progress(struct caller_talk *t, const struct step *s, int64_t at, int16_t frame[TALK_FRAME])
 {
     switch (s->verb) {
     case CALLER_WAIT: return ran_out(t, at, s->ms) ? NEXT : STAYS;
-    case CALLER_WAIT_SPEECH: return wait_progress(ear_is_hearing(&t->ear), t, s, at);
+    case CALLER_WAIT_SPEECH: return wait_progress(caller_ear_is_hearing(&t->ear), t, s, at);
     case CALLER_WAIT_SILENCE: return wait_progress(at - t->ear.heard_last >= s->ms * PER_MS, t, s, at);
     case CALLER_SAY:
     case CALLER_PLAY:
@@ -225,7 +225,7 @@ static enum progress step_progress(struct talk *t, const struct step *s, int64_t
     return HANGS_UP;
 }
 
-static int fail_late(struct talk *t, const struct step *s, int64_t at)
+static int fail_late(struct caller_talk *t, const struct step *s, int64_t at)
 {
     char detail[TALK_DETAIL_MAX + 48];
 
@@ -234,7 +234,7 @@ static int fail_late(struct talk *t, const struct step *s, int64_t at)
     return -ETIMEDOUT;
 }
 
-static int steps_follow(struct talk *t, int64_t at, int16_t frame[TALK_FRAME])
+static int steps_follow(struct caller_talk *t, int64_t at, int16_t frame[TALK_FRAME])
 {
     while (t->now < t->count) {
         const struct step *s = &t->steps[t->now];
@@ -257,7 +257,7 @@ static int steps_follow(struct talk *t, int64_t at, int16_t frame[TALK_FRAME])
     return 0;
 }
 
-int talk_tick(struct talk *t, int64_t at, int16_t frame[TALK_FRAME])
+int caller_talk_tick(struct caller_talk *t, int64_t at, int16_t frame[TALK_FRAME])
 {
     int more;
 
@@ -267,8 +267,8 @@ int talk_tick(struct talk *t, int64_t at, int16_t frame[TALK_FRAME])
     if (more <= 0)
         return more;
     if (t->tape) {
-        tape_put(t->tape, TAPE_SAID, at, frame, TALK_FRAME);
-        tape_advance(t->tape, at - TAPE_BEHIND);
+        caller_tape_put(t->tape, TAPE_SAID, at, frame, TALK_FRAME);
+        caller_tape_advance(t->tape, at - TAPE_BEHIND);
     }
     t->said_next = at + TALK_FRAME;
     return 1;
@@ -276,7 +276,7 @@ int talk_tick(struct talk *t, int64_t at, int16_t frame[TALK_FRAME])
 
 /* --- the end --- */
 
-int talk_end(struct talk *t, int64_t now)
+int caller_talk_end(struct caller_talk *t, int64_t now)
 {
     char detail[TALK_DETAIL_MAX + 64];
     size_t i = t->now;
@@ -292,12 +292,12 @@ int talk_end(struct talk *t, int64_t now)
     return -ECONNRESET;
 }
 
-int64_t talk_length(const struct talk *t)
+int64_t caller_talk_length(const struct caller_talk *t)
 {
     return t->said_next > t->heard_next ? t->said_next : t->heard_next;
 }
 
-uint64_t talk_surplus(const struct talk *t)
+uint64_t caller_talk_surplus(const struct caller_talk *t)
 {
     return t->surplus;
 }

@@ -7,7 +7,7 @@
 
 #include "audio/wav.h"
 
-struct tape {
+struct caller_tape {
     struct wav_writer *file;
     int16_t ring[TAPE_RING][TAPE_CHANNELS];
     int64_t written;  /* position of the first sample not written yet */
@@ -15,9 +15,9 @@ struct tape {
     int err;
 };
 
-int tape_new(struct tape **out, const char *path)
+int caller_tape_new(struct caller_tape **out, const char *path)
 {
-    struct tape *t = calloc(1, sizeof *t);
+    struct caller_tape *t = calloc(1, sizeof *t);
     int err;
 
     if (!t)
@@ -31,7 +31,7 @@ int tape_new(struct tape **out, const char *path)
     return 0;
 }
 
-void tape_put(struct tape *t, int channel, int64_t at, const int16_t *pcm, size_t n)
+void caller_tape_put(struct caller_tape *t, int channel, int64_t at, const int16_t *pcm, size_t n)
 {
     for (size_t i = 0; i < n; i++, at++) {
         if (at < t->written || at >= t->written + TAPE_RING)
@@ -41,7 +41,7 @@ void tape_put(struct tape *t, int channel, int64_t at, const int16_t *pcm, size_
     }
 }
 
-void tape_advance(struct tape *t, int64_t to)
+void caller_tape_advance(struct caller_tape *t, int64_t to)
 {
     while (t->written < to) {
         const size_t from = (size_t)(t->written % TAPE_RING);
@@ -56,12 +56,12 @@ void tape_advance(struct tape *t, int64_t to)
     }
 }
 
-uint64_t tape_dropped(const struct tape *t)
+uint64_t caller_tape_dropped(const struct caller_tape *t)
 {
     return t->dropped;
 }
 
-int tape_close(struct tape *t)
+int caller_tape_close(struct caller_tape *t)
 {
     int err;
 
