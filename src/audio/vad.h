@@ -1,4 +1,6 @@
 /* Voice activity by energy over an adaptive noise floor, on 20 ms (or shorter or longer) pieces of 8 kHz telephone speech.
+ * It works in frames of 10 ms of its own, so the outcome does not depend on how the stream is cut. The floor is the lowest level of
+ * the last 1.5-3 s: a sound that stays even for longer than that (a tone, a fan) becomes the floor and ends as speech.
  * Pure; no allocation. Time is counted in samples fed, so a test turns the clock by feeding. */
 #pragma once
 
@@ -24,7 +26,13 @@ struct vad {
     int64_t loud_since, quiet_since;  /* sample counts; -1 none */
     int64_t started_at;       /* where the present or last speech truly began, in samples */
     int64_t ended_at;
-    int gap_ms;
+    int gap_ms;               /* quiet inside a beginning, before START */
+    int64_t loud_samples;     /* of the beginning so far, gaps not counted */
+    uint64_t frame_sum;       /* the 10 ms frame in the making: squares, */
+    int frame_n;              /* samples */
+    int level;                /* smoothed rms, for the floor */
+    int low_now, low_before;  /* lowest level of the present and of the last window: the floor follows the smaller */
+    int window_frames;
 };
 
 void vad_options_default(struct vad_options *o);

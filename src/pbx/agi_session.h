@@ -30,17 +30,20 @@ struct agi_session_handlers {
     void (*on_closed)(struct agi_session *s, int err, const char *why, void *arg);
 };
 
-/* Takes the reference to stream that the listener gave. */
+/* Takes the reference to stream that the listener gave; on error it stays the caller's. *on is copied. */
 int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
                     const struct agi_session_handlers *on, void *arg, const struct log *log) MUST_USE;
+/* Exchanges the handlers: who reads the environment is not always who holds the conversation. Past handlers are not called again. */
+void agi_session_handle(struct agi_session *s, const struct agi_session_handlers *on, void *arg);
 const struct agi_env *agi_session_env(const struct agi_session *s);
 bool agi_session_is_dead(const struct agi_session *s);    /* hung up, or started on a dead channel (agi_extension: h) */
 bool agi_session_is_busy(const struct agi_session *s);    /* a command waits for its reply */
 /* 0; -EBUSY while one is outstanding; -EPIPE when closing or closed; the command's own error. */
 int agi_session_send(struct agi_session *s, struct agi_command *c) MUST_USE;
 /* Ends the session: sets SIDETONE_STATUS, SIDETONE_REASON and SIDETONE_CALL (texts are cleaned of LF, CR, NUL, and cut at
- * 200 bytes), then closes. Allowed while a command is outstanding: an interruptible one is thereby cut short. Safe to call twice. */
+ * 200 bytes), then closes. Allowed while a command is outstanding: an interruptible one is thereby cut short. Before the
+ * environment is complete it waits for that. From now on only on_closed runs. Safe to call twice: the first counts. */
 void agi_session_finish(struct agi_session *s, enum agi_end status, struct text reason, struct text call_id);
-/* Ends without a word (before the environment, nonsense on the wire). */
+/* Ends without a word (before the environment, nonsense on the wire); only on_closed runs. */
 void agi_session_abort(struct agi_session *s);
 const char *agi_session_peer(const struct agi_session *s);

@@ -1,0 +1,30 @@
+/* The agents that the configuration names, loaded and checked: file, grammar, tools. Built once, read by every call loop. */
+#pragma once
+
+#include "ai/agent_file.h"
+#include "ai/speech.h"
+#include "app/config.h"
+
+struct agent_tool {
+    char *name, *path;             /* path of the Lua file */
+};
+
+struct agent {
+    char *name;
+    struct agent_file *file;
+    struct grammar *grammar;
+    struct agent_tool *tools;      /* the allow-list: an intent that names another tool is refused at load */
+    size_t tool_count;
+    int64_t max_ms;
+};
+
+struct agents;
+
+/* Every mistake goes to problem as one line, then -EINVAL. cache_dir: for cut dictionaries. */
+int agents_load(struct agents **out, const struct config *config, const char *cache_dir,
+                void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
+void agents_free(struct agents *a);
+size_t agents_count(const struct agents *a);
+const struct agent *agents_at(const struct agents *a, size_t i);
+/* Index of the agent of that name, or -1. */
+int agents_find(const struct agents *a, struct text name);

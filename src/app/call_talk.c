@@ -1,0 +1,280 @@
+/* Carries one talk between the control loop, which knows the channel, and its call loop, which holds the conversation.
+ *
+ *   control loop                     call loop
+ *   call_loop_talk    -- begin -->   leg + provider + conversation
+ *   on_end            <-- ended --   conversation over
+ *   call_loop_talk_stop -- stop -->  conversation_stop
+ *   free              <-- stopped -- (only after a stop: the talk lives until both answers are back) */
+#include "app/call_loop.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ai/local.h"
+#include "app/call_loop_parts.h"
+#include "base/ref.h"
+#include "pbx/leg_audiosocket.h"
+
+enum { TALK_RATE_HZ = 8000 };
+
+struct call_talk {
+    struct call_loop *home;
+    /* control loop's: */
+    stasis_on_talk_end *on_end;
+    void *end_arg;
+    bool is_stopped, is_ended, stop_answered;
+    /* call loop's: */
+    struct call_talk *next, **link;
+    struct conversation *conversation;
+    size_t agent;
+    int fd;
+    char *call, *context;
+    struct tools tools;
+    struct stasis_talk_end end;    /* written by the call loop before "ended" is posted, read by control after */
+};
+
+static void talk_free(struct call_talk *t)
+{
+    free(t->call);
+    free(t->context);
+    free(t);
+}
+
+/* An answer must not be lost: a full queue is emptied by its loop every turn, and control never waits for us. */
+static void post_surely(struct loop *l, void (*fn)(void *arg), void *arg)
+{
+    while (loop_post(l, fn, arg) == -ENOBUFS)
+        sched_yield();
+}
+
+/* ---- back on the control loop ---- */
+
+static void on_ended_at_control(void *arg)
+{
+    struct call_talk *t = arg;
+
+    t->is_ended = true;
+    t->home->talks--;
+    if (!t->is_stopped) {
+        t->on_end(&t->end, t->end_arg);
+        talk_free(t);
+    } else if (t->stop_answered) {
+        talk_free(t);
+    }
+}
+
+static void on_stopped_at_control(void *arg)
+{
+    struct call_talk *t = arg;
+
+    t->stop_answered = true;
+    if (t->is_ended)
+        talk_free(t);
+}
+
+/* ---- on the call loop ---- */
+
+static void tell_end(struct call_talk *t, const char *status, struct text reason, bool hang_up)
+{
+    t->end = (struct stasis_talk_end){ .status = status, .hang_up = hang_up };
+    text_copy(t->end.reason, sizeof t->end.reason, reason);
+    post_surely(t->home->control, on_ended_at_control, t);
+}
+
+static void unlink_live(struct call_talk *t)
+{
+    *t->link = t->next;
+    if (t->next)
+        t->next->link = t->link;
+}
+
+static void on_conversation_ended(enum talk_end how, struct text reason, const struct conversation_figures *f, void *arg)
+{
+    struct call_talk *t = arg;
+    struct call_loop *home = t->home;
+
+    (void)f;
+    t->conversation = NULL;
+    unlink_live(t);
+    switch (how) {
+    case TALK_HAND_BACK:
+        tell_end(t, "OK", reason, false);
+        break;
+    case TALK_HANG_UP:
+        tell_end(t, "OK", reason, true);
+        break;
+    case TALK_LEG_LOST:
+        tell_end(t, "ERROR", TEXT("media_lost"), false);
+        break;
+    case TALK_ERROR:
+        tell_end(t, "ERROR", reason.n ? reason : TEXT("provider_error"), false);
+        break;
+    case TALK_TIMEOUT:
+        tell_end(t, "TIMEOUT", TEXT("max_duration"), false);
+        break;
+    case TALK_STOPPED:
+        tell_end(t, "ERROR", TEXT("stopped"), false);
+        break;
+    }
+    call_loop_check_done(home);
+}
+
+static int run_tool(void *arg, struct tool_run **out, struct text name, struct text args, struct text context,
+                    int64_t deadline_ms, tool_on_result *on_result, void *result_arg)
+{
+    struct call_talk *t = arg;
+    const struct agent *a = agents_at(t->home->agents, t->agent);
+    struct script_run *run;
+    int err;
+
+    for (size_t i = 0; i < a->tool_count; i++) {
+        if (!text_eq(text_of(a->tools[i].name), name))
+            continue;
+        err = script_run_tool(&run, t->home->own[t->agent].tools[i], args, context, deadline_ms, on_result, result_arg);
+        if (!err)
+            *out = (struct tool_run *)run; /* the same object under the layer's own name */
+        return err;
+    }
+    return -ENOENT;
+}
+
+static void stop_tool(void *arg, struct tool_run *run)
+{
+    (void)arg;
+    script_stop((struct script_run *)run);
+}
+
+/* A leg that nobody took: ends its carrier in order. */
+static void drop_leg(struct leg *leg)
+{
+    leg_close(leg);
+    ref_drop(leg);
+}
+
+static int hold_conversation(struct call_talk *t)
+{
+    struct call_loop *c = t->home;
+    const struct agent *a = agents_at(c->agents, t->agent);
+    const struct local_options lo = { .agent = a->file, .grammar = a->grammar, .voice = c->voice, .pool = c->speech };
+    const struct conversation_options co = {
+        .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
+        .max_ms = a->max_ms, .barge_in_voice = a->file->barge_in_voice, .barge_in_dtmf = a->file->barge_in_dtmf,
+    };
+    struct leg *leg;
+    struct provider *provider;
+    int err;
+
+    err = leg_audiosocket_new(&leg, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+    if (err)
+        return err;
+    t->fd = -1;
+    err = local_new(&provider, c->loop, &lo, &c->log);
+    if (err) {
+        drop_leg(leg);
+        return err;
+    }
+    err = conversation_start(&t->conversation, c->loop, leg, provider, &co, &c->log, on_conversation_ended, t);
+    if (err) {
+        drop_leg(leg);
+        provider_close(provider);
+    }
+    return err;
+}
+
+static void begin_on_loop(void *arg)
+{
+    struct call_talk *t = arg;
+    struct call_loop *c = t->home;
+    int err;
+
+    t->tools = (struct tools){ .run = run_tool, .stop = stop_tool, .arg = t };
+    err = c->is_closing ? -ESHUTDOWN : hold_conversation(t);
+    if (err) {
+        if (t->fd >= 0)
+            close(t->fd);
+        log_error(&c->log, "talk_failed", kv_str("call", t->call), kv_err(err));
+        tell_end(t, "ERROR", TEXT("no_media"), false);
+        return;
+    }
+    t->link = &c->live;
+    t->next = c->live;
+    if (t->next)
+        t->next->link = &t->next;
+    c->live = t;
+}
+
+static void stop_on_loop(void *arg)
+{
+    struct call_talk *t = arg;
+
+    if (t->conversation)
+        conversation_stop(t->conversation);
+    post_surely(t->home->control, on_stopped_at_control, t);
+}
+
+void call_talk_stop_all(struct call_loop *c)
+{
+    for (struct call_talk *t = c->live; t; t = t->next)
+        conversation_stop(t->conversation);
+}
+
+/* ---- asked on the control loop ---- */
+
+static char *make_context(const struct stasis_talk_request *req)
+{
+    struct buf b;
+
+    buf_init(&b, 4096);
+    buf_add_text(&b, TEXT("{\"call\":\""));
+    buf_add_json(&b, text_head(req->call, 200));
+    buf_add_text(&b, TEXT("\",\"caller_number\":\""));
+    buf_add_json(&b, text_head(req->caller_number, 200));
+    buf_add_text(&b, TEXT("\",\"caller_name\":\""));
+    buf_add_json(&b, text_head(req->caller_name, 200));
+    buf_add_text(&b, TEXT("\"}"));
+    if (buf_cstr(&b))
+        return b.p;
+    buf_free(&b);
+    return NULL;
+}
+
+int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct stasis_talk_request *req,
+                   stasis_on_talk_end *on_end, void *arg)
+{
+    const int agent = agents_find(c->agents, req->agent);
+    struct call_talk *t = agent < 0 ? NULL : calloc(1, sizeof *t);
+    int err = agent < 0 ? -ENOENT : -ENOMEM;
+
+    if (t) {
+        t->home = c;
+        t->agent = (size_t)agent;
+        t->fd = req->fd;
+        t->on_end = on_end;
+        t->end_arg = arg;
+        t->call = text_dup(req->call);
+        t->context = make_context(req);
+        if (t->call && t->context)
+            err = loop_post(c->loop, begin_on_loop, t);
+    }
+    if (err) {
+        close(req->fd);
+        if (t)
+            talk_free(t);
+        return err;
+    }
+    c->talks++;
+    *out = t;
+    return 0;
+}
+
+void call_loop_talk_stop(struct call_talk *t)
+{
+    t->is_stopped = true;
+    /* Control does not wait: when the loop's queue is full the talk ends all the same, by its media channel being deleted. */
+    if (loop_post(t->home->loop, stop_on_loop, t))
+        t->stop_answered = true;
+}

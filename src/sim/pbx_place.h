@@ -1,0 +1,24 @@
+/* Where an Asterisk lives: the installed one, or one unpacked under a folder and run with its own loader. Blocking. */
+#pragma once
+
+#include <limits.h>
+
+#include "base/err.h"
+
+enum { PBX_VERSION_MAX = 48, PBX_OLDEST = 20 };
+
+struct pbx_place {
+    char binary[PATH_MAX];
+    char loader[PATH_MAX];      /* empty: started directly */
+    char libraries[PATH_MAX];   /* for the loader */
+    char modules[PATH_MAX];
+    char data[PATH_MAX];        /* sounds, documentation, rest-api */
+    char version[PBX_VERSION_MAX]; /* "22.10.1" */
+};
+
+/* An unpacked Asterisk. 0, or -ENOENT, -ENOEXEC (does not start), -ENOTSUP (too old); *problem is one line, malloc'ed. */
+int pbx_place_unpacked(struct pbx_place *out, const char *root, char **problem) MUST_USE;
+/* The one on PATH, or in the usual system folders. Same results. */
+int pbx_place_installed(struct pbx_place *out, char **problem) MUST_USE;
+/* Takes "22.10.1" out of "Asterisk 22.10.1+dfsg-1". 0 or -EINVAL; *major is 22. */
+int pbx_version_parse(const char *line, char *out, size_t size, int *major) MUST_USE;
