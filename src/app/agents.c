@@ -59,26 +59,25 @@ static int check_tools(const struct agent *a, const struct complaint *to)
     return err;
 }
 
-static int copy_tools(struct agent *a, const struct agent_want *w)
+static int copy_tools(struct agent *a, const struct config_agent *from)
 {
-    size_t n = 0;
-
-    while (w->tool_names && w->tool_names[n])
-        n++;
-    a->tools = calloc(n + 1, sizeof *a->tools);
+    a->tools = calloc(from->tool_count + 1, sizeof *a->tools);
     if (!a->tools)
         return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        a->tools[i].name = strdup(w->tool_names[i]);
-        a->tools[i].path = strdup(w->tool_paths[i]);
-        a->tool_count++;
-        if (!a->tools[i].name || !a->tools[i].path)
+    for (; a->tool_count < from->tool_count; a->tool_count++) {
+        struct agent_tool *t = &a->tools[a->tool_count];
+
+        t->name = strdup(from->tools[a->tool_count].name);
+        t->path = strdup(from->tools[a->tool_count].path);
+        if (!t->name || !t->path) {
+            a->tool_count++; /* so that what there is of it is freed */
             return -ENOMEM;
+        }
     }
     return 0;
 }
 
-static int load_grammar(struct agent *a, const struct agent_want *w, const char *cache_dir, const struct complaint *to)
+static int load_grammar(struct agent *a, const struct config_agent *from, const char *cache_dir, const struct complaint *to)
 {
     char *missing = NULL, message[200];
     const int err = grammar_new(&a->grammar, a->file, NULL, cache_dir, &missing);
@@ -90,31 +89,31 @@ static int load_grammar(struct agent *a, const struct agent_want *w, const char 
         snprintf(message, sizeof message, "the recogniser's grammar cannot be made: %s (is pocketsphinx-en-us installed?)",
                  err_text(err));
     if (err)
-        complain(to, w->path, message);
+        complain(to, from->file, message);
     free(missing);
     return err;
 }
 
-static int load_one(struct agent *a, const struct agent_want *w, const char *cache_dir, const struct complaint *to)
+static int load_one(struct agent *a, const struct config_agent *from, const char *cache_dir, const struct complaint *to)
 {
-    int err = copy_tools(a, w);
+    int err = copy_tools(a, from);
 
     if (err)
         return err;
-    a->name = strdup(w->name);
-    a->max_ms = w->max_ms;
+    a->name = strdup(from->head.name);
+    a->max_ms = from->max_duration_ms;
     if (!a->name)
         return -ENOMEM;
-    err = agent_file_load(&a->file, w->path, on_file_problem, (void *)(uintptr_t)to);
+    err = agent_file_load(&a->file, from->file, on_file_problem, (void *)(uintptr_t)to);
     if (err && err != -EINVAL)
-        complain(to, w->path, err_text(err));
+        complain(to, from->file, err_text(err));
     if (err)
         return err;
     err = check_tools(a, to);
-    return err ? err : load_grammar(a, w, cache_dir, to);
+    return err ? err : load_grammar(a, from, cache_dir, to);
 }
 
-int agents_load(struct agents **out, const struct agent_want *want, size_t count, const char *cache_dir,
+int agents_load(struct agents **out, const struct config *config, const char *cache_dir,
                 void (*problem)(const char *line, void *arg), void *arg)
 {
     struct agents *as = calloc(1, sizeof *as);
@@ -122,12 +121,13 @@ int agents_load(struct agents **out, const struct agent_want *want, size_t count
 
     if (!as)
         return -ENOMEM;
-    as->all = calloc(count + 1, sizeof *as->all);
+    as->all = calloc(config->agent_count + 1, sizeof *as->all);
     if (!as->all)
         worst = -ENOMEM;
-    for (size_t i = 0; as->all && i < count; i++) {
-        const struct complaint to = { .agent = want[i].name, .problem = problem, .arg = arg };
-        const int err = load_one(&as->all[as->count++], &want[i], cache_dir, &to);
+    for (size_t i = 0; as->all && i < config->agent_count; i++) {
+        const struct config_agent *from = &config->agents[i];
+        const struct complaint to = { .agent = from->head.name, .problem = problem, .arg = arg };
+        const int err = load_one(&as->all[as->count++], from, cache_dir, &to);
 
         if (err)
             worst = err;

@@ -3,7 +3,7 @@
 
 #include "ai/agent_file.h"
 #include "ai/speech.h"
-#include "base/log.h"
+#include "app/config.h"
 
 struct agent_tool {
     char *name, *path;             /* path of the Lua file */
@@ -20,14 +20,8 @@ struct agent {
 
 struct agents;
 
-struct agent_want {                /* what to load; borrowed for the call */
-    const char *name, *path;
-    const char *const *tool_names, *const *tool_paths; /* NULL-terminated, side by side */
-    int64_t max_ms;
-};
-
 /* Every mistake goes to problem as one line, then -EINVAL. cache_dir: for cut dictionaries. */
-int agents_load(struct agents **out, const struct agent_want *want, size_t count, const char *cache_dir,
+int agents_load(struct agents **out, const struct config *config, const char *cache_dir,
                 void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
 void agents_free(struct agents *a);
 size_t agents_count(const struct agents *a);

@@ -69,23 +69,26 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
                   void *arg)
 {
     struct call_loop *c = calloc(1, sizeof *c);
-    const struct script_services services = { .store_get = lookup, .arg = c };
     int err = -ENOMEM;
 
     if (!c)
         return err;
     c->index = opt->index;
+    c->services = (struct script_services){ .store_get = lookup, .arg = c };
     c->log = log_for(opt->log, "call_loop");
     c->agents = opt->agents;
     c->store = opt->store;
     c->voice = opt->voice;
     c->speech = opt->speech;
     c->control = opt->control;
-    err = loop_new(&c->loop, opt->log);
+    c->route_count = opt->routes.count;
+    c->figures = calloc(c->route_count + 1, sizeof *c->figures);
+    if (c->figures)
+        err = loop_new(&c->loop, opt->log);
     if (!err)
         err = ticker_new(&c->ticker, c->loop);
     if (!err)
-        err = script_engine_new(&c->engine, c->loop, &services, NULL, opt->log);
+        err = script_engine_new(&c->engine, c->loop, &c->services, NULL, opt->log);
     if (!err)
         err = load_tools(c, problem, arg);
     if (!err)
@@ -137,6 +140,8 @@ static void on_routes_closed(void *arg)
 {
     struct call_loop *c = arg;
 
+    while (c->figures && c->figure_count < c->route_count && routes_figures(c->routes, c->figure_count, &c->figures[c->figure_count]))
+        c->figure_count++;
     c->routes = NULL;
     c->routes_closed = true;
     call_loop_check_done(c);
@@ -180,18 +185,13 @@ static void release_tools(struct call_loop *c)
     free(c->own);
 }
 
-static void ignore_closed(void *arg)
-{
-    (void)arg;
-}
-
 void call_loop_free(struct call_loop *c)
 {
     if (!c)
         return;
     listener_close(c->fastagi);
     if (c->routes) { /* never started */
-        routes_close(c->routes, 0, ignore_closed, NULL);
+        routes_close(c->routes, 0, on_routes_closed, c);
         loop_run(c->loop);
     }
     release_tools(c);
@@ -201,7 +201,16 @@ void call_loop_free(struct call_loop *c)
         ticker_free(c->ticker);
     if (c->loop)
         loop_free(c->loop);
+    free(c->figures);
     free(c);
+}
+
+bool call_loop_figures(const struct call_loop *c, size_t i, struct route_figures *out)
+{
+    if (i >= c->figure_count)
+        return false;
+    *out = c->figures[i];
+    return true;
 }
 
 size_t call_loop_talks(const struct call_loop *c)

@@ -18,6 +18,7 @@ struct call_loop {
     struct log log;
     pthread_t thread;
     bool is_started;
+    struct script_services services; /* what the engine asks of us */
     struct script_engine *engine;
     struct routes *routes;
     struct listener *fastagi;
@@ -31,6 +32,8 @@ struct call_loop {
     size_t talks;                  /* control loop's count */
     struct call_talk *live;        /* loop side: talks that have a conversation */
     bool is_closing, routes_closed;
+    struct route_figures *figures; /* taken when the routes closed */
+    size_t route_count, figure_count;
     int64_t linger_ms;
 };
 

@@ -170,7 +170,7 @@ int demo_files_write_config(const struct demo_files *f, uint16_t http_port, cons
                  "[node demo]\nari = http://127.0.0.1:%u\nari_user = %s\nari_secret = @env:SIDETONE_DEMO_ARI\n\n"
                  "[route caller-name]\nhandler = %s/handlers/caller_name.lua\ndeadline = 800ms\n\n"
                  "[agent reception]\nprovider = local\nfile = %s/agents/reception.agent\n"
-                 "tools_dir = %s/handlers/tools\ntools = opening_hours\n",
+                 "tool_dir = %s/handlers/tools\ntools = opening_hours\n",
                  f->dir, f->fastagi_port, f->media_port, http_port, ari_user, f->share, f->share, f->share) < 0)
         return -ENOMEM;
     err = write_file(f->config, text, problem);

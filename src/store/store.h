@@ -8,14 +8,16 @@
 struct store;
 
 enum { STORE_FACTS_MAX = 65536, STORE_LOOKUPS_MAX = 4096, STORE_NAME_MAX = 48 };
+enum { STORE_KEY_MAX = 512, STORE_VALUE_MAX = 65536 }; /* bytes */
 
 /* Opens or creates path, migrates the schema, starts the threads. -EINVAL: not a data base of ours; *problem: one line, malloc'ed. */
 int store_open(struct store **out, const char *path, const struct log *log, char **problem) MUST_USE;
-/* Writes what waits, joins the threads. */
+/* Writes what waits, answers what was asked, joins the threads; nobody publishes or asks any more. Every loop that asked still exists.
+ * Blocks: up to 5 s when another process holds the lock, or when a loop takes no posts. NULL passes. */
 void store_close(struct store *s);
 
 /* Any loop. on_value runs once, on that loop, never from inside. value TEXT_NONE: no such row. Table names: [a-z][a-z0-9_]*, at most
- * STORE_NAME_MAX. 0, -EINVAL, -ENOBUFS when STORE_LOOKUPS_MAX wait. */
+ * STORE_NAME_MAX. 0, -EINVAL, -ENOMEM, -ENOBUFS when STORE_LOOKUPS_MAX wait. A key over STORE_KEY_MAX is a key without a row. */
 typedef void store_on_value(int err, struct text value, void *arg);
 int store_get(struct store *s, struct loop *l, struct text table, struct text key, store_on_value *on_value, void *arg) MUST_USE;
 
@@ -28,7 +30,8 @@ uint64_t store_facts_dropped(const struct store *s);
  * line "key,value" is skipped); replaces equal keys, in one transaction. On a bad line nothing is imported and *problem says file:line. */
 int store_import_csv(const char *path, const char *table, const char *csv_file, size_t *rows, char **problem) MUST_USE;
 
-/* Reads facts with id > *after in order (call "" = all), at most max; *after moves on. f is borrowed for the call. Blocking. */
+/* Reads facts with id > *after in order (call "" = all), at most max; *after moves on. f is borrowed for the call. Blocking.
+ * store_reader_next: how many were read (0: none yet), or negative. The file must exist (-ENOENT) and be ours (-EINVAL). */
 typedef void store_on_fact(int64_t id, const struct fact *f, void *arg);
 struct store_reader;
 int store_reader_open(struct store_reader **out, const char *path) MUST_USE;

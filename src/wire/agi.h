@@ -22,14 +22,19 @@ enum {
 
 /* What Asterisk tells at the start. Values are hostile: a caller name may carry forged lines, so the first
  * occurrence of a name wins and later ones are counted in `duplicates`. Lines that are not "name: value" are counted
- * in `odd` and ignored, once the first line has proved that this is AGI (begins with "agi_"). */
+ * in `odd` and ignored, once the first line has proved that this is AGI (begins with "agi_").
+ * First-wins does not protect what Asterisk sends after the caller's name (agi_extension, agi_arg_1 ...): a forged line
+ * comes earlier. It leaves a trace: duplicates, odd or misplaced is not 0, or stray replies follow the block. */
 struct agi_env {
     struct buf raw;
     struct agi_env_line {
         uint32_t name_at, name_n, value_at, value_n;
     } *lines;
     size_t count, duplicates, odd;
+    size_t misplaced;              /* known names that came after a later one of Asterisk's fixed order */
     size_t line_at;                /* internal: where the unfinished line begins in raw */
+    unsigned last_rank;            /* internal */
+    int err;                       /* internal: sticks */
     bool done;                     /* the blank line was seen */
     char fault[AGI_FAULT_MAX];     /* one clear sentence after a negative return */
 };
@@ -89,13 +94,15 @@ struct agi_reply {
  * while a "(" is open and the line does not end in ")" or ") key=value ...", up to AGI_REPLY_MAX. */
 struct agi_reply_reader {
     struct buf in;
-    size_t scanned, taken;
+    size_t scanned, taken, line_at;
     bool usage;                    /* inside 520- ... 520 */
+    bool open;                     /* inside a value that has run over an LF */
 };
 
 void agi_reply_reader_init(struct agi_reply_reader *r);
 void agi_reply_reader_free(struct agi_reply_reader *r);
-/* Adds bytes. 0, -EMSGSIZE (peer sends more than the ceiling without a reply's end) or -ENOMEM. */
+/* Adds up to AGI_REPLY_MAX bytes; take all replies out before the next feed. 0, -EMSGSIZE (more than the ceiling waits
+ * unread) or -ENOMEM. Errors stick. */
 int agi_reply_feed(struct agi_reply_reader *r, const void *bytes, size_t n) MUST_USE;
 /* Next complete reply. 1: *out is set, its texts live until the next feed or next call; 0: need more bytes;
  * -EMSGSIZE: a reply over the ceiling. */

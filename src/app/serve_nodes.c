@@ -1,0 +1,202 @@
+/* Opens the ARI side of each node and spreads talks over the call loops. */
+#include "app/serve_nodes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct node {
+    struct serve_nodes *home;
+    const struct config_node *config;
+    struct dialer *dialer;
+    struct stasis *stasis;
+    struct stasis_talks talks;
+};
+
+struct serve_nodes {
+    const struct agents *agents;
+    struct call_loop *const *loops;
+    size_t loop_count, next_loop;
+    struct audiosocket_door *door;
+    struct node *nodes;
+    size_t count, open;
+    void (*on_closed)(void *arg);
+    void *arg;
+};
+
+/* An absent argument means the node's own default. */
+static struct text agent_name(const struct node *n, struct text asked)
+{
+    return asked.n ? asked : text_of(n->config->default_agent);
+}
+
+static int has_agent(void *arg, struct text agent)
+{
+    const struct node *n = arg;
+
+    return agents_find(n->home->agents, agent_name(n, agent)) >= 0 ? 0 : -ENOENT;
+}
+
+/* The loop with the fewest talks; equal ones take turns. */
+static struct call_loop *choose_loop(struct serve_nodes *s)
+{
+    struct call_loop *best = NULL;
+
+    s->next_loop++;
+    for (size_t i = 0; i < s->loop_count; i++) {
+        struct call_loop *c = s->loops[(s->next_loop + i) % s->loop_count];
+
+        if (!best || call_loop_talks(c) < call_loop_talks(best))
+            best = c;
+    }
+    return best;
+}
+
+static int start_talk(void *arg, void **talk, const struct stasis_talk_request *req, stasis_on_talk_end *on_end, void *end_arg)
+{
+    const struct node *n = arg;
+    struct stasis_talk_request own = *req;
+    struct call_talk *t;
+    int err;
+
+    own.agent = agent_name(n, req->agent);
+    err = call_loop_talk(&t, choose_loop(n->home), &own, on_end, end_arg);
+    if (!err)
+        *talk = t;
+    return err;
+}
+
+static void stop_talk(void *arg, void *talk)
+{
+    (void)arg;
+    call_loop_talk_stop(talk);
+}
+
+static int open_node(struct node *n, const struct serve_nodes_options *opt)
+{
+    const struct config_node *c = n->config;
+    const struct dialer_options dialing = { .tls = { .ca_file = c->ca, .insecure = c->insecure } };
+    const struct stasis_options so = {
+        .ari = { .node = c->head.name, .base_url = c->ari, .app = c->app, .user = c->ari_user,
+                 .password = secret_reveal(&c->ari_secret) },
+        .media_host = opt->config->audiosocket.advertise,
+        .calls_max = (size_t)c->calls_max,
+    };
+    int err = dialer_new(&n->dialer, opt->control, &dialing);
+
+    if (err)
+        return err;
+    if (c->insecure)
+        log_warn(opt->log, "tls_not_verified", kv_str("node", c->head.name));
+    n->talks = (struct stasis_talks){ .has_agent = has_agent, .start = start_talk, .stop = stop_talk, .arg = n };
+    return stasis_open(&n->stasis, opt->control, n->dialer, n->home->door, &so, &n->talks, opt->timeline, opt->log);
+}
+
+static int open_door(struct serve_nodes *s, const struct serve_nodes_options *opt, void (*problem)(const char *line, void *arg),
+                     void *arg)
+{
+    char where[100], line[200];
+    int err;
+
+    if (opt->config->node_count == 0)
+        return 0;
+    err = door_open(&s->door, opt->control, &opt->config->audiosocket.listen);
+    if (err) {
+        address_format(&opt->config->audiosocket.listen, where, sizeof where);
+        snprintf(line, sizeof line, "audiosocket/listen: cannot listen on %s: %s", where, err_text(err));
+        problem(line, arg);
+    }
+    return err;
+}
+
+int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options *opt,
+                     void (*problem)(const char *line, void *arg), void *arg)
+{
+    struct serve_nodes *s = calloc(1, sizeof *s);
+    int err = -ENOMEM;
+
+    if (!s)
+        return err;
+    s->agents = opt->agents;
+    s->loops = opt->loops;
+    s->loop_count = opt->loop_count;
+    s->nodes = calloc(opt->config->node_count + 1, sizeof *s->nodes);
+    if (s->nodes)
+        err = open_door(s, opt, problem, arg);
+    for (size_t i = 0; !err && i < opt->config->node_count; i++) {
+        struct node *n = &s->nodes[s->count++];
+        char line[200];
+
+        n->home = s;
+        n->config = &opt->config->nodes[i];
+        err = open_node(n, opt);
+        if (err) {
+            snprintf(line, sizeof line, "node %s: cannot be set up: %s", n->config->head.name, err_text(err));
+            problem(line, arg);
+        } else {
+            s->open++;
+        }
+    }
+    *out = s; /* also on error: what did open must be closed on the loop */
+    return err;
+}
+
+bool serve_nodes_are_up(const struct serve_nodes *n)
+{
+    for (size_t i = 0; i < n->count; i++)
+        if (!n->nodes[i].stasis || !stasis_is_up(n->nodes[i].stasis))
+            return false;
+    return true;
+}
+
+size_t serve_nodes_calls(const struct serve_nodes *n)
+{
+    size_t calls = 0;
+
+    for (size_t i = 0; i < n->count; i++)
+        if (n->nodes[i].stasis)
+            calls += stasis_calls(n->nodes[i].stasis);
+    return calls;
+}
+
+static void finish_close(struct serve_nodes *s)
+{
+    if (s->door)
+        door_close(s->door);
+    s->door = NULL;
+    s->on_closed(s->arg);
+}
+
+static void on_node_closed(void *arg)
+{
+    struct node *n = arg;
+    struct serve_nodes *s = n->home;
+
+    n->stasis = NULL;
+    if (--s->open == 0)
+        finish_close(s);
+}
+
+void serve_nodes_close(struct serve_nodes *n, int64_t linger_ms, void (*on_closed)(void *arg), void *arg)
+{
+    n->on_closed = on_closed;
+    n->arg = arg;
+    if (n->open == 0) {
+        finish_close(n);
+        return;
+    }
+    for (size_t i = 0; i < n->count; i++)
+        if (n->nodes[i].stasis)
+            stasis_close(n->nodes[i].stasis, linger_ms, on_node_closed, &n->nodes[i]);
+}
+
+void serve_nodes_free(struct serve_nodes *n)
+{
+    if (!n)
+        return;
+    for (size_t i = 0; i < n->count; i++)
+        if (n->nodes[i].dialer)
+            dialer_free(n->nodes[i].dialer);
+    free(n->nodes);
+    free(n);
+}

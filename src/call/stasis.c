@@ -1,0 +1,361 @@
+/* Keeps the calls of one node: which there are, what Asterisk tells of each, and their orderly end. */
+#include "call/stasis.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/ref.h"
+#include "call/stasis_call.h"
+#include "call/stasis_sync.h"
+
+enum {
+    STEP_MS = 3000,
+    CALLS_MAX = 500,
+    REFUSED_MAX = 1000,            /* calls over calls_max that are being given back */
+    RESIDUE_MS = 5000,
+};
+
+struct stasis {
+    struct stasis_ground ground;
+    struct stasis_sync *sync;
+    struct stasis_call *calls;     /* all, in the order in which they began */
+    struct stasis_call *by_channel, *by_media;
+    size_t count, calls_max;
+    bool is_closing;
+    struct timer *linger;
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+size_t stasis_calls(const struct stasis *s)
+{
+    return s->count;
+}
+
+bool stasis_is_up(const struct stasis *s)
+{
+    return ari_is_up(s->ground.ari);
+}
+
+/* ---- the table of calls ---- */
+
+static struct stasis_call *find_channel(struct stasis *s, struct text id)
+{
+    struct stasis_call *c;
+
+    HASH_FIND(by_channel, s->by_channel, id.p, id.n, c);
+    return c;
+}
+
+static struct stasis_call *find_media(struct stasis *s, struct text id)
+{
+    struct stasis_call *c;
+
+    HASH_FIND(by_media, s->by_media, id.p, id.n, c);
+    return c;
+}
+
+static void unindex(struct stasis *s, struct stasis_call *c)
+{
+    if (c->is_indexed)
+        HASH_DELETE(by_channel, s->by_channel, c);
+    c->is_indexed = false;
+}
+
+static void unlink_call(struct stasis *s, struct stasis_call *c)
+{
+    unindex(s, c);
+    HASH_DELETE(by_media, s->by_media, c);
+    DL_DELETE(s->calls, c);
+    s->count--;
+}
+
+static struct stasis_call *add_call(struct stasis *s, struct text channel, const struct ari_event *start)
+{
+    struct stasis_call *c;
+    int err = -ENOBUFS;
+
+    if (s->count < s->calls_max + REFUSED_MAX)
+        err = stasis_call_new(&c, &s->ground, channel, start);
+    if (err) {
+        log_error(&s->ground.log, "call_not_taken", kv_text("call", channel), kv_err(err));
+        stasis_sync_plan(s->sync, RESIDUE_MS);  /* finds it inside and gives it back then */
+        return NULL;
+    }
+    HASH_ADD_KEYPTR(by_channel, s->by_channel, c->channel, strlen(c->channel), c);
+    c->is_indexed = true;
+    HASH_ADD_KEYPTR(by_media, s->by_media, c->media, strlen(c->media), c);
+    DL_APPEND(s->calls, c);
+    s->count++;
+    return c;
+}
+
+static void check_closed(struct stasis *s)
+{
+    if (s->is_closing && s->count == 0) {
+        timer_stop(s->linger);
+        ari_close(s->ground.ari);
+    }
+}
+
+static void on_over(struct stasis_call *c, void *arg)
+{
+    struct stasis *s = arg;
+
+    unlink_call(s, c);
+    ref_drop(c);
+    check_closed(s);
+}
+
+static void on_residue(void *arg)
+{
+    struct stasis *s = arg;
+
+    stasis_sync_plan(s->sync, RESIDUE_MS);
+}
+
+/* ---- what Asterisk tells ---- */
+
+static void tell_start(struct stasis *s, const struct stasis_call *c, const struct ari_event *e)
+{
+    log_info(&s->ground.log, "start", kv_str("call", c->channel), kv_str("agent", c->agent), kv_str("caller", c->number));
+    TIMELINE(s->ground.timeline, text_of(c->channel), "stasis.start", kv_str("agent", c->agent), kv_str("caller_number", c->number),
+             kv_str("caller_name", c->name), kv_text("channel", e->channel.name));
+}
+
+static void on_caller_start(struct stasis *s, const struct ari_event *e)
+{
+    struct stasis_call *c = find_channel(s, e->channel.id);
+    const bool is_full = s->count >= s->calls_max;
+
+    if (c) {                       /* it left and came again, and the leaving was not heard of */
+        unindex(s, c);
+        stasis_call_lost(c);
+    }
+    c = add_call(s, e->channel.id, e);
+    if (!c)
+        return;
+    tell_start(s, c, e);
+    if (s->is_closing)
+        stasis_call_give_back(c, "ERROR", "shutdown");
+    else if (is_full)
+        stasis_call_give_back(c, "BUSY", "calls_max");
+    else if (s->ground.talks.has_agent(s->ground.talks.arg, text_of(c->agent)) != 0)
+        stasis_call_give_back(c, "ERROR", "no_agent");
+    else
+        stasis_call_begin(c);
+}
+
+static void on_start(struct stasis *s, const struct ari_event *e)
+{
+    struct stasis_call *c;
+
+    if (!stasis_is_ours(s->ground.app, 'x', e->channel.id)) {
+        on_caller_start(s, e);
+        return;
+    }
+    c = find_media(s, e->channel.id);
+    if (c)
+        stasis_call_media_inside(c);
+    else
+        stasis_sync_plan(s->sync, RESIDUE_MS);
+}
+
+static void on_gone(struct stasis *s, const struct ari_event *e)
+{
+    struct stasis_call *c = find_channel(s, e->channel.id);
+
+    if (c) {
+        stasis_call_lost(c);
+        return;
+    }
+    c = find_media(s, e->channel.id);
+    if (c)
+        stasis_call_media_lost(c);
+}
+
+static void on_event(const struct ari_event *e, void *arg)
+{
+    struct stasis *s = arg;
+
+    if (!e->channel.id.p)
+        return;
+    if (e->kind == ARI_STASIS_START)
+        on_start(s, e);
+    else if (e->kind == ARI_STASIS_END || e->kind == ARI_CHANNEL_DESTROYED)
+        on_gone(s, e);
+}
+
+static void on_up(void *arg)
+{
+    struct stasis *s = arg;
+
+    if (!s->is_closing)
+        stasis_sync_plan(s->sync, 0);
+}
+
+/* Talks go on: media does not need ARI. on_up looks at what has happened meanwhile. */
+static void on_down(int err, const char *detail, void *arg)
+{
+    struct stasis *s = arg;
+
+    log_error(&s->ground.log, "down", kv_err(err), kv_str("detail", detail), kv_int("calls", (int64_t)s->count));
+}
+
+/* ---- comparison after an interruption ---- */
+
+static bool knows_channel(void *arg, struct text id)
+{
+    return find_channel(arg, id) != NULL;
+}
+
+static bool knows_ours(void *arg, struct text id)
+{
+    struct stasis *s = arg;
+    const struct stasis_call *c;
+
+    if (find_media(s, id))
+        return true;
+    DL_FOREACH(s->calls, c) {
+        if (text_eq(text_of(c->bridge), id))
+            return true;
+    }
+    return false;
+}
+
+static void on_stranger(void *arg, struct text channel)
+{
+    struct stasis_call *c = add_call(arg, channel, NULL);
+
+    if (c)
+        stasis_call_give_back(c, "ERROR", "restart");
+}
+
+static bool is_among(char *const *ids, const char *id)
+{
+    for (; *ids; ids++) {
+        if (strcmp(*ids, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void on_inside(void *arg, char *const *channels, int64_t asked_ms)
+{
+    struct stasis *s = arg;
+    struct stasis_call *c, *next;
+
+    DL_FOREACH_SAFE(s->calls, c, next) {
+        if (c->began_ms < asked_ms && !is_among(channels, c->channel))
+            stasis_call_lost(c);
+    }
+}
+
+/* ---- the end ---- */
+
+static void on_linger(void *arg)
+{
+    struct stasis *s = arg;
+    struct stasis_call *c, *next;
+
+    if (s->count > 0)
+        log_error(&s->ground.log, "calls_abandoned", kv_int("calls", (int64_t)s->count));
+    DL_FOREACH_SAFE(s->calls, c, next) {
+        unlink_call(s, c);
+        stasis_call_abandon(c);
+    }
+    ari_close(s->ground.ari);
+}
+
+static void stasis_free(struct stasis *s)
+{
+    stasis_sync_free(s->sync);
+    timer_free(s->linger);
+    free(s->ground.app);
+    free(s->ground.media_host);
+    free(s);
+}
+
+static void on_ari_closed(void *arg)
+{
+    struct stasis *s = arg;
+    void (*const on_closed)(void *) = s->on_closed;
+    void *const closed_arg = s->closed_arg;
+
+    stasis_free(s);
+    if (on_closed)
+        on_closed(closed_arg);
+}
+
+void stasis_close(struct stasis *s, int64_t linger_ms, void (*on_closed)(void *arg), void *arg)
+{
+    struct stasis_call *c, *next;
+
+    if (s->is_closing)
+        return;
+    s->is_closing = true;
+    s->on_closed = on_closed;
+    s->closed_arg = arg;
+    stasis_sync_stop(s->sync);
+    DL_FOREACH_SAFE(s->calls, c, next)
+        stasis_call_give_back(c, "ERROR", "shutdown");
+    timer_start(s->linger, linger_ms);
+    check_closed(s);
+}
+
+/* ---- construction ---- */
+
+static const struct ari_handlers ari_on = { .on_up = on_up, .on_down = on_down, .on_event = on_event, .on_closed = on_ari_closed };
+
+static int make(struct stasis *s)
+{
+    const struct stasis_view view = {
+        .knows_channel = knows_channel,
+        .knows_ours = knows_ours,
+        .on_stranger = on_stranger,
+        .on_inside = on_inside,
+        .arg = s,
+    };
+    int err;
+
+    if (!s->ground.app || !s->ground.media_host)
+        return -ENOMEM;
+    err = timer_new(&s->linger, s->ground.loop, on_linger, s);
+    return err ? err : stasis_sync_new(&s->sync, &s->ground, &view);
+}
+
+int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct audiosocket_door *door,
+                const struct stasis_options *opt, const struct stasis_talks *talks, const struct timeline *timeline,
+                const struct log *log)
+{
+    struct stasis *s = calloc(1, sizeof *s);
+    int err;
+
+    if (!s)
+        return -ENOMEM;
+    s->calls_max = opt->calls_max ? opt->calls_max : CALLS_MAX;
+    s->ground = (struct stasis_ground){
+        .loop = l,
+        .door = door,
+        .talks = *talks,
+        .timeline = timeline,
+        .log = log_for(log, "stasis"),
+        .app = text_dup(text_of(opt->ari.app ? opt->ari.app : "")),
+        .media_host = text_dup(text_of(opt->media_host ? opt->media_host : "")),
+        .step_ms = opt->step_ms ? opt->step_ms : STEP_MS,
+        .on_over = on_over,
+        .on_residue = on_residue,
+        .arg = s,
+    };
+    err = make(s);
+    if (!err)
+        err = ari_open(&s->ground.ari, l, d, &opt->ari, &ari_on, s, log);
+    if (err) {
+        stasis_free(s);
+        return err;
+    }
+    *out = s;
+    return 0;
+}

@@ -1,0 +1,517 @@
+/* Takes one call through Stasis step by step, each with a deadline, and gives it back whatever happens.
+ *
+ *   NEW -> ANSWER -> BRIDGE -> MEDIA -> JOIN -> TALK          each may turn to the way out
+ *                                                |
+ *   OVER <- LEAVE <- DROP_BRIDGE <- DROP_MEDIA <- STATUS      steps with nothing to do are skipped
+ *             +------ refused: again, with STATUS if it was not set -------^
+ *
+ * One request at a time: Asterisk may answer two in any order. On the way in a request that is under way is waited for even when
+ * the caller has gone, for what it makes must be known before it can be removed. */
+#include "call/stasis_call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/ref.h"
+
+enum {
+    AGAIN_MS = 100,                /* after a request that could not even be sent */
+    TRIES = 2,
+};
+
+#define TO(s) (1u << CALL_##s)
+
+static const unsigned call_moves[] = {
+    [CALL_NEW] = TO(ANSWER) | TO(BRIDGE) | TO(STATUS) | TO(OVER),
+    [CALL_ANSWER] = TO(BRIDGE) | TO(STATUS) | TO(OVER),
+    [CALL_BRIDGE] = TO(MEDIA) | TO(STATUS) | TO(DROP_BRIDGE),
+    [CALL_MEDIA] = TO(JOIN) | TO(STATUS) | TO(DROP_MEDIA) | TO(DROP_BRIDGE),
+    [CALL_JOIN] = TO(TALK) | TO(STATUS) | TO(DROP_MEDIA),
+    [CALL_TALK] = TO(STATUS) | TO(DROP_MEDIA),
+    [CALL_STATUS] = TO(DROP_MEDIA) | TO(DROP_BRIDGE) | TO(LEAVE) | TO(OVER),
+    [CALL_DROP_MEDIA] = TO(DROP_BRIDGE),
+    [CALL_DROP_BRIDGE] = TO(LEAVE) | TO(OVER),
+    [CALL_LEAVE] = TO(OVER) | TO(STATUS),
+    [CALL_OVER] = 0,
+};
+
+static const char *const call_names[] = {
+    [CALL_NEW] = "new",       [CALL_ANSWER] = "answer",         [CALL_BRIDGE] = "bridge",           [CALL_MEDIA] = "media",
+    [CALL_JOIN] = "join",     [CALL_TALK] = "talk",             [CALL_STATUS] = "status",           [CALL_DROP_MEDIA] = "drop_media",
+    [CALL_LEAVE] = "leave",   [CALL_DROP_BRIDGE] = "drop_bridge", [CALL_OVER] = "over",
+};
+
+static void set_state(struct stasis_call *c, enum call_state to)
+{
+    INVARIANT(call_moves[c->state] & (1u << to));
+    log_debug(&c->ground->log, "state", kv_str("call", c->channel), kv_str("from", call_names[c->state]),
+              kv_str("to", call_names[to]));
+    c->state = to;
+}
+
+static bool is_way_in(const struct stasis_call *c)
+{
+    return c->state <= CALL_TALK;
+}
+
+static int64_t age_ms(const struct stasis_call *c)
+{
+    return loop_now_ms(c->ground->loop) - c->began_ms;
+}
+
+/* ---- requests ---- */
+
+static void enter(struct stasis_call *c, enum call_state to);
+static void answered(struct stasis_call *c, int err, int status, struct text body);
+
+static void on_answer(int err, int status, struct text body, void *arg)
+{
+    struct stasis_call *c = ref_hold(arg);
+
+    c->request = NULL;
+    answered(c, err, status, body);
+    ref_drop(c);
+}
+
+/* What cannot be sent (256 under way, no memory) is tried again until the step's deadline. */
+static void ask(struct stasis_call *c)
+{
+    const int err = stasis_call_ask(c, on_answer);
+
+    if (!err)
+        return;
+    log_warn(&c->ground->log, "request_not_sent", kv_str("call", c->channel), kv_str("step", call_names[c->state]), kv_err(err));
+    timer_start(c->again, AGAIN_MS);
+}
+
+static void forget_request(struct stasis_call *c)
+{
+    ari_forget(c->request);
+    c->request = NULL;
+    timer_stop(c->again);
+}
+
+/* ---- the way out ---- */
+
+static enum call_state way_out(const struct stasis_call *c)
+{
+    switch (c->state) {
+    default:
+        if (c->caller_lives)
+            return CALL_STATUS;
+        /* fall through */
+    case CALL_STATUS:
+        if (c->media_asked)
+            return CALL_DROP_MEDIA;
+        /* fall through */
+    case CALL_DROP_MEDIA:
+        if (c->bridge_asked)
+            return CALL_DROP_BRIDGE;
+        /* fall through */
+    case CALL_DROP_BRIDGE:
+        if (c->caller_lives)
+            return CALL_LEAVE;
+        /* fall through */
+    case CALL_LEAVE:
+        return CALL_OVER;
+    }
+}
+
+static void over(struct stasis_call *c)
+{
+    timer_stop(c->deadline);
+    log_info(&c->ground->log, "end", kv_str("call", c->channel), kv_str("status", c->status), kv_str("reason", c->reason),
+             kv_int("ms", age_ms(c)));
+    TIMELINE(c->ground->timeline, text_of(c->channel), "stasis.end", kv_str("status", c->status), kv_str("reason", c->reason),
+             kv_int("ms", age_ms(c)));
+    c->ground->on_over(c, c->ground->arg);
+}
+
+static void let_go(struct stasis_call *c)
+{
+    door_forget(c->ticket);
+    c->ticket = NULL;
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    if (c->is_talking)
+        c->ground->talks.stop(c->ground->talks.arg, c->talk);
+    c->is_talking = false;
+}
+
+/* It becomes the value of a channel variable: one line. */
+static void reason_set(struct stasis_call *c, const char *reason)
+{
+    text_copy(c->reason, sizeof c->reason, text_of(reason));
+    for (char *p = c->reason; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = ' ';
+    }
+}
+
+static void end(struct stasis_call *c, const char *status, const char *reason, bool hang_up)
+{
+    if (c->is_ending)
+        return;
+    c->is_ending = true;
+    c->status = status;
+    c->hang_up = hang_up;
+    reason_set(c, reason);
+    let_go(c);
+    if (!c->request)
+        enter(c, way_out(c));
+}
+
+/* "media" and "timeout" give SIDETONE_REASON "media_timeout". */
+static void fail(struct stasis_call *c, const char *how)
+{
+    char reason[64];
+
+    snprintf(reason, sizeof reason, "%s_%s", call_names[c->state], how);
+    end(c, "ERROR", reason, false);
+}
+
+/* ---- answers on the way in ---- */
+
+static void media_check(struct stasis_call *c)
+{
+    if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && c->fd >= 0)
+        enter(c, CALL_JOIN);
+}
+
+static void way_in_done(struct stasis_call *c)
+{
+    switch (c->state) {
+    case CALL_ANSWER:
+        enter(c, CALL_BRIDGE);
+        return;
+    case CALL_BRIDGE:
+        enter(c, CALL_MEDIA);
+        return;
+    case CALL_MEDIA:
+        c->media_answered = true;
+        media_check(c);
+        return;
+    case CALL_JOIN:
+        enter(c, CALL_TALK);
+        return;
+    default:
+        return;
+    }
+}
+
+/* The caller's channel is gone (404), outside Stasis (409) or dying (412). */
+static bool is_without_caller(int status)
+{
+    return status == 404 || status == 409 || status == 412;
+}
+
+static void log_refusal(struct stasis_call *c, int err, int status, struct text body)
+{
+    char why[160] = "";
+
+    if (!err)
+        ari_error_text(body, why, sizeof why);
+    log_warn(&c->ground->log, "step_failed", kv_str("call", c->channel), kv_str("step", call_names[c->state]),
+             kv_int("http", status), kv_str("why", err ? err_text(err) : why));
+}
+
+static void way_in_answered(struct stasis_call *c, int err, int status, struct text body)
+{
+    const bool is_refused = err || status >= 400;
+
+    if (is_refused && !(c->is_ending && is_without_caller(status)))
+        log_refusal(c, err, status, body);
+    if (c->is_ending) {            /* what was waited for is known now */
+        enter(c, way_out(c));
+        return;
+    }
+    if (!is_refused)
+        way_in_done(c);
+    else if (c->state == CALL_ANSWER && is_without_caller(status))
+        stasis_call_lost(c);
+    else if (c->state == CALL_MEDIA && status == 500)
+        fail(c, "refused");        /* nobody listens at media_host, or no such format (ari.md 5) */
+    else
+        fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
+}
+
+/* ---- answers on the way out ---- */
+
+static void repeat(struct stasis_call *c)
+{
+    timer_start(c->deadline, c->ground->step_ms);
+    ask(c);
+}
+
+/* A caller is not left in silence: after a pause again, until it works or the channel is no more. */
+static void leave_refused(struct stasis_call *c)
+{
+    timer_start(c->deadline, c->ground->step_ms);
+}
+
+static void leave_again(struct stasis_call *c)
+{
+    if (c->variable < STASIS_VARIABLES)
+        enter(c, CALL_STATUS);     /* Asterisk was away when it was tried */
+    else
+        repeat(c);
+}
+
+static void way_out_done(struct stasis_call *c)
+{
+    if (c->state == CALL_DROP_MEDIA)
+        c->media_asked = false;
+    if (c->state == CALL_DROP_BRIDGE)
+        c->bridge_asked = false;
+    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < STASIS_VARIABLES) {
+        c->tries = 0;
+        repeat(c);
+        return;
+    }
+    enter(c, way_out(c));
+}
+
+static void way_out_refused(struct stasis_call *c)
+{
+    if (c->state == CALL_LEAVE) {
+        leave_refused(c);
+        return;
+    }
+    if (++c->tries < TRIES) {
+        repeat(c);
+        return;
+    }
+    if (c->state != CALL_STATUS)
+        c->ground->on_residue(c->ground->arg);
+    enter(c, way_out(c));
+}
+
+static void way_out_answered(struct stasis_call *c, int err, int status, struct text body)
+{
+    const bool is_for_caller = c->state == CALL_STATUS || c->state == CALL_LEAVE;
+
+    if (!err && is_for_caller && is_without_caller(status)) {
+        c->caller_lives = false;
+        enter(c, way_out(c));
+    } else if (err || (status >= 400 && status != 404)) {
+        log_refusal(c, err, status, body);
+        way_out_refused(c);
+    } else {
+        way_out_done(c);           /* 404 to a deletion: it is gone already */
+    }
+}
+
+static void answered(struct stasis_call *c, int err, int status, struct text body)
+{
+    if (is_way_in(c))
+        way_in_answered(c, err, status, body);
+    else
+        way_out_answered(c, err, status, body);
+}
+
+/* ---- deadlines ---- */
+
+static void on_deadline(void *arg)
+{
+    struct stasis_call *c = ref_hold(arg);
+    const bool was_asking = c->request || timer_is_running(c->again);
+
+    forget_request(c);
+    if (c->state == CALL_LEAVE && !was_asking) {
+        leave_again(c);            /* the pause after a refusal is over */
+    } else {
+        if (was_asking && is_way_in(c))
+            c->ground->on_residue(c->ground->arg);  /* Asterisk may still carry it out */
+        if (c->state == CALL_TALK)
+            end(c, "ERROR", "media_lost", false);
+        else
+            answered(c, -ETIMEDOUT, 0, TEXT_NONE);
+    }
+    ref_drop(c);
+}
+
+static void on_again(void *arg)
+{
+    ask(arg);
+}
+
+/* ---- entering a step ---- */
+
+static void on_arrival(int fd_or_err, const char *peer, void *arg)
+{
+    struct stasis_call *c = ref_hold(arg);
+
+    (void)peer;
+    c->ticket = NULL;
+    if (fd_or_err >= 0) {
+        c->fd = fd_or_err;
+        media_check(c);
+    } else {
+        fail(c, "timeout");
+    }
+    ref_drop(c);
+}
+
+static void on_talk_end(const struct stasis_talk_end *e, void *arg)
+{
+    struct stasis_call *c = ref_hold(arg);
+
+    c->is_talking = false;
+    c->talk = NULL;
+    if (strcmp(e->status, "HANGUP") == 0)
+        end(c, "ERROR", "media_lost", false);  /* only the carrier ended: of the caller's end StasisEnd tells */
+    else
+        end(c, e->status, e->reason, e->hang_up);
+    ref_drop(c);
+}
+
+static void enter_media(struct stasis_call *c)
+{
+    const int err = door_expect(&c->ticket, c->ground->door, &c->id, c->ground->step_ms, on_arrival, c);
+
+    if (err) {
+        fail(c, "failed");
+        return;
+    }
+    c->media_asked = true;
+    ask(c);
+}
+
+static void enter_talk(struct stasis_call *c)
+{
+    const struct stasis_talk_request req = {
+        .call = text_of(c->channel),
+        .agent = text_of(c->agent),
+        .caller_number = text_of(c->number),
+        .caller_name = text_of(c->name),
+        .fd = c->fd,
+    };
+    int err;
+
+    timer_stop(c->deadline);
+    c->fd = -1;                    /* the talk's, whatever comes */
+    TIMELINE(c->ground->timeline, req.call, "stasis.media", kv_int("ms", age_ms(c)));
+    err = c->ground->talks.start(c->ground->talks.arg, &c->talk, &req, on_talk_end, c);
+    if (!err) {
+        c->is_talking = true;
+        return;
+    }
+    log_error(&c->ground->log, "talk_not_started", kv_str("call", c->channel), kv_err(err));
+    fail(c, "failed");
+}
+
+static void enter(struct stasis_call *c, enum call_state to)
+{
+    set_state(c, to);
+    timer_stop(c->again);
+    c->tries = 0;
+    if (to == CALL_OVER) {
+        over(c);
+        return;
+    }
+    timer_start(c->deadline, c->ground->step_ms);
+    if (to == CALL_BRIDGE)
+        c->bridge_asked = true;
+    if (to == CALL_MEDIA)
+        enter_media(c);
+    else if (to == CALL_TALK)
+        enter_talk(c);
+    else
+        ask(c);
+}
+
+/* ---- what happens from outside ---- */
+
+void stasis_call_begin(struct stasis_call *c)
+{
+    enter(c, c->is_up ? CALL_BRIDGE : CALL_ANSWER);
+}
+
+void stasis_call_give_back(struct stasis_call *c, const char *status, const char *reason)
+{
+    end(c, status, reason, false);
+}
+
+void stasis_call_lost(struct stasis_call *c)
+{
+    const bool was_asking_caller = c->state == CALL_STATUS || c->state == CALL_LEAVE;
+
+    c->caller_lives = false;
+    if (!c->is_ending) {
+        end(c, "HANGUP", "caller_hangup", false);
+    } else if (was_asking_caller) {
+        forget_request(c);
+        enter(c, way_out(c));
+    }
+}
+
+void stasis_call_media_inside(struct stasis_call *c)
+{
+    c->media_inside = true;
+    media_check(c);
+}
+
+/* During a talk its own end is awaited first: a talk that ends in order closes its media connection, which Asterisk may report
+ * before the talk's loop does. */
+void stasis_call_media_lost(struct stasis_call *c)
+{
+    if (c->state == CALL_MEDIA || c->state == CALL_JOIN)
+        end(c, "ERROR", "media_lost", false);
+    else if (c->state == CALL_TALK && !timer_is_running(c->deadline))
+        timer_start(c->deadline, c->ground->step_ms);
+}
+
+void stasis_call_abandon(struct stasis_call *c)
+{
+    forget_request(c);
+    timer_stop(c->deadline);
+    let_go(c);
+    ref_drop(c);
+}
+
+/* ---- construction ---- */
+
+static void destroy(void *obj)
+{
+    struct stasis_call *c = obj;
+
+    timer_free(c->deadline);
+    timer_free(c->again);
+    free(c->channel);
+    free(c->media);
+    free(c->bridge);
+    free(c->channel_path);
+    free(c->media_path);
+    free(c->bridge_path);
+    free(c->agent);
+    free(c->number);
+    free(c->name);
+}
+
+int stasis_call_new(struct stasis_call **out, const struct stasis_ground *g, struct text channel, const struct ari_event *start)
+{
+    struct stasis_call *c = ref_new(sizeof *c, destroy);
+    int err;
+
+    if (!c)
+        return -ENOMEM;
+    c->ground = g;
+    c->fd = -1;
+    c->caller_lives = true;
+    c->began_ms = loop_now_ms(g->loop);
+    err = stasis_call_name(c, channel, start);
+    if (!err)
+        err = timer_new(&c->deadline, g->loop, on_deadline, c);
+    if (!err)
+        err = timer_new(&c->again, g->loop, on_again, c);
+    if (err) {
+        ref_drop(c);
+        return err;
+    }
+    *out = c;
+    return 0;
+}

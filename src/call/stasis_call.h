@@ -1,0 +1,85 @@
+/* One call's way through our Stasis application, and back. Internal to src/call; see stasis.h. Control loop. */
+#pragma once
+
+#include <uthash.h>
+
+#include "call/stasis.h"
+
+struct stasis_call;
+
+/* What the calls of one node share. */
+struct stasis_ground {
+    struct loop *loop;
+    struct ari_client *ari;
+    struct audiosocket_door *door;
+    struct stasis_talks talks;
+    const struct timeline *timeline;
+    struct log log;
+    char *app, *media_host;
+    int64_t step_ms;
+    /* The call is over and nothing of it is left: the handler unlinks it and drops its reference. Never runs from inside
+     * stasis_call_new; it may from inside all others. */
+    void (*on_over)(struct stasis_call *c, void *arg);
+    /* A channel or bridge may have been left behind: look for it later. */
+    void (*on_residue)(void *arg);
+    void *arg;
+};
+
+enum { STASIS_VARIABLES = 3 };
+
+enum call_state {
+    CALL_NEW,
+    CALL_ANSWER, CALL_BRIDGE, CALL_MEDIA, CALL_JOIN, CALL_TALK,       /* the way in */
+    CALL_STATUS, CALL_DROP_MEDIA, CALL_DROP_BRIDGE, CALL_LEAVE,       /* the way out */
+    CALL_OVER,
+};
+
+struct stasis_call {               /* counted; the members up to `state` are for stasis.c */
+    struct stasis_call *prev, *next;
+    UT_hash_handle by_channel, by_media;
+    bool is_indexed;               /* found by its channel: not any more when that channel has come again */
+    char *channel;                 /* the caller's, as Asterisk names it */
+    char *media, *bridge;          /* ours */
+    int64_t began_ms;
+
+    enum call_state state;
+    const struct stasis_ground *ground;
+    char *channel_path, *media_path, *bridge_path;  /* "channels/..." percent-encoded */
+    char *agent, *number, *name;
+    struct uuid id;
+    char id_text[UUID_TEXT + 1];
+    struct ari_request *request;
+    struct timer *deadline;        /* of the present step */
+    struct timer *again;           /* the present request once more */
+    unsigned tries;                /* answers that did not help, in this step */
+    unsigned variable;             /* in CALL_STATUS: which */
+    struct door_ticket *ticket;
+    int fd;                        /* AudioSocket connection until the talk has it; -1 none */
+    void *talk;
+    bool is_talking, is_ending, is_up, caller_lives, hang_up;
+    bool bridge_asked, media_asked, media_answered, media_inside;
+    const char *status;
+    char reason[STASIS_REASON_MAX];
+};
+
+/* Ids of our own external channels and bridges are "<app>-x-<uuid>" and "<app>-b-<uuid>": two daemons beside one Asterisk
+ * have two application names, and leave each other's alone. kind: 'x' or 'b'. */
+bool stasis_is_ours(const char *app, char kind, struct text id);
+
+/* stasis_request.c: gives the call its names; sends the present step's request into c->request (0, or as ari_send). */
+int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start) MUST_USE;
+int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer) MUST_USE;
+
+/* start: NULL when the channel was found inside after a restart. One reference is the caller's. */
+int stasis_call_new(struct stasis_call **out, const struct stasis_ground *g, struct text channel, const struct ari_event *start)
+    MUST_USE;
+/* Answers, bridges, connects and starts the talk. */
+void stasis_call_begin(struct stasis_call *c);
+/* Gives the call back (again and again, if need be), from whatever step. The first reason given counts. */
+void stasis_call_give_back(struct stasis_call *c, const char *status, const char *reason);
+/* The caller's channel has left Stasis or is no more. */
+void stasis_call_lost(struct stasis_call *c);
+void stasis_call_media_inside(struct stasis_call *c);
+void stasis_call_media_lost(struct stasis_call *c);
+/* Lets go of everything at once, without a word to Asterisk; on_over does not run. */
+void stasis_call_abandon(struct stasis_call *c);

@@ -1,0 +1,165 @@
+/* What is said to Asterisk at each step of a call, and by which names. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "call/stasis_call.h"
+
+enum { PATH_MAX_BYTES = 2000, BODY_MAX = 8 * 1024 };
+
+static int send(struct stasis_call *c, ari_on_answer *on_answer, const char *method, const char *path, struct text body)
+{
+    return ari_send(&c->request, c->ground->ari, method, path, body, on_answer, c);
+}
+
+static int send_at(struct stasis_call *c, ari_on_answer *on_answer, const char *method, const char *base, const char *rest)
+{
+    char path[PATH_MAX_BYTES];
+
+    snprintf(path, sizeof path, "%s%s", base, rest);
+    return send(c, on_answer, method, path, TEXT_NONE);
+}
+
+static void json_field(struct buf *b, const char *name, const char *value)
+{
+    buf_addf(b, "%s\"%s\":\"", b->n ? "," : "{", name);
+    buf_add_json(b, text_of(value));
+    buf_add_char(b, '"');
+}
+
+/* ---- the steps' requests ---- */
+
+static int ask_media(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    struct buf b;
+    int err;
+
+    buf_init(&b, BODY_MAX);
+    json_field(&b, "app", c->ground->app);
+    json_field(&b, "channelId", c->media);
+    json_field(&b, "external_host", c->ground->media_host);
+    json_field(&b, "encapsulation", "audiosocket");
+    json_field(&b, "transport", "tcp");
+    json_field(&b, "data", c->id_text);
+    json_field(&b, "format", "slin");
+    buf_add_char(&b, '}');
+    err = b.err ? b.err : send(c, on_answer, "POST", "channels/externalMedia", buf_text(&b));
+    buf_free(&b);
+    return err;
+}
+
+static int ask_join(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    char path[PATH_MAX_BYTES];
+
+    snprintf(path, sizeof path, "%s/addChannel?channel=%s,%s", c->bridge_path, c->channel_path + strlen("channels/"),
+             c->media_path + strlen("channels/"));
+    return send(c, on_answer, "POST", path, TEXT_NONE);
+}
+
+static const char *const variable_names[STASIS_VARIABLES] = { "SIDETONE_STATUS", "SIDETONE_REASON", "SIDETONE_CALL" };
+
+static int ask_variable(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    const char *const values[STASIS_VARIABLES] = { c->status, c->reason, c->channel };
+    char path[PATH_MAX_BYTES];
+    struct buf b;
+    int err;
+
+    buf_init(&b, BODY_MAX);
+    json_field(&b, "variable", variable_names[c->variable]);
+    json_field(&b, "value", values[c->variable]);
+    buf_add_char(&b, '}');
+    snprintf(path, sizeof path, "%s/variable", c->channel_path);
+    err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));
+    buf_free(&b);
+    return err;
+}
+
+int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    switch (c->state) {
+    case CALL_ANSWER:
+        return send_at(c, on_answer, "POST", c->channel_path, "/answer");
+    case CALL_BRIDGE:
+        return send_at(c, on_answer, "POST", c->bridge_path, "?type=mixing");
+    case CALL_MEDIA:
+        return ask_media(c, on_answer);
+    case CALL_JOIN:
+        return ask_join(c, on_answer);
+    case CALL_STATUS:
+        return ask_variable(c, on_answer);
+    case CALL_DROP_MEDIA:
+        return send_at(c, on_answer, "DELETE", c->media_path, "");
+    case CALL_DROP_BRIDGE:
+        return send_at(c, on_answer, "DELETE", c->bridge_path, "");
+    case CALL_LEAVE:
+        return send_at(c, on_answer, c->hang_up ? "DELETE" : "POST", c->channel_path, c->hang_up ? "" : "/continue");
+    case CALL_NEW:
+    case CALL_TALK:
+    case CALL_OVER:
+        return 0;                  /* steps without a request */
+    }
+    return -EINVAL;
+}
+
+/* ---- names ---- */
+
+bool stasis_is_ours(const char *app, char kind, struct text id)
+{
+    const size_t n = strlen(app);
+    struct uuid u;
+
+    return id.n == n + 3 + UUID_TEXT && memcmp(id.p, app, n) == 0 && id.p[n] == '-' && id.p[n + 1] == kind &&
+           id.p[n + 2] == '-' && uuid_parse(text_skip(id, n + 3), &u) == 0;
+}
+
+static char *id_make(const char *app, char kind, const char *uuid)
+{
+    char *s;
+
+    return asprintf(&s, "%s-%c-%s", app, kind, uuid) < 0 ? NULL : s;
+}
+
+/* Ids of Local halves contain ';', which must be %3B in a path (ari.md 1). */
+static char *path_make(const char *base, const char *id)
+{
+    struct buf b;
+
+    buf_init(&b, PATH_MAX_BYTES / 3);
+    buf_add_text(&b, text_of(base));
+    buf_add_url(&b, text_of(id));
+    if (buf_cstr(&b))
+        return b.p;
+    buf_free(&b);
+    return NULL;
+}
+
+static char *copy(struct text t)
+{
+    return text_dup(t.p ? t : TEXT(""));
+}
+
+int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start)
+{
+    const struct ari_channel *from = start ? &start->channel : &(struct ari_channel){ 0 };
+    const struct text arg = start && start->arg_count > 0 ? start->args[0] : TEXT_NONE;
+
+    uuid_make(&c->id);
+    uuid_format(&c->id, c->id_text);
+    c->is_up = text_eq(from->state, TEXT("Up"));
+    c->channel = copy(channel);
+    c->agent = text_dup(arg.n ? arg : TEXT("default"));
+    c->number = copy(from->caller_number);
+    c->name = copy(from->caller_name);
+    c->media = id_make(c->ground->app, 'x', c->id_text);
+    c->bridge = id_make(c->ground->app, 'b', c->id_text);
+    if (!c->channel || !c->agent || !c->number || !c->name || !c->media || !c->bridge)
+        return -ENOMEM;
+    c->channel_path = path_make("channels/", c->channel);
+    c->media_path = path_make("channels/", c->media);
+    c->bridge_path = path_make("bridges/", c->bridge);
+    return c->channel_path && c->media_path && c->bridge_path ? 0 : -ENOMEM;
+}

@@ -1,0 +1,245 @@
+/* Finds what an interrupted connection, a restart or a late answer left behind: callers nobody holds, external channels and
+ * bridges of no call.
+ *
+ *   IDLE --plan--> PLANNED --> INSIDE (GET applications/{app}) --> SETTLE --> CHANNELS (GET channels) --> BRIDGES --> IDLE
+ *                     ^------------------ no answer: again after a pause --------------------------------------+
+ *
+ * SETTLE: an answer may overtake events that were sent before it (ari.md trap 7), so a channel is a stranger only if nothing
+ * was heard of it a moment later either. */
+#include "call/stasis_sync.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+enum { SETTLE_MS = 500, AGAIN_MS = 5000, SYNC_PATH_MAX = 1000 };
+
+enum sync_state { SYNC_IDLE, SYNC_PLANNED, SYNC_INSIDE, SYNC_SETTLE, SYNC_CHANNELS, SYNC_BRIDGES };
+
+static const unsigned sync_moves[] = {
+    [SYNC_IDLE] = 1u << SYNC_PLANNED,
+    [SYNC_PLANNED] = 1u << SYNC_INSIDE | 1u << SYNC_IDLE,
+    [SYNC_INSIDE] = 1u << SYNC_SETTLE | 1u << SYNC_PLANNED | 1u << SYNC_IDLE,
+    [SYNC_SETTLE] = 1u << SYNC_CHANNELS | 1u << SYNC_IDLE,
+    [SYNC_CHANNELS] = 1u << SYNC_BRIDGES | 1u << SYNC_PLANNED | 1u << SYNC_IDLE,
+    [SYNC_BRIDGES] = 1u << SYNC_IDLE | 1u << SYNC_PLANNED,
+};
+
+struct stasis_sync {
+    enum sync_state state;
+    const struct stasis_ground *ground;
+    struct stasis_view view;
+    struct timer *timer;
+    struct ari_request *request;
+    char **inside;                 /* SETTLE: ids to look at again */
+    char app_path[SYNC_PATH_MAX];
+    int64_t asked_ms, due_ms;
+    bool is_wanted_again;          /* planned while one was under way */
+};
+
+static void set_state(struct stasis_sync *y, enum sync_state to)
+{
+    INVARIANT(sync_moves[y->state] & (1u << to));
+    y->state = to;
+}
+
+static void plan(struct stasis_sync *y, int64_t delay_ms)
+{
+    set_state(y, SYNC_PLANNED);
+    y->due_ms = loop_now_ms(y->ground->loop) + delay_ms;
+    timer_start(y->timer, delay_ms);
+}
+
+static void on_answer(int err, int status, struct text body, void *arg);
+
+static void ask(struct stasis_sync *y, enum sync_state to, const char *path)
+{
+    set_state(y, to);
+    y->asked_ms = loop_now_ms(y->ground->loop);
+    if (ari_send(&y->request, y->ground->ari, "GET", path, TEXT_NONE, on_answer, y) != 0)
+        plan(y, AGAIN_MS);
+}
+
+/* ---- what was left behind ---- */
+
+/* Nobody waits for the outcome: what stays is found the next time. */
+static void remove_one(struct stasis_sync *y, const char *what, char kind, const char *id)
+{
+    const struct text t = text_of(id);
+    struct buf path;
+
+    if (!stasis_is_ours(y->ground->app, kind, t) || y->view.knows_ours(y->view.arg, t))
+        return;
+    log_warn(&y->ground->log, "left_behind", kv_str("what", what), kv_str("id", id));
+    buf_init(&path, SYNC_PATH_MAX);
+    buf_add_text(&path, text_of(what));
+    buf_add_char(&path, '/');
+    buf_add_url(&path, t);
+    if (buf_cstr(&path) && ari_send(NULL, y->ground->ari, "DELETE", path.p, TEXT_NONE, NULL, NULL) != 0)
+        y->is_wanted_again = true;
+    buf_free(&path);
+}
+
+static int remove_all(struct stasis_sync *y, const char *what, char kind, struct text body)
+{
+    char **ids;
+    const int err = ari_ids_parse(body, &ids);
+
+    if (err)
+        return err;
+    for (char **id = ids; *id; id++)
+        remove_one(y, what, kind, *id);
+    ari_list_free(ids);
+    return 0;
+}
+
+/* ---- who is inside ---- */
+
+static int inside_take(struct stasis_sync *y, struct text body)
+{
+    char **bridges;
+    const int err = ari_application_parse(body, &y->inside, &bridges);
+
+    if (err)
+        return err;
+    ari_list_free(bridges);
+    y->view.on_inside(y->view.arg, y->inside, y->asked_ms);
+    set_state(y, SYNC_SETTLE);
+    timer_start(y->timer, SETTLE_MS);
+    return 0;
+}
+
+static void settle(struct stasis_sync *y)
+{
+    char **const inside = y->inside;
+
+    y->inside = NULL;
+    for (char **id = inside; *id; id++) {
+        const struct text t = text_of(*id);
+
+        if (!stasis_is_ours(y->ground->app, 'x', t) && !y->view.knows_channel(y->view.arg, t))
+            y->view.on_stranger(y->view.arg, t);
+    }
+    ari_list_free(inside);
+    ask(y, SYNC_CHANNELS, "channels");
+}
+
+/* ---- the course ---- */
+
+static void done(struct stasis_sync *y)
+{
+    set_state(y, SYNC_IDLE);
+    if (!y->is_wanted_again)
+        return;
+    y->is_wanted_again = false;
+    plan(y, AGAIN_MS);
+}
+
+static int take(struct stasis_sync *y, struct text body)
+{
+    int err;
+
+    switch (y->state) {
+    case SYNC_INSIDE:
+        return inside_take(y, body);
+    case SYNC_CHANNELS:
+        err = remove_all(y, "channels", 'x', body);
+        if (!err)
+            ask(y, SYNC_BRIDGES, "bridges");
+        return err;
+    case SYNC_BRIDGES:
+        err = remove_all(y, "bridges", 'b', body);
+        if (!err)
+            done(y);
+        return err;
+    default:
+        return 0;
+    }
+}
+
+static void on_answer(int err, int status, struct text body, void *arg)
+{
+    struct stasis_sync *y = arg;
+
+    y->request = NULL;
+    if (!err && status >= 400)
+        err = -EIO;
+    if (!err)
+        err = take(y, body);
+    if (!err)
+        return;
+    if (!ari_is_up(y->ground->ari)) {
+        set_state(y, SYNC_IDLE);   /* the next on_up plans it anew */
+        return;
+    }
+    log_warn(&y->ground->log, "sync_failed", kv_err(err), kv_int("http", status));
+    plan(y, AGAIN_MS);
+}
+
+static void on_timer(void *arg)
+{
+    struct stasis_sync *y = arg;
+
+    if (y->state == SYNC_SETTLE)
+        settle(y);
+    else if (y->state == SYNC_PLANNED)
+        ask(y, SYNC_INSIDE, y->app_path);
+}
+
+void stasis_sync_plan(struct stasis_sync *y, int64_t delay_ms)
+{
+    if (y->state == SYNC_IDLE)
+        plan(y, delay_ms);
+    else if (y->state != SYNC_PLANNED)
+        y->is_wanted_again = true;
+    else if (y->due_ms > loop_now_ms(y->ground->loop) + delay_ms)
+        timer_start(y->timer, delay_ms);
+}
+
+void stasis_sync_stop(struct stasis_sync *y)
+{
+    ari_forget(y->request);
+    y->request = NULL;
+    timer_stop(y->timer);
+    ari_list_free(y->inside);
+    y->inside = NULL;
+    y->is_wanted_again = false;
+    if (y->state != SYNC_IDLE)
+        set_state(y, SYNC_IDLE);
+}
+
+void stasis_sync_free(struct stasis_sync *y)
+{
+    if (!y)
+        return;
+    stasis_sync_stop(y);
+    timer_free(y->timer);
+    free(y);
+}
+
+int stasis_sync_new(struct stasis_sync **out, const struct stasis_ground *g, const struct stasis_view *view)
+{
+    struct stasis_sync *y = calloc(1, sizeof *y);
+    struct buf b;
+    int err;
+
+    if (!y)
+        return -ENOMEM;
+    y->ground = g;
+    y->view = *view;
+    buf_init(&b, SYNC_PATH_MAX - 1);
+    buf_add_text(&b, TEXT("applications/"));
+    buf_add_url(&b, text_of(g->app));
+    text_copy(y->app_path, sizeof y->app_path, buf_text(&b));
+    err = b.err ? b.err : timer_new(&y->timer, g->loop, on_timer, y);
+    buf_free(&b);
+    if (err) {
+        free(y);
+        return err;
+    }
+    *out = y;
+    return 0;
+}

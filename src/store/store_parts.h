@@ -1,0 +1,54 @@
+/* What the files of the store share among themselves: nobody else includes this. */
+#pragma once
+
+#include <semaphore.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+enum {
+    STORE_BATCH = 1000,          /* facts a transaction, at most */
+    STORE_BATCH_MS = 50,         /* a fact waits no longer than this for its batch */
+    STORE_BUSY_MS = 2000,        /* how long SQLite waits for another process's lock before it says SQLITE_BUSY */
+    STORE_IMPORT_BUSY_MS = 30000, /* a tool's patience: the daemon's batches are short, another import is not */
+    STORE_CLOSE_MS = 5000,       /* how long closing tries on against a lock, or a loop that takes no posts */
+};
+
+/* A sleeping thread and those who wake it. Ringing never blocks; a bell that nobody waits for costs one atomic read-modify-write. */
+struct store_bell {
+    sem_t sem;
+    atomic_size_t wake_at;       /* queue depth that wakes the sleeper; 0: it is awake */
+};
+
+int store_bell_init(struct store_bell *b) MUST_USE;
+void store_bell_free(struct store_bell *b);
+/* After a push, with the queue's depth. Any thread. */
+void store_bell_ring(struct store_bell *b, size_t depth);
+/* Sleeps until `depth_now(arg)` reaches at_least, stop is set, or ms have passed. */
+void store_bell_wait(struct store_bell *b, size_t at_least, int64_t ms, size_t (*depth_now)(void *arg), void *arg,
+                     const atomic_bool *stop);
+/* Wakes it whatever the depth: after stop was set. */
+void store_bell_stop(struct store_bell *b);
+
+enum store_mode { STORE_MODE_WRITE, STORE_MODE_READ };
+
+/* A connection of ours: WAL, busy timeout, application id checked, schema brought up to date (STORE_MODE_WRITE).
+ * -ENOENT: no such file (STORE_MODE_READ); -EINVAL: not ours, or newer than this program; *problem may be NULL. */
+int store_db_open(sqlite3 **out, const char *path, enum store_mode mode, char **problem) MUST_USE;
+void store_db_close(sqlite3 *db);
+/* Errno for SQLite's primary result code. */
+int store_db_errno(int rc);
+/* One malloc'ed line; NULL when memory is short. */
+char *store_problem(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* [a-z][a-z0-9_]*, at most STORE_NAME_MAX. */
+bool store_name_is_good(struct text name);
+
+struct store_lookups;
+
+int store_lookups_open(struct store_lookups **out, const char *path, const struct log *log, char **problem) MUST_USE;
+/* Answers what waits, joins the thread. NULL passes. */
+void store_lookups_close(struct store_lookups *l);
+int store_lookups_get(struct store_lookups *l, struct loop *loop, struct text table, struct text key, store_on_value *on_value,
+                      void *arg) MUST_USE;

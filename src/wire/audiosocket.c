@@ -1,0 +1,101 @@
+/* Cuts and builds AudioSocket frames. */
+#include "wire/audiosocket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const unsigned rates[] = { 8000, 12000, 16000, 24000, 32000, 44100, 48000, 96000, 192000 };
+
+void audiosocket_reader_init(struct audiosocket_reader *r, uint16_t max_payload)
+{
+    r->have = 0;
+    r->max_payload = max_payload < AUDIOSOCKET_MAX_PAYLOAD ? max_payload : AUDIOSOCKET_MAX_PAYLOAD;
+    r->fault[0] = '\0';
+}
+
+/* Fills the store up to want bytes. True when it holds them. */
+static bool fill(struct audiosocket_reader *r, struct text *in, size_t want)
+{
+    const size_t missing = want > r->have ? want - r->have : 0;
+    const size_t take = missing < in->n ? missing : in->n;
+
+    if (take) {
+        memcpy(r->store + r->have, in->p, take);
+        r->have += take;
+        *in = text_skip(*in, take);
+    }
+    return r->have >= want;
+}
+
+int audiosocket_read(struct audiosocket_reader *r, struct text *in, struct audiosocket_frame *out)
+{
+    unsigned n;
+
+    if (r->fault[0])
+        return -EMSGSIZE;
+    if (!fill(r, in, AUDIOSOCKET_HEAD))
+        return 0;
+    n = (unsigned)r->store[1] << 8 | r->store[2];
+    if (n > r->max_payload) {
+        snprintf(r->fault, sizeof r->fault, "a frame of kind 0x%02x announces %u bytes, more than the %u allowed", r->store[0], n,
+                 r->max_payload);
+        return -EMSGSIZE;
+    }
+    if (!fill(r, in, AUDIOSOCKET_HEAD + (size_t)n))
+        return 0;
+    *out = (struct audiosocket_frame){ .kind = r->store[0], .payload = r->store + AUDIOSOCKET_HEAD, .n = (uint16_t)n };
+    r->have = 0;
+    return 1;
+}
+
+bool audiosocket_is_partial(const struct audiosocket_reader *r)
+{
+    return r->have > 0;
+}
+
+void audiosocket_put_head(uint8_t out[AUDIOSOCKET_HEAD], uint8_t kind, uint16_t n)
+{
+    out[0] = kind;
+    out[1] = (uint8_t)(n >> 8);
+    out[2] = (uint8_t)(n & 0xff);
+}
+
+size_t audiosocket_put_audio(uint8_t *out, uint8_t kind, const int16_t *pcm, size_t samples)
+{
+    INVARIANT(samples > 0 && samples <= UINT16_MAX / 2); /* an empty audio frame makes Asterisk drop the call */
+    audiosocket_put_head(out, kind, (uint16_t)(2 * samples));
+    for (size_t i = 0; i < samples; i++) {
+        const uint16_t s = (uint16_t)pcm[i];
+
+        out[AUDIOSOCKET_HEAD + 2 * i] = (uint8_t)(s & 0xff);
+        out[AUDIOSOCKET_HEAD + 2 * i + 1] = (uint8_t)(s >> 8);
+    }
+    return AUDIOSOCKET_HEAD + 2 * samples;
+}
+
+size_t audiosocket_get_audio(const struct audiosocket_frame *f, int16_t *out, size_t max_samples, bool *odd)
+{
+    const size_t have = f->n / 2u;
+    const size_t n = have < max_samples ? have : max_samples;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = (int16_t)(uint16_t)(f->payload[2 * i] | (unsigned)f->payload[2 * i + 1] << 8);
+    *odd = f->n & 1;
+    return n;
+}
+
+unsigned audiosocket_rate(uint8_t kind)
+{
+    if (kind < AUDIOSOCKET_AUDIO || kind > AUDIOSOCKET_AUDIO_LAST)
+        return 0;
+    return rates[kind - AUDIOSOCKET_AUDIO];
+}
+
+uint8_t audiosocket_kind(unsigned rate_hz)
+{
+    for (unsigned i = 0; i < sizeof rates / sizeof rates[0]; i++)
+        if (rates[i] == rate_hz)
+            return (uint8_t)(AUDIOSOCKET_AUDIO + i);
+    return 0;
+}
