@@ -2,7 +2,6 @@
 #include "cli/cmd_sim.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -98,6 +97,7 @@ static int mark_add(struct args *a, const char *value)
     return 0;
 }
 
+/* 0, an exit status, or -1 when help was given. */
 static int option_take(struct args *a, int which, const char *value)
 {
     switch (which) {
@@ -116,25 +116,21 @@ static int option_take(struct args *a, int which, const char *value)
     }
 }
 
-/* 0, or the exit status plus one with a minus: help ends with 0. */
-static int args_parse(struct args *a, int argc, char **argv, bool *done)
+static int args_parse(struct args *a, int argc, char **argv)
 {
-    int which, err = 0;
+    int which, status = 0;
 
     optind = 0;
-    while (!err && (which = getopt_long(argc, argv, "", options, NULL)) != -1)
-        err = option_take(a, which, optarg);
-    *done = err != 0;
-    if (err)
-        return err < 0 ? 0 : err;
-    *done = true;
+    while (status == 0 && (which = getopt_long(argc, argv, "", options, NULL)) != -1)
+        status = option_take(a, which, optarg);
+    if (status != 0)
+        return status;
     if (optind < argc)
         return wrong("unexpected", argv[optind]);
     if (!a->opt.dir || !a->opt.dialplan)
         return wrong("--dir and --dialplan are needed", NULL);
     a->opt.marks = a->marks;
     a->opt.configs = a->configs;
-    *done = false;
     return 0;
 }
 
@@ -254,8 +250,9 @@ static int run(struct args *a)
 int cmd_sim_pbx(int argc, char **argv)
 {
     struct args a = { .json = false };
-    bool done;
-    const int status = args_parse(&a, argc, argv, &done);
+    const int status = args_parse(&a, argc, argv);
 
-    return done ? status : run(&a);
+    if (status != 0)
+        return status < 0 ? 0 : status;
+    return run(&a);
 }

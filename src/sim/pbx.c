@@ -363,7 +363,7 @@ bool pbx_installed(char *version, size_t size)
     const int err = pbx_place_installed(&place, &problem);
 
     free(problem);
-    if (!err)
+    if (!err && size > 0)
         text_copy(version, size, text_of(place.version));
     return err == 0;
 }
