@@ -16,6 +16,7 @@
 #include "app/demo_proof.h"
 #include "app/story.h"
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "net/loop.h"
 #include "sim/caller.h"
 #include "sim/pbx.h"
