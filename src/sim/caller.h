@@ -2,6 +2,11 @@
  * Nothing is passed around the microphone: its speech reaches the other side only as samples. Thread: its loop. */
 #pragma once
 
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/text.h"
 #include "net/listener.h"
 #include "net/ticker.h"
 
@@ -12,7 +17,7 @@ struct sim_caller;
  *   wait-speech 10s             until the other side speaks (at most that long)
  *   wait-silence 700ms 20s      until it has been silent that long (at most ...)
  *   say TEXT                    synthesised in the caller's voice; the step ends with the last sample
- *   play FILE.wav               8 kHz or other rates, mono
+ *   play FILE.wav               8 kHz or other rates, mono; relative to the script's folder
  *   hang-up                     ends the call by 00 00 00
  *   wait-hangup 20s             until the other side ends the call
  * A wait that runs out fails the call, with the line number. A script's end hangs up. */
@@ -43,7 +48,12 @@ struct caller_options {
     int64_t connect_ms;            /* nobody came: -ETIMEDOUT; 0 = 30 s */
 };
 
+/* Speech is synthesised and files are loaded here, so that the call itself never waits: this may take a while.
+ * 0, or an error of the listener, of the recording or of a clip (which is logged with the script's line). */
+
 int sim_caller_open(struct sim_caller **out, struct loop *l, const struct address *at, const struct caller_options *opt,
                     const struct caller_handlers *on, void *arg, const struct log *log) MUST_USE;
+/* The port in fact bound. */
 void sim_caller_address(const struct sim_caller *c, struct address *out);
+/* Ends whatever is under way; no handler runs any more. Not from inside on_moment; from on_done it is right. NULL passes. */
 void sim_caller_close(struct sim_caller *c);
