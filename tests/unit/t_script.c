@@ -359,7 +359,7 @@ static void library_traps_are_fenced(void **state)
     expect_error("table.move({}, math.mininteger, math.maxinteger, 2)", -EINVAL, "");
     expect_error("setmetatable({}, {__gc = function() while true do end end})", -EINVAL, "__gc is not available");
     expect_error("return {(('a'):rep(20000)):find(('.-'):rep(20) .. 'b')}", -EINVAL, "pattern");
-    expect_error("return {(('a'):rep(3000)):match('^(a*)*(a*)(a*)(a*)$b')}", -EINVAL, "pattern");
+    expect_error("return {(('a'):rep(3000)):match('^a*a*a*a*b')}", -EINVAL, "pattern");
     expect("return {(('a'):rep(500000)):find(('a'):rep(250000) .. 'b', 1, true) == nil}", "[true]");
 }
 
@@ -534,21 +534,31 @@ static void a_late_answer_finds_nobody(void **state)
     assert_null(w.on_value);
 }
 
+static void on_stop_time(void *arg)
+{
+    script_stop(arg);
+}
+
 static void stopping_a_tool(void **state)
 {
     struct script *s = load("function run() local c <close> = setmetatable({}, {__close = function() log.info('stopped') end})\n"
                             "return {store.get('t', 'k')} end");
     struct script_run *r;
+    struct timer *stop;
 
     (void)state;
-    w.store_ms = 30;
+    w.store_ms = 60;
     assert_int_equal(script_run_tool(&r, s, TEXT("{}"), TEXT("{}"), 1000, on_result, NULL), 0);
     script_stop(r); /* before it began */
+    assert_false(log_has("stopped"));
     assert_int_equal(script_run_tool(&r, s, TEXT("{}"), TEXT("{}"), 1000, on_result, NULL), 0);
-    while (!w.on_value)
-        loop_run(w.loop), assert_true(w.on_value || !w.done);
-    script_release(s);
+    assert_int_equal(timer_new(&stop, w.loop, on_stop_time, r), 0);
+    timer_start(stop, 20);
+    loop_run(w.loop); /* until the store has answered nobody */
+    assert_true(log_has("stopped"));
     assert_false(w.done);
+    timer_free(stop);
+    script_release(s);
 }
 
 static void log_lines_are_bounded(void **state)
@@ -582,7 +592,7 @@ static void load_problems_name_the_place(void **state)
     char *problem;
 
     (void)state;
-    problem_of("function run()\n return +\nend", -EINVAL, "x.lua:3: unexpected symbol");
+    problem_of("function run()\n return +\nend", -EINVAL, "x.lua:2: unexpected symbol");
     problem_of("x = 1", -EINVAL, "x.lua:1: there is no global function run");
     problem_of("\n\nerror('body')", -EINVAL, "x.lua:3: body");
     problem_of("while true do end", -EINVAL, "runs too long");
