@@ -16,6 +16,7 @@
 #include "app/demo_proof.h"
 #include "app/story.h"
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "net/loop.h"
 #include "sim/caller.h"
 #include "sim/pbx.h"
@@ -59,7 +60,7 @@ static int fail(char *problem, const char *otherwise)
 {
     fprintf(stderr, "sidetone demo: %s\n", problem ? problem : otherwise);
     free(problem);
-    return 2;
+    return 1;
 }
 
 /* ---- the three that take part ---- */
@@ -169,7 +170,7 @@ static void read_facts(struct demo *d)
 {
     if (!d->reader && store_reader_open(&d->reader, d->files.store))
         return;
-    if (store_reader_next(d->reader, TEXT(""), &d->last_fact, 10000, on_fact, d))
+    if (store_reader_next(d->reader, TEXT(""), &d->last_fact, 10000, on_fact, d) < 0)
         fprintf(stderr, "sidetone demo: cannot read %s\n", d->files.store);
 }
 
@@ -300,7 +301,7 @@ static int make_call(struct demo *d)
     struct uuid id;
 
     if (open_caller(d))
-        return 2;
+        return 1;
     sim_caller_address(d->caller, &at);
     uuid_make(&id);
     uuid_format(&id, uuid);
@@ -374,8 +375,7 @@ static void close_all(struct demo *d)
     timer_free(d->limit);
     if (d->interrupt)
         loop_signal_free(d->interrupt);
-    if (d->loop)
-        loop_free(d->loop);
+    loop_free(d->loop);
     stop_daemon(d);
     pbx_ami_close(&d->events);
     pbx_stop(d->pbx);

@@ -272,6 +272,10 @@ static void close_all(struct daemon *d)
     if (d->store && d->loops)
         tell_figures(d);
     serve_nodes_free(d->nodes);
+    /* Speech and store answer by posts, so they go before the loops; loop_free runs the posts that still wait. */
+    if (d->speech)
+        worker_pool_free(d->speech);
+    store_close(d->store);
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_free(d->loops[i]);
     free(d->loops);
@@ -280,15 +284,10 @@ static void close_all(struct daemon *d)
         loop_signal_free(d->term);
     if (d->interrupt)
         loop_signal_free(d->interrupt);
-    if (d->speech)
-        worker_pool_free(d->speech);
-    if (d->control)
-        loop_free(d->control);
+    loop_free(d->control);
     if (d->voice)
         synthesiser_free(d->voice);
     agents_free(d->agents);
-    if (d->store)
-        store_close(d->store);
 }
 
 int serve_run(const struct config *config)

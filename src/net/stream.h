@@ -35,7 +35,9 @@ int stream_adopt(struct stream **out, struct loop *l, int fd, const struct strea
 void stream_handle(struct stream *s, const struct stream_handlers *on, void *arg);
 
 /* All or nothing: tried at once, the remainder is queued (copied). 0, -ENOBUFS when the queue would pass its ceiling
- * (nothing was taken; wait for on_drain), -EPIPE after close. Several parts leave in one write. */
+ * (nothing was taken; wait for on_drain), -EMSGSIZE when the message alone is larger than the ceiling, -ENOMEM, -EPIPE
+ * after close. A connection that breaks meanwhile still gives 0: what the peer had sent is read, then on_closed tells.
+ * Several parts leave in one write. */
 int stream_send(struct stream *s, const struct text *parts, size_t count) MUST_USE;
 int stream_send_text(struct stream *s, struct text t) MUST_USE;
 size_t stream_queued(const struct stream *s);
@@ -44,7 +46,8 @@ size_t stream_queued(const struct stream *s);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* Sends what is queued, then ends in order; gives up after linger_ms and aborts. Safe to call twice. */
+/* Sends what is queued, then FIN, then throws input away until the peer's FIN; gives up after linger_ms (on_closed gets
+ * -ETIMEDOUT if bytes were lost by that, else 0). Safe to call twice. */
 void stream_close(struct stream *s, int64_t linger_ms);
 /* Ends now; queued bytes are lost. Safe to call twice. */
 void stream_abort(struct stream *s);

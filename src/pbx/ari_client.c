@@ -51,11 +51,13 @@ struct ari_request {
 struct ari_client {
     enum ari_state state;
     struct log log;
+    struct loop *loop;
     struct dialer *dialer;
     struct websocket *ws;          /* from CONNECTING until its on_closed */
     struct timer *timer;           /* the next attempt; in CLOSING: the farewell */
     char *node, *base_url, *events_url, *user, *password;
     int64_t connect_ms, request_ms, retry_max_ms, pause_ms;
+    int64_t up_since_ms;
     unsigned failures;             /* attempts in a row */
     struct ari_request *requests;
     size_t count;
@@ -85,6 +87,11 @@ static int64_t jittered(int64_t ms)
     return ms / 2 + ms / 2 * dice.bytes[0] / 255;
 }
 
+static int64_t pause_first(const struct ari_client *c)
+{
+    return RETRY_MS < c->retry_max_ms ? RETRY_MS : c->retry_max_ms;
+}
+
 static void retry_later(struct ari_client *c, int err, const char *detail)
 {
     set_state(c, ARI_WAITING);
@@ -105,7 +112,7 @@ static void on_ws_open(struct websocket *w, void *arg)
         return;
     set_state(c, ARI_UP);
     c->failures = 0;
-    c->pause_ms = RETRY_MS;
+    c->up_since_ms = loop_now_ms(c->loop);
     log_info(&c->log, "up", kv_str("node", c->node));
     c->on.on_up(c->arg);
 }
@@ -148,6 +155,9 @@ static void on_ws_closed(struct websocket *w, int err, int status, const char *d
     const bool was_up = c->state == ARI_UP;
 
     (void)status;
+    if (c->up_since_ms && loop_now_ms(c->loop) - c->up_since_ms >= c->retry_max_ms)
+        c->pause_ms = pause_first(c);  /* only what has held for a while earns a quick return */
+    c->up_since_ms = 0;
     INVARIANT(w == c->ws);
     ref_hold(c);
     c->ws = ref_drop(c->ws);
@@ -349,7 +359,7 @@ static int copy_options(struct ari_client *c, const struct ari_options *opt)
     c->connect_ms = opt->connect_ms ? opt->connect_ms : CONNECT_MS;
     c->request_ms = opt->request_ms ? opt->request_ms : REQUEST_MS;
     c->retry_max_ms = opt->retry_max_ms ? opt->retry_max_ms : RETRY_MAX_MS;
-    c->pause_ms = RETRY_MS < c->retry_max_ms ? RETRY_MS : c->retry_max_ms;
+    c->pause_ms = pause_first(c);
     c->node = text_dup(text_of(opt->node ? opt->node : ""));
     c->user = opt->user ? text_dup(text_of(opt->user)) : NULL;
     c->password = opt->password ? text_dup(text_of(opt->password)) : NULL;
@@ -370,6 +380,7 @@ int ari_open(struct ari_client **out, struct loop *l, struct dialer *d, const st
     if (!c)
         return -ENOMEM;
     c->log = log_for(log, "ari");
+    c->loop = l;
     c->dialer = d;
     c->on = *on;
     c->arg = arg;

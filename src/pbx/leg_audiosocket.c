@@ -1,9 +1,9 @@
 /* Carries a leg over one AudioSocket connection.
  *
- *   NEW --start--> RUNNING --close, or nonsense from the peer--> PARTING --peer's end, or PARTING_MS--> CLOSING --> CLOSED
+ *   NEW --start--> RUNNING --close, nonsense from the peer, or its end--> CLOSING --> CLOSED
  *
- * PARTING: 00 00 00 is sent and what still arrives is read and thrown away. Closing with unread bytes would be a reset, which
- * Asterisk takes for an error: the application form then drops the call instead of going on (media.md 1.4). */
+ * CLOSING: 00 00 00 is sent, and the stream throws away what still arrives until the peer's end. A close with unread bytes would
+ * be a reset, which Asterisk takes for an error: the application form then drops the call instead of going on (media.md 1.4). */
 #include "pbx/leg_audiosocket.h"
 
 #include <errno.h>
@@ -15,18 +15,16 @@
 #include "wire/audiosocket.h"
 
 enum {
-    PARTING_MS = 500,              /* Asterisk closes within a frame or two of 00 00 00 */
-    LINGER_MS = 500,
+    LINGER_MS = 500,               /* Asterisk closes within a frame or two of 00 00 00 */
     QUEUE_FRAMES = 50,             /* one second unsent: then frames are dropped, for late speech is worse than none */
     WHY_MAX = 160,
 };
 
-enum leg_state { LEG_NEW, LEG_RUNNING, LEG_PARTING, LEG_CLOSING, LEG_CLOSED };
+enum leg_state { LEG_NEW, LEG_RUNNING, LEG_CLOSING, LEG_CLOSED };
 
 static const unsigned leg_moves[] = {
-    [LEG_NEW] = 1u << LEG_RUNNING | 1u << LEG_PARTING | 1u << LEG_CLOSED,
-    [LEG_RUNNING] = 1u << LEG_PARTING | 1u << LEG_CLOSING | 1u << LEG_CLOSED,
-    [LEG_PARTING] = 1u << LEG_CLOSING | 1u << LEG_CLOSED,
+    [LEG_NEW] = 1u << LEG_RUNNING | 1u << LEG_CLOSING,
+    [LEG_RUNNING] = 1u << LEG_CLOSING | 1u << LEG_CLOSED,
     [LEG_CLOSING] = 1u << LEG_CLOSED,
     [LEG_CLOSED] = 0,
 };
@@ -38,7 +36,6 @@ struct audiosocket_leg {
     struct ticker *ticker;
     struct tick *tick;             /* while RUNNING */
     struct stream *stream;
-    struct timer *parting;
     struct audiosocket_reader reader;
     struct leg_figures figures;
     uint8_t kind;                  /* of our audio frames, and the only one taken from the peer */
@@ -62,40 +59,19 @@ static void clock_stop(struct audiosocket_leg *a)
     a->tick = NULL;
 }
 
-/* Says goodbye and reads on until the peer has ended too. */
 static void part(struct audiosocket_leg *a, int err, const char *why)
 {
     uint8_t goodbye[AUDIOSOCKET_HEAD];
 
-    set_state(a, LEG_PARTING);
+    set_state(a, LEG_CLOSING);
     a->err = err;
     snprintf(a->why, sizeof a->why, "%s", why ? why : "");
     clock_stop(a);
     audiosocket_put_head(goodbye, AUDIOSOCKET_HANGUP, 0);
-    if (stream_send_text(a->stream, text_make(goodbye, sizeof goodbye)) != 0) {
-        stream_abort(a->stream);   /* its queue is full or it is gone: no order to be had */
-        return;
-    }
-    stream_resume(a->stream);
-    timer_start(a->parting, PARTING_MS);
-}
-
-/* The last thing said of a leg that was started or closed. */
-static void tell_closed(struct audiosocket_leg *a)
-{
-    if (a->leg.on)
-        a->leg.on->on_closed(a->err, a->why[0] ? a->why : NULL, a->leg.arg);
-    ref_drop(a);
-}
-
-static void on_parting_late(void *arg)
-{
-    struct audiosocket_leg *a = arg;
-
-    if (a->state == LEG_CLOSED)
-        tell_closed(a);            /* it was lost before start or close */
+    if (stream_send_text(a->stream, text_make(goodbye, sizeof goodbye)) == 0)
+        stream_close(a->stream, LINGER_MS);
     else
-        stream_abort(a->stream);
+        stream_abort(a->stream);   /* its queue is full or it is gone: no order to be had */
 }
 
 /* ---- what the peer sends ---- */
@@ -174,14 +150,14 @@ static void on_end(struct stream *s, void *arg)
 {
     struct audiosocket_leg *a = arg;
 
-    if (a->state == LEG_RUNNING && audiosocket_is_partial(&a->reader)) {
+    if (a->state != LEG_RUNNING)
+        return;
+    if (audiosocket_is_partial(&a->reader)) {
         a->err = -EPROTO;
         snprintf(a->why, sizeof a->why, "the connection ended in the middle of a frame");
     }
     clock_stop(a);
-    timer_stop(a->parting);
-    if (a->state == LEG_RUNNING || a->state == LEG_PARTING)
-        set_state(a, LEG_CLOSING);
+    set_state(a, LEG_CLOSING);
     stream_close(s, LINGER_MS);
 }
 
@@ -189,18 +165,16 @@ static void on_stream_closed(struct stream *s, int err, void *arg)
 {
     struct audiosocket_leg *a = arg;
 
-    const bool is_new = a->state == LEG_NEW;
-
     (void)s;
-    if ((is_new || a->state == LEG_RUNNING) && err) {
+    if (a->state == LEG_RUNNING && err) {
         a->err = err;
         snprintf(a->why, sizeof a->why, "the connection was lost: %s", err_text(err));
     }
     clock_stop(a);
-    timer_stop(a->parting);
     set_state(a, LEG_CLOSED);
-    if (!is_new)
-        tell_closed(a);
+    if (a->leg.on)
+        a->leg.on->on_closed(a->err, a->why[0] ? a->why : NULL, a->leg.arg);
+    ref_drop(a);
 }
 
 static const struct stream_handlers stream_on = { .on_data = on_data, .on_end = on_end, .on_closed = on_stream_closed };
@@ -229,12 +203,8 @@ static void start(struct leg *l)
 {
     struct audiosocket_leg *a = (struct audiosocket_leg *)l;
 
-    ref_hold(a);                   /* until tell_closed */
-    if (a->state == LEG_CLOSED) {
-        timer_start(a->parting, 0);
-        return;
-    }
     set_state(a, LEG_RUNNING);
+    ref_hold(a);                   /* until on_stream_closed */
     if (ticker_add(&a->tick, a->ticker, on_tick, a) != 0) {
         part(a, -ENOMEM, "no memory for the audio clock");
         return;
@@ -247,7 +217,7 @@ static void end(struct leg *l)
     struct audiosocket_leg *a = (struct audiosocket_leg *)l;
 
     if (a->state == LEG_NEW)
-        ref_hold(a);               /* until tell_closed */
+        ref_hold(a);               /* until on_stream_closed */
     if (a->state == LEG_NEW || a->state == LEG_RUNNING)
         part(a, 0, NULL);
 }
@@ -266,7 +236,6 @@ static void destroy(void *obj)
     struct audiosocket_leg *a = obj;
 
     clock_stop(a);
-    timer_free(a->parting);
     if (a->stream && a->state == LEG_NEW) {
         stream_handle(a->stream, &nobody_home, NULL);
         stream_abort(a->stream);
@@ -293,16 +262,12 @@ int leg_audiosocket_new(struct leg **out, struct loop *l, struct ticker *t, int 
     a->kind = kind;
     a->frame_samples = samples;
     audiosocket_reader_init(&a->reader, AUDIOSOCKET_MAX_PAYLOAD);
-    err = timer_new(&a->parting, l, on_parting_late, a);
-    if (err)
-        goto fail;
-    err = stream_adopt(&a->stream, l, fd, &opt, &stream_on, a);  /* last: from here fd is ours */
-    if (err)
-        goto fail;
-    stream_pause(a->stream);       /* nobody to hear it before start */
+    err = stream_adopt(&a->stream, l, fd, &opt, &stream_on, a);
+    if (err) {
+        ref_drop(a);
+        return err;
+    }
+    stream_pause(a->stream);       /* nobody to hear it before start; paused it cannot end either */
     *out = &a->leg;
     return 0;
-fail:
-    ref_drop(a);
-    return err;
 }

@@ -3,6 +3,11 @@
  * docs/internals/scripts.md tells the verbs. */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
 #include "base/hist.h"
 #include "net/loop.h"
 #include "pbx/agi_session.h"
@@ -33,9 +38,12 @@ void script_engine_free(struct script_engine *e); /* no runs may be left */
 int script_load(struct script **out, struct script_engine *e, const char *path, const char *entry, char **problem) MUST_USE;
 void script_release(struct script *s);
 
+enum { SCRIPT_NAME_MAX = 120 };
+
 struct script_figures {
     unsigned commands;
     int64_t command_max_us, command_sum_us;
+    char name[SCRIPT_NAME_MAX + 1]; /* the last CALLERID(name) that Asterisk took from the handler; "" when none */
 };
 
 /* handle(call) for an AGI session. The run takes the session's handlers; on_done runs once, last, when the session is closed.
@@ -50,4 +58,10 @@ int script_run_agi(struct script_run **out, struct script *s, struct agi_session
 typedef void script_on_result(int err, struct text json, void *arg);
 int script_run_tool(struct script_run **out, struct script *s, struct text args, struct text context, int64_t deadline_ms,
                     script_on_result *on_result, void *arg) MUST_USE;
-void script_stop(struct script_run *r); /* a tool run: on_result does not run any more */
+/* A tool run: on_result does not run any more. An AGI run: it ends with ERROR, reason "shutdown"; on_done follows. */
+void script_stop(struct script_run *r);
+
+/* Bytes that Lua holds now; after_collect: once all garbage is gone (slow, for tests and the console). */
+size_t script_engine_memory(struct script_engine *e, bool after_collect);
+/* The handler reference (docs/handlers.md), made from the table of verbs. */
+void script_verbs_print(FILE *out);

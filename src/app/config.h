@@ -1,0 +1,134 @@
+/* The daemon's configuration: an immutable snapshot of typed values, built whole or not at all.
+ * Thread: any may read a snapshot; building and freeing belong to one. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "app/secret.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "wire/conf.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/sidetone/sidetone.conf"
+
+/* Where a section was written. file is NULL for one that only has defaults. */
+struct config_head {
+    const char *name;               /* of [node NAME], [route NAME], [agent NAME]; "" for the others */
+    const char *file;
+    unsigned line;
+};
+
+struct config_list {
+    const char *const *items;
+    size_t count;
+};
+
+struct config_sidetone {
+    struct config_head head;
+    const char *state_dir;          /* absolute */
+    int64_t workers;                /* call loops; 0: one per core */
+    int64_t speech_threads;         /* 0: one per core */
+    int log_level;                  /* enum log_level */
+};
+
+struct config_fastagi {
+    struct config_head head;
+    struct address listen;
+    int64_t sessions_max;           /* per call loop */
+    int64_t linger_ms;
+};
+
+struct config_audiosocket {
+    struct config_head head;
+    struct address listen;
+    const char *advertise;          /* host:port that Asterisk connects to; never NULL */
+};
+
+struct config_node {
+    struct config_head head;
+    const char *ari;                /* http:// or https://, no trailing slash */
+    const char *ari_user;
+    struct secret ari_secret;
+    const char *app;
+    const char *ca;                 /* absolute path; NULL: the system's */
+    bool insecure;
+    int64_t calls_max;
+    const char *default_agent;      /* names one of agents; NULL: none */
+};
+
+struct config_route {
+    struct config_head head;
+    const char *handler;            /* absolute path */
+    int64_t deadline_ms;
+};
+
+enum config_provider { CONFIG_PROVIDER_LOCAL };
+
+struct config_tool {
+    const char *name;
+    const char *path;               /* absolute path of a Lua file */
+};
+
+/* dialplan place; context NULL: none */
+struct config_fallback {
+    const char *context, *extension, *priority; /* priority: a number or a label */
+};
+
+struct config_agent {
+    struct config_head head;
+    int provider;                   /* enum config_provider */
+    const char *file;               /* absolute path */
+    struct config_list tool_names;
+    const char *tool_dir;           /* absolute */
+    const struct config_tool *tools;
+    size_t tool_count;
+    int64_t max_duration_ms;
+    const char *fallback_text;      /* as written; NULL: none */
+    struct config_fallback fallback;
+};
+
+struct config {
+    const char *path;               /* of the root file, as given */
+    const char *directory;          /* where it lies, absolute */
+    const char *store_path;         /* the embedded store: state_dir/sidetone.db */
+    struct config_sidetone sidetone;
+    struct config_fastagi fastagi;
+    struct config_audiosocket audiosocket;
+    struct config_node *nodes;
+    size_t node_count;
+    struct config_route *routes;
+    size_t route_count;
+    struct config_agent *agents;
+    size_t agent_count;
+    void *memory;                   /* internal */
+};
+
+struct config_problem {
+    const char *file;
+    unsigned line;                  /* 0: about the file as a whole */
+    const char *where;              /* "section/key", "section" or "" */
+    enum conf_severity severity;
+    const char *message;            /* what was expected and what came; never any part of a secret */
+};
+typedef void config_on_problem(const struct config_problem *p, void *arg);
+
+enum config_flags {
+    CONFIG_SKIP_SECRETS = 1,        /* check their form, but do not look them up: for tools that need none */
+};
+
+/* Reads path (NULL: CONFIG_DEFAULT_PATH), and sidetone.d/ *.conf beside it in order of name; templates and [x](+) reach across files.
+ * Every mistake is told by on_problem, in order of file and line. 0 (warnings may have been told), -EINVAL, -ENOENT and the like
+ * when the root file cannot be read (told as well), -ENOMEM. */
+int config_load(struct config **out, const char *path, unsigned flags, config_on_problem *on_problem, void *arg) MUST_USE;
+void config_free(struct config *c); /* NULL passes; wipes secrets */
+
+/* A whole file to begin with: every key with its help, commented out at its default. */
+void config_sample(FILE *out);
+/* The option list of sidetone.conf(5), in scdoc's language. */
+void config_keys_print(FILE *out);
+/* Effective values as a configuration file; secrets as ***. */
+void config_show(const struct config *c, FILE *out);

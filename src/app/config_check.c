@@ -1,0 +1,171 @@
+/* One job: check what concerns more than one key of the configuration, and fill in what follows from several. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/config_parts.h"
+
+static const struct config_built *built_of(const struct config_build *b, const void *value)
+{
+    for (size_t i = 0; i < b->section_count; i++)
+        if (b->sections[i].value == value)
+            return &b->sections[i];
+    return NULL;
+}
+
+static bool is_any_host(const struct address *a)
+{
+    return !strcmp(a->host, "0.0.0.0") || !strcmp(a->host, "::");
+}
+
+static void check_ports(struct config_build *b)
+{
+    const struct address *agi = &b->c->fastagi.listen, *audio = &b->c->audiosocket.listen;
+    char other[96];
+
+    if (agi->port && agi->port == audio->port && (!strcmp(agi->host, audio->host) || is_any_host(agi) || is_any_host(audio))) {
+        address_format(agi, other, sizeof other);
+        config_key_problem(b, CONF_ERROR, built_of(b, &b->c->audiosocket), "listen",
+                           "expected a port of its own, came port %u, which fastagi/listen (%s) has already", audio->port, other);
+    }
+    if (b->c->node_count && is_any_host(audio) && !b->c->audiosocket.advertise)
+        config_key_problem(b, CONF_WARNING, built_of(b, &b->c->audiosocket), "advertise",
+                           "expected an address that Asterisk can connect to, because listen is %s", audio->host);
+}
+
+static bool is_loopback_url(struct text url)
+{
+    const struct text host = text_skip(url, sizeof "http://" - 1);
+
+    return text_starts_nocase(host, TEXT("127.")) || text_starts_nocase(host, TEXT("localhost")) || text_starts(host, TEXT("[::1]"));
+}
+
+static const struct config_agent *agent_named(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->agent_count; i++)
+        if (!strcmp(c->agents[i].head.name, name))
+            return &c->agents[i];
+    return NULL;
+}
+
+static void check_node(struct config_build *b, const struct config_node *n)
+{
+    const struct config_built *s = built_of(b, n);
+    const struct text url = text_of(n->ari);
+    const bool is_plain = n->ari && text_starts_nocase(url, TEXT("http://"));
+
+    if (is_plain && !is_loopback_url(url))
+        config_key_problem(b, CONF_WARNING, s, "ari", "the password crosses the network in clear; https:// would hide it");
+    if (is_plain && (n->ca || n->insecure))
+        config_key_problem(b, CONF_WARNING, s, n->ca ? "ca" : "insecure", "has no effect with http://");
+    else if (n->insecure)
+        config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
+    if (n->default_agent && !agent_named(b->c, n->default_agent))
+        config_key_problem(b, CONF_ERROR, s, "default_agent", "expected the name of an [agent NAME] section, came \"%s\"",
+                           n->default_agent);
+}
+
+const char *config_file_fault(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return "no such file";
+    if (!S_ISREG(st.st_mode))
+        return "not a regular file";
+    return access(path, R_OK) < 0 ? "may not be read" : NULL;
+}
+
+static void check_tools(struct config_build *b, struct config_agent *a)
+{
+    struct config_tool *tools = config_take(b, a->tool_names.count * sizeof *tools + 1);
+
+    if (!tools || !a->tool_dir)
+        return;
+    for (size_t i = 0; i < a->tool_names.count; i++) {
+        const char *name = a->tool_names.items[i], *fault;
+        char path[4096];
+        const int n = snprintf(path, sizeof path, "%s/%s.lua", a->tool_dir, name);
+
+        fault = n < 0 || (size_t)n >= sizeof path ? "the path is too long" : config_file_fault(path);
+        if (fault)
+            config_key_problem(b, CONF_ERROR, built_of(b, a), "tools", "expected a file for the tool %s, came %.300s: %s", name, path, fault);
+        tools[i] = (struct config_tool){ .name = name, .path = config_text(b, text_of(path)) };
+    }
+    a->tools = tools;
+    a->tool_count = a->tool_names.count;
+}
+
+/* A number from 1, or a label. */
+static bool is_priority(struct text t)
+{
+    int64_t n;
+
+    if (!t.n || t.n > 79) /* AST_MAX_EXTENSION */
+        return false;
+    if (t.p[0] >= '0' && t.p[0] <= '9')
+        return !text_to_i64(t, &n) && n >= 1 && n <= INT32_MAX;
+    for (size_t i = 0; i < t.n; i++)
+        if (t.p[i] <= ' ' || strchr("()&|+-", t.p[i]))
+            return false;
+    return true;
+}
+
+static void check_fallback(struct config_build *b, struct config_agent *a)
+{
+    struct text rest = text_of(a->fallback_text), part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
+    size_t n = 0;
+    bool is_good;
+
+    if (!a->fallback_text)
+        return;
+    while (n < 3 && text_cut(&rest, ',', &part[n])) {
+        part[n] = text_trim(part[n]);
+        n++;
+    }
+    is_good = n == 3 && !rest.p && part[0].n && part[0].n <= 79 && part[1].n && part[1].n <= 79 && is_priority(part[2]);
+    for (size_t i = 0; is_good && i < 2; i++)
+        for (size_t k = 0; k < part[i].n; k++)
+            is_good = is_good && part[i].p[k] != ' ';
+    if (!is_good) {
+        char came[80];
+
+        config_key_problem(b, CONF_ERROR, built_of(b, a), "fallback", "expected context,extension,priority, came %s",
+                           config_quote(text_of(a->fallback_text), came, sizeof came));
+        return;
+    }
+    a->fallback = (struct config_fallback){ .context = config_text(b, part[0]), .extension = config_text(b, part[1]),
+                                            .priority = config_text(b, part[2]) };
+}
+
+/* Needs no more than good values of its own. */
+static void fill_derived(struct config_build *b, struct config *c)
+{
+    char text[PATH_MAX + 16];
+
+    if (c->sidetone.state_dir) {
+        snprintf(text, sizeof text, "%s/sidetone.db", c->sidetone.state_dir);
+        c->store_path = config_text(b, text_of(text));
+    }
+    if (!c->audiosocket.advertise) {
+        address_format(&c->audiosocket.listen, text, sizeof text);
+        c->audiosocket.advertise = config_text(b, text_of(text));
+    }
+}
+
+void config_check(struct config_build *b)
+{
+    struct config *c = b->c;
+
+    check_ports(b);
+    for (size_t i = 0; i < c->node_count; i++)
+        check_node(b, &c->nodes[i]);
+    for (size_t i = 0; i < c->agent_count; i++) {
+        check_tools(b, &c->agents[i]);
+        check_fallback(b, &c->agents[i]);
+    }
+    fill_derived(b, c);
+}

@@ -1,0 +1,112 @@
+/* What the files of the configuration share among themselves: nobody else includes this. */
+#pragma once
+
+#include "app/config.h"
+#include "base/arena.h"
+
+enum config_type {
+    CONFIG_TEXT,      /* const char *: one line */
+    CONFIG_NAME,      /* const char *: [A-Za-z0-9._-]+ */
+    CONFIG_PATH,      /* const char *: made absolute */
+    CONFIG_DURATION,  /* int64_t, milliseconds */
+    CONFIG_COUNT,     /* int64_t; 0 for "auto" where that is allowed */
+    CONFIG_BYTES,     /* int64_t */
+    CONFIG_BOOL,      /* bool */
+    CONFIG_ADDRESS,   /* struct address: numeric host and port to listen on */
+    CONFIG_PEER,      /* const char *: host:port, the host may be a name */
+    CONFIG_URL,       /* const char *: http:// or https:// */
+    CONFIG_SECRET,    /* struct secret */
+    CONFIG_ENUM,      /* int: index into choices */
+    CONFIG_LIST,      /* struct config_list: names, separated by commas */
+};
+
+enum config_wants { CONFIG_WANTS_NOTHING, CONFIG_WANTS_FILE };
+
+struct config_key {
+    const char *name;
+    enum config_type type;
+    size_t offset;                  /* of the value in the section's struct */
+    const char *standard;           /* the default, as one would write it; NULL: none */
+    const char *standard_help;      /* what happens without it, when there is no default to write */
+    const char *example;            /* for the sample file, where there is no default */
+    bool is_required, may_be_auto, reloads;
+    int64_t min, max;               /* CONFIG_DURATION, CONFIG_COUNT, CONFIG_BYTES */
+    const char *const *choices;     /* CONFIG_ENUM; NULL ends it */
+    const char *base;               /* CONFIG_PATH: folder beside the configuration file that a relative path starts in */
+    enum config_wants wants;        /* CONFIG_PATH */
+    const char *help;               /* one sentence */
+};
+
+enum { CONFIG_KEYS_MAX = 16, CONFIG_NAMED_MAX = 256, CONFIG_PROBLEMS_MAX = 500, CONFIG_MEMORY_MAX = 64 << 20 };
+
+enum config_kind_id {
+    CONFIG_KIND_SIDETONE, CONFIG_KIND_FASTAGI, CONFIG_KIND_AUDIOSOCKET, CONFIG_KIND_NODE, CONFIG_KIND_ROUTE, CONFIG_KIND_AGENT,
+    CONFIG_KIND_COUNT
+};
+
+struct config_kind {
+    const char *name;
+    bool is_named;                  /* [name NAME], any number of them */
+    const char *example_name;
+    const char *help;
+    const struct config_key *keys;
+    size_t key_count;
+    size_t size;                    /* of the section's struct */
+    size_t offset;                  /* in struct config: of the struct itself, or of the pointer to the array when named */
+    size_t count_offset;            /* in struct config, when named */
+};
+
+extern const struct config_kind config_kinds[CONFIG_KIND_COUNT];
+
+const char *config_type_name(enum config_type t);
+/* The field's value as one would write it, into out; secrets as ***. False: not set. */
+bool config_value_text(const struct config_key *key, const void *section, char *out, size_t size);
+/* The i-th section of a kind; NULL past the end. */
+const void *config_section(const struct config *c, const struct config_kind *kind, size_t i);
+void config_duration_text(int64_t ms, char *out, size_t size);
+
+/* One section of the file on its way to a struct. */
+struct config_built {
+    const struct config_kind *kind;
+    void *value;                                    /* the typed struct */
+    const struct conf_section *section;             /* NULL: not written */
+    const struct conf_item *items[CONFIG_KEYS_MAX]; /* the one that counts, by key index; NULL: not written */
+    const char *title;                              /* "node pbx1" */
+};
+
+/* What is under way. */
+struct config_build {
+    struct config *c;
+    struct arena *arena;            /* of the snapshot */
+    struct conf *conf;
+    const char *both_name;          /* of the text that includes the files: no file that a reader knows */
+    unsigned flags;
+    struct config_built *sections;
+    size_t section_count;
+    struct config_problem *problems;
+    size_t problem_count, error_count, problems_lost;
+    int err;                        /* -ENOMEM; sticky */
+};
+
+/* Notes one problem at a place (NULL: the whole file). where may be NULL. */
+void config_problem(struct config_build *b, enum conf_severity severity, const struct conf_place *place, const char *where,
+                    const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* For a key of a section: at its line when it is written, at the section's otherwise. */
+void config_key_problem(struct config_build *b, enum conf_severity severity, const struct config_built *s, const char *key,
+                        const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Memory of the snapshot; NULL sets b->err. */
+void *config_take(struct config_build *b, size_t n);
+const char *config_text(struct config_build *b, struct text t);
+/* A value from outside, fit for one line of a message: at most 60 bytes, quoted. */
+const char *config_quote(struct text t, char *out, size_t size);
+/* Path relative to directory/base, absolute ones as they are. NULL: no memory. */
+const char *config_path(struct config_build *b, const char *base, struct text path);
+/* NULL when a regular readable file is there, otherwise why not. */
+const char *config_file_fault(const char *path);
+
+/* config_sections.c: fills b->sections (room for all is there) and the structs of the snapshot. */
+void config_sections_read(struct config_build *b);
+/* config_value.c: reads one value into its field; on a fault notes the problem. */
+void config_value_read(struct config_build *b, const struct config_built *s, const struct config_key *key, struct text value);
+/* config_check.c: what concerns more than one key. */
+void config_check(struct config_build *b);

@@ -1,0 +1,116 @@
+/* The one table of the configuration: every section and key, its type, default, range and one sentence of help. */
+#include <stddef.h>
+
+#include "app/config_parts.h"
+
+static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL }; /* order of enum log_level */
+static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
+
+static const struct config_key sidetone_keys[] = {
+    { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
+      .standard = "/var/lib/sidetone", .help = "Directory of the embedded store (sidetone.db)." },
+    { .name = "workers", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, workers), .standard = "auto",
+      .may_be_auto = true, .min = 1, .max = 64, .help = "How many call loops run; auto is one per processor core." },
+    { .name = "speech_threads", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, speech_threads), .standard = "auto",
+      .may_be_auto = true, .min = 1, .max = 64,
+      .help = "How many threads the embedded recogniser and synthesiser share; auto is one per processor core." },
+    { .name = "log_level", .type = CONFIG_ENUM, .offset = offsetof(struct config_sidetone, log_level), .standard = "info",
+      .choices = levels, .reloads = true, .help = "The least severe log lines that are written." },
+};
+
+static const struct config_key fastagi_keys[] = {
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_fastagi, listen), .standard = "127.0.0.1:4573",
+      .help = "Where Asterisk reaches agi:// routes." },
+    { .name = "sessions_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_fastagi, sessions_max), .standard = "4096",
+      .min = 1, .max = 65536, .help = "Sessions at one time on each call loop; one more is told SIDETONE_STATUS=BUSY." },
+    { .name = "linger", .type = CONFIG_DURATION, .offset = offsetof(struct config_fastagi, linger_ms), .standard = "10s",
+      .min = 0, .max = 600000, .reloads = true, .help = "How long running sessions may go on when the daemon stops." },
+};
+
+static const struct config_key audiosocket_keys[] = {
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_audiosocket, listen), .standard = "127.0.0.1:9092",
+      .help = "Where the daemon takes the callers' voices." },
+    { .name = "advertise", .type = CONFIG_PEER, .offset = offsetof(struct config_audiosocket, advertise),
+      .standard_help = "the address of listen", .example = "127.0.0.1:9092",
+      .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
+};
+
+static const struct config_key node_keys[] = {
+    { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .is_required = true,
+      .example = "http://127.0.0.1:8088", .help = "The Asterisk's HTTP server, http:// or https://." },
+    { .name = "ari_user", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ari_user), .is_required = true,
+      .example = "sidetone", .help = "The user of ari.conf." },
+    { .name = "ari_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_node, ari_secret), .is_required = true,
+      .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
+    { .name = "app", .type = CONFIG_NAME, .offset = offsetof(struct config_node, app), .standard = "sidetone",
+      .help = "The name that the dialplan gives to Stasis()." },
+    { .name = "ca", .type = CONFIG_PATH, .offset = offsetof(struct config_node, ca), .standard_help = "the system's authorities",
+      .example = "pbx1-ca.pem", .wants = CONFIG_WANTS_FILE, .base = "",
+      .help = "PEM file of the authority that signed the server's certificate." },
+    { .name = "insecure", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, insecure), .standard = "no",
+      .help = "Accept any certificate: anyone on the way can then read the password and the calls." },
+    { .name = "calls_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_node, calls_max), .standard = "500", .min = 1,
+      .max = 10000, .help = "Conversations at one time; one more is given back at once with SIDETONE_STATUS=BUSY." },
+    { .name = "default_agent", .type = CONFIG_NAME, .offset = offsetof(struct config_node, default_agent),
+      .standard_help = "such a call is given back with SIDETONE_STATUS=ERROR", .example = "reception", .reloads = true,
+      .help = "The agent of a call that names none in Stasis()." },
+};
+
+static const struct config_key route_keys[] = {
+    { .name = "handler", .type = CONFIG_PATH, .offset = offsetof(struct config_route, handler), .is_required = true,
+      .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
+      .help = "The Lua file that decides; relative to handlers/ beside the configuration file." },
+    { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, deadline_ms), .standard = "5s", .min = 10,
+      .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT." },
+};
+
+static const struct config_key agent_keys[] = {
+    { .name = "provider", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, provider), .standard = "local",
+      .choices = providers, .reloads = true, .help = "Who talks: local is the embedded agent, which needs no key and no network." },
+    { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, file), .is_required = true,
+      .example = "reception.agent", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
+      .help = "What the agent says and understands; relative to agents/ beside the configuration file." },
+    { .name = "tools", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, tool_names), .standard_help = "the agent has none",
+      .example = "opening_hours, take_message", .reloads = true,
+      .help = "Names of the tools that it may call; each is NAME.lua in tool_dir." },
+    { .name = "tool_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, tool_dir), .standard = "handlers/tools",
+      .base = "", .reloads = true, .help = "Directory of its tools; relative to the configuration file's." },
+    { .name = "max_duration", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, max_duration_ms), .standard = "30m",
+      .min = 1000, .max = 86400000, .reloads = true, .help = "The longest talk; then the call goes back to the dialplan." },
+    { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, fallback_text),
+      .standard_help = "it goes on behind Stasis()", .example = "default,operator,1", .reloads = true,
+      .help = "Where a call goes when the talk fails, as context,extension,priority." },
+};
+
+#define KEYS(list) .keys = (list), .key_count = sizeof(list) / sizeof *(list)
+
+const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
+    [CONFIG_KIND_SIDETONE] = { .name = "sidetone", .help = "The daemon itself.", KEYS(sidetone_keys),
+                               .size = sizeof(struct config_sidetone), .offset = offsetof(struct config, sidetone) },
+    [CONFIG_KIND_FASTAGI] = { .name = "fastagi", .help = "The port for short decisions.", KEYS(fastagi_keys),
+                              .size = sizeof(struct config_fastagi), .offset = offsetof(struct config, fastagi) },
+    [CONFIG_KIND_AUDIOSOCKET] = { .name = "audiosocket", .help = "The port for voices.", KEYS(audiosocket_keys),
+                                  .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
+    [CONFIG_KIND_NODE] = { .name = "node", .is_named = true, .example_name = "pbx1", .help = "One section for each Asterisk.",
+                           KEYS(node_keys), .size = sizeof(struct config_node), .offset = offsetof(struct config, nodes),
+                           .count_offset = offsetof(struct config, node_count) },
+    [CONFIG_KIND_ROUTE] = { .name = "route", .is_named = true, .example_name = "caller-name",
+                            .help = "agi://HOST/NAME; a route named default takes what fits no other.", KEYS(route_keys),
+                            .size = sizeof(struct config_route), .offset = offsetof(struct config, routes),
+                            .count_offset = offsetof(struct config, route_count) },
+    [CONFIG_KIND_AGENT] = { .name = "agent", .is_named = true, .example_name = "reception",
+                            .help = "Stasis(sidetone,NAME): who talks with the caller.", KEYS(agent_keys),
+                            .size = sizeof(struct config_agent), .offset = offsetof(struct config, agents),
+                            .count_offset = offsetof(struct config, agent_count) },
+};
+
+static const char *const type_names[] = {
+    [CONFIG_TEXT] = "text", [CONFIG_NAME] = "name", [CONFIG_PATH] = "path", [CONFIG_DURATION] = "duration", [CONFIG_COUNT] = "number",
+    [CONFIG_BYTES] = "bytes", [CONFIG_BOOL] = "yes or no", [CONFIG_ADDRESS] = "address:port", [CONFIG_PEER] = "host:port",
+    [CONFIG_URL] = "URL", [CONFIG_SECRET] = "secret", [CONFIG_ENUM] = "one of", [CONFIG_LIST] = "list of names",
+};
+
+const char *config_type_name(enum config_type t)
+{
+    return type_names[t];
+}

@@ -1,0 +1,560 @@
+/* The configuration: good ones, each kind of mistake with its line, all at once, and no secret in any output. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "app/config.h"
+#include "base/buf.h"
+#include "fail_alloc.h"
+
+#define SECRET "hunter2"
+
+struct place {
+    char dir[64], path[96];
+    struct buf told;    /* "LINE where: message\n", "W" before a warning's line */
+};
+
+static void put(const struct place *p, const char *name, const char *content)
+{
+    char path[256];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(content, f);
+    fclose(f);
+}
+
+static void make_dir(const struct place *p, const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+
+    snprintf(p->dir, sizeof p->dir, "/tmp/sidetone-config-XXXXXX");
+    assert_non_null(mkdtemp(p->dir));
+    snprintf(p->path, sizeof p->path, "%s/sidetone.conf", p->dir);
+    make_dir(p, "handlers");
+    make_dir(p, "handlers/tools");
+    make_dir(p, "agents");
+    make_dir(p, "sidetone.d");
+    put(p, "handlers/caller_name.lua", "");
+    put(p, "handlers/tools/opening_hours.lua", "");
+    put(p, "handlers/tools/take_message.lua", "");
+    put(p, "agents/reception.agent", "");
+    put(p, "pbx1-ca.pem", "");
+    setenv("PBX1_ARI", SECRET, 1);
+    buf_init(&p->told, 1 << 20);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
+    assert_int_equal(system(command), 0);
+    buf_free(&p->told);
+    free(p);
+    return 0;
+}
+
+static void on_problem(const struct config_problem *problem, void *arg)
+{
+    struct place *p = arg;
+    const char *name = strrchr(problem->file, '/');
+
+    assert_null(strstr(problem->message, SECRET));
+    assert_null(strstr(problem->where, SECRET));
+    assert_null(strchr(problem->message, '\n'));
+    if (strcmp(problem->file, p->path))
+        buf_addf(&p->told, "%s:", name + 1);
+    buf_addf(&p->told, "%s%u %s: %s\n", problem->severity == CONF_WARNING ? "W" : "", problem->line, problem->where, problem->message);
+}
+
+static int load(struct place *p, struct config **c, const char *content)
+{
+    int err;
+
+    *c = NULL;
+    put(p, "sidetone.conf", content);
+    buf_clear(&p->told);
+    err = config_load(c, p->path, 0, on_problem, p);
+    assert_non_null(buf_cstr(&p->told));
+    assert_int_equal(err != 0, *c == NULL);
+    return err;
+}
+
+static struct config *good(struct place *p, const char *content)
+{
+    struct config *c;
+
+    if (load(p, &c, content))
+        fail_msg("told: %s", p->told.p);
+    return c;
+}
+
+/* Exactly one error, at that line, with these words. */
+static void bad(struct place *p, const char *content, const char *begins, const char *says)
+{
+    struct config *c;
+
+    assert_int_equal(load(p, &c, content), -EINVAL);
+    if (strncmp(p->told.p, begins, strlen(begins)) || !strstr(p->told.p, says) || strchr(p->told.p, '\n') != p->told.p + p->told.n - 1)
+        fail_msg("expected %s ... %s, told: %s", begins, says, p->told.p);
+}
+
+#define NODE "[node pbx1]\nari = http://127.0.0.1:8088\nari_user = sidetone\nari_secret = @env:PBX1_ARI\n" /* 4 lines */
+#define AGENT "[agent reception]\nfile = reception.agent\n"
+
+static void test_defaults(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, "");
+
+    assert_string_equal(p->told.p, "");
+    assert_string_equal(c->sidetone.state_dir, "/var/lib/sidetone");
+    assert_string_equal(c->store_path, "/var/lib/sidetone/sidetone.db");
+    assert_int_equal(c->sidetone.workers, 0);
+    assert_int_equal(c->sidetone.speech_threads, 0);
+    assert_int_equal(c->sidetone.log_level, LOG_INFO);
+    assert_string_equal(c->fastagi.listen.host, "127.0.0.1");
+    assert_int_equal(c->fastagi.listen.port, 4573);
+    assert_int_equal(c->audiosocket.listen.port, 9092);
+    assert_string_equal(c->audiosocket.advertise, "127.0.0.1:9092");
+    assert_int_equal(c->node_count + c->route_count + c->agent_count, 0);
+    config_free(c);
+}
+
+static const char whole[] =
+    "[sidetone]\nstate_dir = state\nworkers = 4\nlog_level = debug\n"
+    "[fastagi]\nlisten = [::1]:4574\nlinger = 2m\nsessions_max = 10\n"
+    "[audiosocket]\nlisten = 127.0.0.1:9093\nadvertise = sidetone.example:9000\n"
+    "[base](!)\nari_user = sidetone\nari_secret = @env:PBX1_ARI\ndefault_agent = reception\n"
+    "[node pbx1](base)\nari = https://pbx1.example:8089/\nca = pbx1-ca.pem\ncalls_max = 7\n"
+    "[node pbx2](base)\nari = http://127.0.0.1:8088/asterisk\nari_user = other ; the last one counts\napp = st2\n"
+    "[route caller-name]\nhandler = caller_name.lua\ndeadline = 800ms\n"
+    "[route default]\nhandler = caller_name.lua\n"
+    "[agent reception]\nprovider = local\nfile = reception.agent\ntools = opening_hours , take_message\nmax_duration = 1h\n"
+    "fallback = default, operator, 1\n";
+
+static void test_whole(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, whole);
+    char expected[128];
+
+    assert_string_equal(p->told.p, "");
+    snprintf(expected, sizeof expected, "%s/state", p->dir);
+    assert_string_equal(c->sidetone.state_dir, expected);
+    assert_int_equal(c->sidetone.workers, 4);
+    assert_int_equal(c->sidetone.log_level, LOG_DEBUG);
+    assert_string_equal(c->fastagi.listen.host, "::1");
+    assert_int_equal(c->fastagi.linger_ms, 120000);
+    assert_int_equal(c->fastagi.sessions_max, 10);
+    assert_string_equal(c->audiosocket.advertise, "sidetone.example:9000");
+
+    assert_int_equal(c->node_count, 2);
+    assert_string_equal(c->nodes[0].head.name, "pbx1");
+    assert_int_equal(c->nodes[0].head.line, 16);
+    assert_string_equal(c->nodes[0].ari, "https://pbx1.example:8089");
+    assert_string_equal(c->nodes[0].ari_user, "sidetone");
+    assert_string_equal(secret_reveal(&c->nodes[0].ari_secret), SECRET);
+    assert_string_equal(c->nodes[0].app, "sidetone");
+    assert_string_equal(c->nodes[0].default_agent, "reception");
+    assert_int_equal(c->nodes[0].calls_max, 7);
+    snprintf(expected, sizeof expected, "%s/pbx1-ca.pem", p->dir);
+    assert_string_equal(c->nodes[0].ca, expected);
+    assert_string_equal(c->nodes[1].ari, "http://127.0.0.1:8088/asterisk");
+    assert_string_equal(c->nodes[1].ari_user, "other");
+    assert_string_equal(c->nodes[1].app, "st2");
+    assert_null(c->nodes[1].ca);
+
+    assert_int_equal(c->route_count, 2);
+    assert_string_equal(c->routes[0].head.name, "caller-name");
+    snprintf(expected, sizeof expected, "%s/handlers/caller_name.lua", p->dir);
+    assert_string_equal(c->routes[0].handler, expected);
+    assert_int_equal(c->routes[0].deadline_ms, 800);
+    assert_int_equal(c->routes[1].deadline_ms, 5000);
+
+    assert_int_equal(c->agent_count, 1);
+    assert_int_equal(c->agents[0].provider, CONFIG_PROVIDER_LOCAL);
+    assert_int_equal(c->agents[0].tool_count, 2);
+    assert_string_equal(c->agents[0].tools[1].name, "take_message");
+    snprintf(expected, sizeof expected, "%s/handlers/tools/take_message.lua", p->dir);
+    assert_string_equal(c->agents[0].tools[1].path, expected);
+    assert_int_equal(c->agents[0].max_duration_ms, 3600000);
+    assert_string_equal(c->agents[0].fallback.context, "default");
+    assert_string_equal(c->agents[0].fallback.extension, "operator");
+    assert_string_equal(c->agents[0].fallback.priority, "1");
+    config_free(c);
+}
+
+static void test_drop_ins(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+
+    put(p, "sidetone.d/10-routes.conf", "[route a](base)\n[fastagi](+)\nlisten = 127.0.0.1:5000\n");
+    put(p, "sidetone.d/20-more.conf", "[route b](base)\ndeadline = 2s\n");
+    put(p, "sidetone.d/ignored.txt", "nonsense\n");
+    c = good(p, "[fastagi]\nlisten = 127.0.0.1:4000\n[base](!)\nhandler = caller_name.lua\ndeadline = 1s\n");
+    assert_int_equal(c->fastagi.listen.port, 5000);
+    assert_int_equal(c->route_count, 2);
+    assert_int_equal(c->routes[0].deadline_ms, 1000);
+    assert_int_equal(c->routes[1].deadline_ms, 2000);
+    assert_non_null(strstr(c->routes[1].head.file, "sidetone.d/20-more.conf"));
+    config_free(c);
+
+    put(p, "sidetone.d/20-more.conf", "\n[route b](base)\ndedline = 2s\n");
+    bad(p, "[base](!)\nhandler = caller_name.lua\n[fastagi]\n", "20-more.conf:3 route b: ", "did you mean deadline?");
+}
+
+static void test_each_mistake(void **state)
+{
+    struct place *p = *state;
+
+    bad(p, "[sidetone]\nwokers = 2\n", "2 sidetone: ", "came \"wokers\"; did you mean workers?");
+    bad(p, "[sidetone]\nxyzzy_plugh = 2\n", "2 sidetone: ", "sidetone config sample");
+    bad(p, "[sidetoen]\n", "1 : ", "came \"sidetoen\"; did you mean [sidetone]?");
+    bad(p, "[webhook x]\n", "1 : ", "expected [sidetone], [fastagi]");
+    bad(p, "[sidetone x]\n", "1 sidetone: ", "expected [sidetone] alone");
+    bad(p, "[route]\nhandler = caller_name.lua\n", "1 route: ", "expected [route NAME]");
+    bad(p, "[route A]\nhandler = caller_name.lua\n", "1 route: ", "came \"A\"");
+    bad(p, "[route -a]\nhandler = caller_name.lua\n", "1 route: ", "came \"-a\"");
+    bad(p, "[fastagi]\n[fastagi]\n", "2 fastagi: ", "expected each section once");
+    bad(p, "[route a]\nhandler = caller_name.lua\n\n[route a]\nhandler = caller_name.lua\n", "4 route a: ", "sidetone.conf:1");
+    bad(p, "[sidetone]\nworkers = 2\nworkers = 3\n", "3 sidetone/workers: ", "the first: line 2");
+    bad(p, "[sidetone]\nworkers = 0\n", "2 sidetone/workers: ", "expected auto or a number from 1 to 64, came \"0\"");
+    bad(p, "[sidetone]\nworkers = 65\n", "2 sidetone/workers: ", "came \"65\"");
+    bad(p, "[sidetone]\nworkers = many\n", "2 sidetone/workers: ", "came \"many\"");
+    bad(p, "[sidetone]\nworkers =\n", "2 sidetone/workers: ", "came nothing");
+    bad(p, "[sidetone]\nlog_level = loud\n", "2 sidetone/log_level: ", "one of: debug info warn error off, came \"loud\"");
+    bad(p, "[fastagi]\nlisten = localhost:4573\n", "2 fastagi/listen: ", "numeric address");
+    bad(p, "[fastagi]\nlisten = 127.0.0.1\n", "2 fastagi/listen: ", "numeric address");
+    bad(p, "[fastagi]\nlisten = 127.0.0.1:70000\n", "2 fastagi/listen: ", "numeric address");
+    bad(p, "[fastagi]\nsessions_max = 0\n", "2 fastagi/sessions_max: ", "from 1 to 65536");
+    bad(p, "[audiosocket]\nadvertise = nowhere\n", "2 audiosocket/advertise: ", "expected host:port");
+    bad(p, "[audiosocket]\nadvertise = x:0\n", "2 audiosocket/advertise: ", "expected host:port");
+    bad(p, "[audiosocket]\nlisten = 127.0.0.1:4573\n", "2 audiosocket/listen: ", "port 4573, which fastagi/listen");
+    bad(p, "[fastagi]\nlisten = 0.0.0.0:9092\n", "0 audiosocket/listen: ", "port 9092, which fastagi/listen");
+    bad(p, "[route a]\nhandler = caller_name.lua\ndeadline = 9ms\n", "3 route a/deadline: ", "from 10ms to 1h, came \"9ms\"");
+    bad(p, "[route a]\nhandler = caller_name.lua\ndeadline = 2h\n", "3 route a/deadline: ", "came \"2h\"");
+    bad(p, "[route a]\nhandler = caller_name.lua\ndeadline = soon\n", "3 route a/deadline: ", "came \"soon\"");
+    bad(p, "[route a]\n", "1 route a/handler: ", "came none; for example: handler = caller_name.lua");
+    bad(p, "[route a]\nhandler = nowhere.lua\n", "2 route a/handler: ", "/handlers/nowhere.lua: no such file");
+    bad(p, "[route a]\nhandler = tools\n", "2 route a/handler: ", "not a regular file");
+    bad(p, "[route a]\nhandler = /nowhere/x.lua\n", "2 route a/handler: ", "came /nowhere/x.lua: no such file");
+    bad(p, "[agent a]\nfile = nowhere.conf\n", "2 agent a/file: ", "/agents/nowhere.conf: no such file");
+    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local, came \"hal\"");
+    bad(p, AGENT "tools = opening_hours, nothing\n", "3 agent reception/tools: ", "the tool nothing");
+    bad(p, AGENT "tools = opening_hours,,\n", "3 agent reception/tools: ", "separated by commas");
+    bad(p, AGENT "tools = ../x\n", "3 agent reception/tools: ", "separated by commas");
+    bad(p, AGENT "tools = opening_hours, opening_hours\n", "3 agent reception/tools: ", "opening_hours twice");
+    bad(p, AGENT "tool_dir = elsewhere\ntools = opening_hours\n", "4 agent reception/tools: ", "/elsewhere/opening_hours.lua");
+    bad(p, AGENT "max_duration = 500ms\n", "3 agent reception/max_duration: ", "from 1s to 24h");
+    bad(p, AGENT "fallback = operator\n", "3 agent reception/fallback: ", "context,extension,priority, came \"operator\"");
+    bad(p, AGENT "fallback = a,b,0\n", "3 agent reception/fallback: ", "came \"a,b,0\"");
+    bad(p, AGENT "fallback = a,b,1,2\n", "3 agent reception/fallback: ", "came \"a,b,1,2\"");
+    bad(p, AGENT "fallback = a,,1\n", "3 agent reception/fallback: ", "came \"a,,1\"");
+    bad(p, NODE "default_agent = ghost\n", "5 node pbx1/default_agent: ", "came \"ghost\"");
+    bad(p, NODE "insecure = perhaps\n", "5 node pbx1/insecure: ", "yes or no, came \"perhaps\"");
+    bad(p, NODE "app = my app\n", "5 node pbx1/app: ", "came \"my app\"");
+    bad(p, NODE "calls_max = -1\n", "5 node pbx1/calls_max: ", "came \"-1\"");
+    bad(p, "[node a]\nari = ftp://x\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "came \"ftp://x\"");
+    bad(p, "[node a]\nari = http://\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "expected http://HOST");
+    bad(p, "[node a]\nari = http://x:99999\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "expected http://HOST");
+    bad(p, "[sidetone]\njust words\n", "2 : ", "expected name = value");
+    bad(p, "workers = 2\n", "1 : ", "before the first [section]");
+    bad(p, "[route a](nobase)\nhandler = caller_name.lua\n", "1 : ", "no section or template");
+    bad(p, "#include nowhere.conf\n", "1 : ", "no such file");
+}
+
+static void test_secrets_not_repeated(void **state)
+{
+    static const char *const lines[] = {
+        "ari_secret = " SECRET, "ari_secret = @" SECRET, "ari_secret = @env:" SECRET " x", "ari_secret => " SECRET,
+        "ari_secret " SECRET, "ari_secret: " SECRET, "ari_secret " SECRET "==", "Ari_Secret" SECRET "= x",
+    };
+    static const char *const urls[] = { "http://u:" SECRET "@x", "htp://u:" SECRET "@x", SECRET "@http://" };
+    struct place *p = *state;
+    struct config *c;
+    char content[512];
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) { /* on_problem looks at every message */
+        snprintf(content, sizeof content, "[node a]\nari = http://127.0.0.1\nari_user = u\n%s\n", lines[i]);
+        assert_int_equal(load(p, &c, content), -EINVAL);
+        assert_non_null(strstr(p->told.p, "4 "));
+    }
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        snprintf(content, sizeof content, "[node a]\nari = %s\nari_user = u\nari_secret = @env:PBX1_ARI\n", urls[i]);
+        bad(p, content, "2 node a/ari: ", "not repeated here");
+    }
+}
+
+static void test_secret_places(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+    char path[128];
+
+    unsetenv("CREDENTIALS_DIRECTORY");
+    bad(p, "[node a]\nari = http://[::1]\nari_user = u\nari_secret = @credential:ari\n", "4 node a/ari_secret: ", "CREDENTIALS_DIRECTORY");
+    put(p, "ari", SECRET "\n");
+    snprintf(path, sizeof path, "%s/ari", p->dir);
+    assert_int_equal(chmod(path, 0600), 0);
+    setenv("CREDENTIALS_DIRECTORY", p->dir, 1);
+    c = good(p, "[node a]\nari = http://[::1]\nari_user = u\nari_secret = @credential:ari\n");
+    assert_string_equal(secret_reveal(&c->nodes[0].ari_secret), SECRET);
+    config_free(c);
+    unsetenv("CREDENTIALS_DIRECTORY");
+
+    assert_int_equal(chmod(path, 0644), 0);
+    c = good(p, "[node a]\nari = http://localhost:8088\nari_user = u\nari_secret = @file:ari\n");
+    assert_non_null(strstr(p->told.p, "W4 node a/ari_secret: "));
+    assert_non_null(strstr(p->told.p, "everyone may read"));
+    assert_string_equal(secret_reveal(&c->nodes[0].ari_secret), SECRET);
+    config_free(c);
+
+    unsetenv("PBX1_ARI");
+    bad(p, NODE, "4 node pbx1/ari_secret: ", "PBX1_ARI is not set");
+    put(p, "sidetone.conf", NODE);
+    assert_int_equal(config_load(&c, p->path, CONFIG_SKIP_SECRETS, on_problem, p), 0);
+    assert_false(secret_is_set(&c->nodes[0].ari_secret));
+    config_free(c);
+    put(p, "sidetone.conf", "[node a]\nari = http://[::1]\nari_user = u\nari_secret = " SECRET "\n");
+    assert_int_equal(config_load(&c, p->path, CONFIG_SKIP_SECRETS, on_problem, p), -EINVAL);
+}
+
+static void test_warnings(void **state)
+{
+    struct place *p = *state;
+
+    config_free(good(p, "[node a]\nari = http://pbx.example\nari_user = u\nari_secret = @env:PBX1_ARI\n"));
+    assert_non_null(strstr(p->told.p, "W2 node a/ari: the password crosses the network in clear"));
+    config_free(good(p, "[node a]\nari = https://pbx.example\nari_user = u\nari_secret = @env:PBX1_ARI\ninsecure = yes\n"));
+    assert_non_null(strstr(p->told.p, "W5 node a/insecure: any certificate"));
+    config_free(good(p, NODE "ca = pbx1-ca.pem\n"));
+    assert_non_null(strstr(p->told.p, "W5 node pbx1/ca: has no effect"));
+    config_free(good(p, "[audiosocket]\nlisten = 0.0.0.0:9092\n" NODE));
+    assert_non_null(strstr(p->told.p, "W1 audiosocket/advertise: "));
+}
+
+static void test_all_at_once(void **state)
+{
+    static const char *const expected[] = {
+        "3 sidetone: ", "6 fastagi/listen: ", "9 route caller-name/handler: ", "10 route caller-name/deadline: ", "13 node a/ari: ",
+        "15 node a/ari_secret: ", "17 : ", "19 : ",
+    };
+    struct place *p = *state;
+    struct config *c;
+    const char *at;
+
+    assert_int_equal(load(p, &c, "[sidetone]\nstate_dir = state\nwokers = 2\n\n[fastagi]\nlisten = localhost\n\n"
+                                 "[route caller-name]\nhandler = nowhere.lua\ndeadline = soon\n\n"
+                                 "[node a]\nari = ftp://x\nari_user = u\nari_secret = " SECRET "\n\n[rout x]\n[fastagi](+)\nwords\n"),
+                     -EINVAL);
+    at = p->told.p;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) { /* in the order of lines, and no more */
+        if (strncmp(at, expected[i], strlen(expected[i])))
+            fail_msg("expected %s, told: %s", expected[i], p->told.p);
+        at = strchr(at, '\n') + 1;
+    }
+    assert_string_equal(at, "");
+}
+
+static void test_many_mistakes(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+    struct buf content;
+    unsigned lines = 0;
+
+    buf_init(&content, 1 << 20);
+    buf_add_text(&content, TEXT("[sidetone]\n"));
+    for (int i = 0; i < 700; i++)
+        buf_addf(&content, "unknown_key_%d = 1\n", i);
+    assert_int_equal(load(p, &c, buf_cstr(&content)), -EINVAL);
+    for (const char *at = p->told.p; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_int_equal(lines, 501);
+    assert_non_null(strstr(p->told.p, "and more, not shown"));
+    buf_clear(&content);
+    for (int i = 0; i < 257; i++)
+        buf_addf(&content, "[route r%d]\nhandler = caller_name.lua\n", i);
+    bad(p, buf_cstr(&content), "513 route r256: ", "at most 256");
+    buf_free(&content);
+}
+
+static void test_files(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+
+    assert_int_equal(config_load(&c, "/nonexistent/sidetone.conf", 0, NULL, NULL), -ENOENT);
+    buf_clear(&p->told);
+    snprintf(p->path, sizeof p->path, "/nonexistent/sidetone.conf");
+    assert_int_equal(config_load(&c, p->path, 0, on_problem, p), -ENOENT);
+    assert_string_equal(buf_cstr(&p->told), "0 : expected a configuration file, came: No such file or directory\n");
+    assert_true(config_load(&c, p->dir, 0, NULL, NULL) < 0);
+}
+
+/* Everything in one text, as a stream gives it. */
+static char *printed(void (*print)(const struct config *c, FILE *out), const struct config *c)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    assert_non_null(f);
+    print(c, f);
+    fclose(f);
+    return text;
+}
+
+static void print_sample(const struct config *c, FILE *out)
+{
+    (void)c;
+    config_sample(out);
+}
+
+static void print_keys(const struct config *c, FILE *out)
+{
+    (void)c;
+    config_keys_print(out);
+}
+
+/* `;key` becomes `key`; `; remark` stays. */
+static void uncomment(char *sample)
+{
+    char *to = sample;
+
+    for (const char *from = sample; *from; from++)
+        if (!(*from == ';' && from[1] != ' ' && (from == sample || from[-1] == '\n')))
+            *to++ = *from;
+    *to = '\0';
+}
+
+static void test_sample(void **state)
+{
+    struct place *p = *state;
+    char *sample = printed(print_sample, NULL);
+    struct config *c = good(p, sample);
+
+    assert_int_equal(c->node_count + c->route_count + c->agent_count, 0);
+    config_free(c);
+    uncomment(sample); /* every key that it shows exists, and every default and example is good */
+    c = good(p, sample);
+    assert_int_equal(c->node_count, 1);
+    assert_int_equal(c->route_count, 1);
+    assert_int_equal(c->agents[0].tool_count, 2);
+    assert_string_equal(c->nodes[0].default_agent, "reception");
+    config_free(c);
+    free(sample);
+}
+
+static void test_show(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, whole);
+    char *shown = printed(config_show, c), *again;
+
+    assert_null(strstr(shown, SECRET));
+    assert_non_null(strstr(shown, "ari_secret = ***\n"));
+    assert_non_null(strstr(shown, "[node pbx2]\nari = http://127.0.0.1:8088/asterisk\nari_user = other\n"));
+    assert_non_null(strstr(shown, "deadline = 800ms\n"));
+    assert_non_null(strstr(shown, "tools = opening_hours, take_message\n"));
+    config_free(c);
+    shown = realloc(shown, strlen(shown) + 256);
+    assert_non_null(shown);
+    for (char *at; (at = strstr(shown, "***"));) { /* what is shown is a configuration of the same values */
+        memmove(at + strlen("@env:PBX1_ARI"), at + 3, strlen(at + 3) + 1);
+        memcpy(at, "@env:PBX1_ARI", strlen("@env:PBX1_ARI"));
+    }
+    c = good(p, shown);
+    again = printed(config_show, c);
+    config_free(c);
+    assert_non_null(strstr(again, "tools = opening_hours, take_message\n"));
+    assert_non_null(strstr(again, "[node pbx2]\nari = http://127.0.0.1:8088/asterisk\nari_user = other\n"));
+    free(again);
+    free(shown);
+}
+
+static void test_manual(void **state)
+{
+    char *keys = printed(print_keys, NULL);
+
+    (void)state;
+    assert_non_null(strstr(keys, "## [node NAME]\n"));
+    assert_non_null(strstr(keys, "*ari\\_secret* = _secret_\n"));
+    assert_non_null(strstr(keys, "*deadline* = _duration_\n"));
+    assert_non_null(strstr(keys, "Range: 10ms to 1h."));
+    free(keys);
+}
+
+static void test_no_memory(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+    long n;
+
+    put(p, "sidetone.conf", whole);
+    for (n = 1;; n++) {
+        int err;
+
+        c = NULL;
+        fail_alloc_at(n);
+        err = config_load(&c, p->path, 0, NULL, NULL);
+        if (!fail_alloc_hit()) {
+            fail_alloc_off();
+            assert_int_equal(err, 0);
+            config_free(c);
+            break;
+        }
+        fail_alloc_off();
+        assert_int_equal(err, -ENOMEM);
+        assert_null(c);
+    }
+    assert_true(n > 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_drop_ins, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_mistake, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_secrets_not_repeated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_secret_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_warnings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_all_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_show, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_manual, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
