@@ -149,14 +149,14 @@ class SipCall:
             parts += [RINGING, ANSWERED]
             parts += [VOICE] if voice else []
             parts += [PAUSE, BYE] if ending == "bye" else [WAIT_BYE]
-        words = {"name": name, "number": number, "voice": voice, "ms": stay_ms, "port": "rtpstream_audio_port" if voice else "media_port"}
+        words = {"name": name, "number": number, "voice": escape(voice or ""), "ms": stay_ms, "port": "rtpstream_audio_port" if voice else "media_port"}
         steps = "".join(parts)
         for key, value in words.items():
-            steps = steps.replace("{" + key + "}", str(value) if key in ("port", "ms") else escape(str(value)) if key == "voice" else str(value))
+            steps = steps.replace("{" + key + "}", str(value))
         scenario = context.write(f"{label}.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="call">\n' + steps + "</scenario>\n")
         media = free_udp_pair()
         command = ["sipp", f"127.0.0.1:{sip_port}", "-sf", scenario, "-i", "127.0.0.1", "-p", str(self._free_port()), "-mp", str(media),
-                   "-min_rtp_port", str(media), "-max_rtp_port", str(media + 40), "-s", exten, "-m", "1", "-nostdin", "-timeout", "60",
+                   "-s", exten, "-m", "1", "-nostdin", "-timeout", "60",
                    "-trace_msg", "-message_file", self.messages, "-message_overwrite", "true"]
         self.out = open(context.path(f"{label}.out"), "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, cwd=context.dir)
