@@ -437,11 +437,19 @@ static void read_agent(struct loader *l, const struct conf_section *s)
         wrong(l, &s->place, "accept (%.0f) is below confirm_above (%.0f)", a->accept, a->confirm_above);
 }
 
-static void check_intent(struct loader *l, const struct agent_intent *in)
+static bool has_item(const struct conf_section *s, struct text name)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (text_eq(s->items[i].name, name))
+            return true;
+    return false;
+}
+
+static void check_intent(struct loader *l, const struct conf_section *s, const struct agent_intent *in)
 {
     const bool has_mark = in->answer.p && text_find(in->answer, '{') >= 0;
 
-    if (in->phrase_count == 0 && !in->digit)
+    if (!has_item(s, TEXT("say")) && !has_item(s, TEXT("digit")))
         wrong(l, &in->place, "[intent %.*s] has neither say nor digit, so nobody can ask for it", TEXT_ARG(in->name));
     if (in->then == AGENT_LISTEN && !in->answer.p)
         wrong(l, &in->place, "[intent %.*s] has no answer", TEXT_ARG(in->name));
@@ -490,7 +498,7 @@ static void read_intent(struct loader *l, const struct conf_section *s, struct t
             set_common(l, key, &in, &s->items[i]);
     }
     in.phrases = phrases;
-    check_intent(l, &in);
+    check_intent(l, s, &in);
     set_fallbacks(intent_keys, INTENT_KEYS, &in);
     if (!in.title.p)
         in.title = title_of(l, name);

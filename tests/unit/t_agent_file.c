@@ -161,7 +161,7 @@ static void test_mistakes(void **state)
     refused(AGENT "confirm = a {name}?\n" INTENT, 3, "only {title}");
     refused(AGENT "confirm = a {title?\n" INTENT, 3, "brace");
     refused(AGENT "no_input_after = soon\n" INTENT, 3, "expected a time");
-    refused(AGENT "no_input_after = 1ms\n" INTENT, 3, "outside 1000 ms");
+    refused(AGENT "no_input_after = 1ms\n" INTENT, 3, "outside 1000 ...");
     refused(AGENT "accept = high\n" INTENT, 3, "expected a score");
     refused(AGENT "accept = 5\n" INTENT, 3, "expected a score");
     refused(AGENT "accept = -4000\n" INTENT, 1, "below confirm_above");
@@ -169,7 +169,7 @@ static void test_mistakes(void **state)
     refused(AGENT "barge_in = none, dtmf\n" INTENT, 3, "none cannot");
     refused(AGENT "voice = slt\nvoice = rms\n" INTENT, 4, "given in line 3");
     refused(AGENT INTENT "[agent]\ngreeting = x\n", 6, "line 1 already");
-    refused(AGENT INTENT INTENT, 6, "line 3 already");
+    refused(AGENT INTENT "[intent a]\nsay = what is this\nanswer = x\n", 6, "line 3 already");
 }
 
 static void test_mistakes_of_intents(void **state)
@@ -206,7 +206,7 @@ static void test_every_mistake_at_once_in_file_order(void **state)
         last = number;
     }
     assert_int_equal(last, 7);
-    assert_int_equal(told_count, 8);    /* greeting, voice, colour, say, digit, nothing to ask with, no answer, shop */
+    assert_int_equal(told_count, 7);    /* greeting, voice, colour, say, digit, no answer, shop */
 }
 
 static void test_bounds(void **state)
@@ -268,18 +268,28 @@ static void test_a_listener_is_not_needed(void **state)
     assert_int_equal(agent_file_load(&a, path, NULL, NULL), -EINVAL);
 }
 
-/* The shipped example, found from this source file: meson names it relative to the build directory, where it runs tests. */
+/* The shipped example, found from this source file, whose name may be relative to the build directory, two above the program. */
+static void source_path(char *out, size_t size, const char *name)
+{
+    const char *end = strstr(__FILE__, "tests/unit/");
+    char exe[512];
+    const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+
+    assert_non_null(end);
+    assert_true(n > 0);
+    exe[n] = '\0';
+    *strrchr(exe, '/') = '\0';
+    snprintf(out, size, "%s%s%.*s%s", __FILE__[0] == '/' ? "" : exe, __FILE__[0] == '/' ? "" : "/../../",
+             (int)(end - __FILE__), __FILE__, name);
+}
+
 static void test_the_shipped_agent(void **state)
 {
     struct agent_file *a = NULL;
-    char file[512];
-    const char *end = strstr(__FILE__, "tests/unit/");
+    char file[1024];
 
     (void)state;
-    assert_non_null(end);
-    snprintf(file, sizeof file, "%.*sagents/reception.agent", (int)(end - __FILE__), __FILE__);
-    if (access(file, R_OK) != 0)
-        skip();
+    source_path(file, sizeof file, "agents/reception.agent");
     assert_int_equal(load_path(&a, file), 0);
     assert_string_equal(told, "");
     assert_int_equal(a->intent_count, 4);
