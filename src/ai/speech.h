@@ -8,7 +8,8 @@
 /* What one agent's recognisers share: the grammar, and the dictionary cut to its words. Any thread after creation. */
 struct grammar;
 /* model_dir: NULL = Debian's pocketsphinx-en-us. cache_dir: where the cut dictionary is written (removed with the grammar).
- * -EINVAL: a word is in no dictionary; *missing names it (malloc'ed). */
+ * -EINVAL: words are in no dictionary, *missing names them with commas between (malloc'ed); or, with *missing NULL, the model or the
+ * grammar is refused. -ENOENT...: model or cache_dir. */
 int grammar_new(struct grammar **out, const struct agent_file *agent, const char *model_dir, const char *cache_dir,
                 char **missing) MUST_USE;
 void grammar_free(struct grammar *g); /* after all recognisers of it */
@@ -16,7 +17,9 @@ void grammar_free(struct grammar *g); /* after all recognisers of it */
 /* One caller's decoder, kept for the whole call (noise tracking adapts). Loop thread; counted: a job under way holds it. */
 struct recogniser;
 int recogniser_new(struct recogniser **out, struct grammar *g, struct worker_pool *pool, struct loop *l) MUST_USE;
-/* One utterance of 8 kHz samples (copied). intent: index in the agent, or -1 for silence; score: per second of audio. */
+/* One utterance of 8 kHz samples (copied), with about 0.3 s before and 0.5 s after the speech: the score is per second of all of it.
+ * intent: index in the agent, or one of these (nothing: silence, or speech that no phrase could begin and end with). */
+enum { RECOGNISED_NOTHING = -1, RECOGNISED_YES = -2, RECOGNISED_NO = -3 };
 typedef void recogniser_on_result(int err, int intent, const char *words, double score, void *arg);
 /* -EBUSY while one is under way, -ENOBUFS when the pool is full. */
 int recogniser_submit(struct recogniser *r, const int16_t *pcm, size_t n, recogniser_on_result *on_result, void *arg) MUST_USE;

@@ -16,6 +16,7 @@
 #include "app/demo_proof.h"
 #include "app/story.h"
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "net/loop.h"
 #include "sim/caller.h"
 #include "sim/pbx.h"
@@ -59,7 +60,7 @@ static int fail(char *problem, const char *otherwise)
 {
     fprintf(stderr, "sidetone demo: %s\n", problem ? problem : otherwise);
     free(problem);
-    return 2;
+    return 1;
 }
 
 /* ---- the three that take part ---- */
@@ -300,7 +301,7 @@ static int make_call(struct demo *d)
     struct uuid id;
 
     if (open_caller(d))
-        return 2;
+        return 1;
     sim_caller_address(d->caller, &at);
     uuid_make(&id);
     uuid_format(&id, uuid);

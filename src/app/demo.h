@@ -10,5 +10,5 @@ struct demo_options {
     const char *program;       /* this program's own path, for starting the daemon */
 };
 
-/* 0: every step really happened; 1: something did not (told on stdout); 2: it could not start (one line on stderr). */
+/* 0: every step really happened; 1: something did not (told on stdout), or it could not start (one line on stderr). */
 int demo_run(const struct demo_options *opt);

@@ -44,6 +44,10 @@ int cli_wrong_use(const char *verb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Flushes stdout: a result that did not reach its file is a failure. */
 int cli_done(int code);
 
+/* The verbs, one file each; argv[0] is the verb's name. */
+int cmd_bench(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -1,29 +1,12 @@
 /* The verb `bench`: plays Asterisk against a FastAGI server, ours or any other, and prints what it measured. */
-#include "cli/cmd_bench.h"
-
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "cli/cli.h"
 #include "sim/agi_load.h"
-
-static void usage(FILE *to)
-{
-    fprintf(to,
-            "usage: sidetone bench agi --target HOST:PORT [options]\n\n"
-            "Plays Asterisk: 22 agi_ lines, 3 arguments, an answer to each command, until the server closes.\n\n"
-            "  -t, --target HOST:PORT  a FastAGI server (numeric address)\n"
-            "  -S, --script NAME       path of the agi:// URL (default bench)\n"
-            "  -c, --concurrent N      sessions at a time (default 64)\n"
-            "  -r, --rate N            open loop: N sessions a second from a schedule; times count from the scheduled arrival\n"
-            "  -s, --seconds N         how long (default 5)\n"
-            "  -H, --held N            sessions that are opened first and held until the end\n"
-            "  -j, --json              one line of JSON\n"
-            "  -h, --help              this text\n");
-}
 
 static void print_text(const struct agi_load_result *r)
 {
@@ -47,13 +30,12 @@ static void print_json(const struct agi_load_result *r)
            hist_quantile(&r->first_us, 0.5), hist_quantile(&r->first_us, 0.99), r->late_starts);
 }
 
-/* Digits within the range, or wrong use. */
-static bool take_number(const char *text, const char *what, int64_t low, int64_t high, int64_t *out)
+/* A whole number within the range, or wrong use. */
+static int take_number(const char *text, const char *what, int64_t low, int64_t high, int64_t *out)
 {
-    if (text_to_i64(text_of(text), out) == 0 && *out >= low && *out <= high)
-        return true;
-    fprintf(stderr, "sidetone bench agi: --%s takes a whole number from %" PRId64 " to %" PRId64 ", not \"%s\"\n", what, low, high, text);
-    return false;
+    if (!text || (text_to_i64(text_of(text), out) == 0 && *out >= low && *out <= high))
+        return CLI_GO_ON;
+    return cli_wrong_use("bench agi", "--%s takes a whole number from %" PRId64 " to %" PRId64 ", not \"%s\"", what, low, high, text);
 }
 
 static int measure(const struct agi_load_options *opt, bool as_json)
@@ -85,73 +67,56 @@ static int measure(const struct agi_load_options *opt, bool as_json)
 
 static int bench_agi(int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "target", required_argument, NULL, 't' },     { "script", required_argument, NULL, 'S' },
-        { "concurrent", required_argument, NULL, 'c' }, { "rate", required_argument, NULL, 'r' },
-        { "seconds", required_argument, NULL, 's' },    { "held", required_argument, NULL, 'H' },
-        { "json", no_argument, NULL, 'j' },             { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+    const char *target = NULL, *script = "bench", *concurrent = NULL, *rate = NULL, *seconds = NULL, *held = NULL;
+    bool as_json = false;
+    const struct cli_option options[] = {
+        { .name = "target", .takes = "HOST:PORT", .help = "a FastAGI server (numeric address)", .value = &target },
+        { .name = "script", .takes = "NAME", .help = "path of the agi:// URL (default bench)", .value = &script },
+        { .name = "concurrent", .takes = "N", .help = "sessions at a time (default 64)", .value = &concurrent },
+        { .name = "rate", .takes = "N", .help = "open loop: N sessions a second from a schedule; times count from the scheduled arrival",
+          .value = &rate },
+        { .name = "seconds", .takes = "N", .help = "how long sessions are begun (default 5)", .value = &seconds },
+        { .name = "held", .takes = "N", .help = "sessions that are opened first and held until the end", .value = &held },
+        { .name = "json", .help = "one line of JSON", .is_set = &as_json },
     };
-    struct agi_load_options opt = { .script = "bench", .concurrent = 64, .seconds = 5 };
-    bool as_json = false, ok = true, has_target = false;
-    int64_t n = 0;
-    int c;
+    const struct cli_syntax syntax = {
+        .verb = "bench agi",
+        .usage = "--target HOST:PORT [options]",
+        .about = "Plays Asterisk against a FastAGI server, ours or any other: 22 agi_ lines, 3 arguments, an answer to each\n"
+                 "command, until the server closes. Exit status 1 when a session failed.",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    int64_t n[4] = { 64, 0, 5, 0 };
+    struct agi_load_options opt = { 0 };
+    size_t words;
+    int code = cli_read(&syntax, argc, argv, NULL, &words);
 
-    while (ok && (c = getopt_long(argc, argv, "t:S:c:r:s:H:jh", options, NULL)) != -1) {
-        switch (c) {
-        case 't':
-            has_target = ok = address_parse(text_of(optarg), &opt.target) == 0;
-            if (!ok)
-                fprintf(stderr, "sidetone bench agi: --target takes a numeric address and a port (127.0.0.1:4573), not \"%s\"\n", optarg);
-            break;
-        case 'S':
-            opt.script = optarg;
-            break;
-        case 'c':
-            ok = take_number(optarg, "concurrent", 1, 60000, &n);
-            opt.concurrent = (unsigned)n;
-            break;
-        case 'r':
-            ok = take_number(optarg, "rate", 1, 1000000, &n);
-            opt.rate = (double)n;
-            break;
-        case 's':
-            ok = take_number(optarg, "seconds", 1, 3600, &n);
-            opt.seconds = (double)n;
-            break;
-        case 'H':
-            ok = take_number(optarg, "held", 0, 60000, &n);
-            opt.held = (unsigned)n;
-            break;
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            usage(stdout);
-            return 0;
-        default:
-            ok = false;
-        }
-    }
-    if (ok && (!has_target || optind < argc)) {
-        fprintf(stderr, "sidetone bench agi: %s\n", has_target ? "too many words" : "--target is needed");
-        ok = false;
-    }
-    if (!ok) {
-        fprintf(stderr, "See sidetone bench --help.\n");
-        return 2;
-    }
-    return measure(&opt, as_json);
+    if (code == CLI_GO_ON)
+        code = take_number(concurrent, "concurrent", 1, 60000, &n[0]);
+    if (code == CLI_GO_ON)
+        code = take_number(rate, "rate", 1, 1000000, &n[1]);
+    if (code == CLI_GO_ON)
+        code = take_number(seconds, "seconds", 1, 3600, &n[2]);
+    if (code == CLI_GO_ON)
+        code = take_number(held, "held", 0, 60000, &n[3]);
+    if (code != CLI_GO_ON)
+        return code;
+    if (!target || address_parse(text_of(target), &opt.target))
+        return cli_wrong_use("bench agi", "--target takes a numeric address and a port, as 127.0.0.1:4573");
+    opt.script = script;
+    opt.concurrent = (unsigned)n[0];
+    opt.rate = (double)n[1];
+    opt.seconds = (double)n[2];
+    opt.held = (unsigned)n[3];
+    return cli_done(measure(&opt, as_json));
 }
 
 int cmd_bench(int argc, char **argv)
 {
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        usage(stdout);
-        return 0;
-    }
-    if (argc > 1 && strcmp(argv[1], "agi") == 0)
-        return bench_agi(argc - 1, argv + 1);
-    fprintf(stderr, "sidetone bench: what to measure? \"agi\" is there; see sidetone bench --help\n");
-    return 2;
+    static const struct cli_verb verbs[] = {
+        { "agi", bench_agi, "plays Asterisk against a FastAGI server and measures" },
+    };
+
+    return cli_dispatch("sidetone bench", "Measures.", verbs, sizeof verbs / sizeof *verbs, argc, argv);
 }

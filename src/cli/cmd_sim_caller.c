@@ -18,9 +18,9 @@ enum { SCRIPT_MAX = 256 * 1024, LINE_BYTES = 4096 };
 static const char help[] =
     "usage: sidetone sim caller --listen HOST:PORT --script FILE [options]\n"
     "\n"
-    "A caller without a phone: waits for one AudioSocket connection of Asterisk, speaks what the script says, listens, and prints\n"
-    "each moment with the wall clock of the very sample: listening, connected, step, said-start, said-stop, heard-start,\n"
-    "heard-stop, hangup, failed. Let Asterisk dial it: Originate with Channel: AudioSocket/HOST:PORT/UUID.\n"
+    "A caller without a phone: waits for one AudioSocket connection of Asterisk, speaks what the script says, listens, and\n"
+    "prints each moment with the wall clock of the very sample: listening, connected, step, said-start, said-stop,\n"
+    "heard-start, heard-stop, hangup, failed. Let Asterisk dial it: Originate with Channel: AudioSocket/HOST:PORT/UUID.\n"
     "\n"
     "  --listen HOST:PORT   numeric address; port 0 takes a free one, which \"listening\" tells\n"
     "  --script FILE        one step a line; - reads standard input:\n"
@@ -79,14 +79,26 @@ static int option_take(struct args *a, int which, const char *value)
     case OPT_LISTEN:
         a->has_listen = true;
         return address_parse(text_of(value), &a->listen) ? wrong("not HOST:PORT with a numeric host", value) : 0;
-    case OPT_SCRIPT: a->script = value; return 0;
-    case OPT_RECORD: a->opt.record = value; return 0;
-    case OPT_VOICE: a->opt.voice = value; return 0;
+    case OPT_SCRIPT:
+        a->script = value;
+        return 0;
+    case OPT_RECORD:
+        a->opt.record = value;
+        return 0;
+    case OPT_VOICE:
+        a->opt.voice = value;
+        return 0;
     case OPT_CONNECT:
         return text_to_ms(text_of(value), &a->opt.connect_ms) || a->opt.connect_ms <= 0 ? wrong("not a time", value) : 0;
-    case OPT_JSON: a->json = true; return 0;
-    case OPT_HELP: fputs(help, stdout); return -1;
-    default: fputs("see sidetone sim caller --help\n", stderr); return 2;
+    case OPT_JSON:
+        a->json = true;
+        return 0;
+    case OPT_HELP:
+        fputs(help, stdout);
+        return -1;
+    default:
+        fputs("see sidetone sim caller --help\n", stderr);
+        return 2;
     }
 }
 

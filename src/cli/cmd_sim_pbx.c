@@ -21,8 +21,8 @@ enum { LIST_MAX = 32, LINE_MAX_BYTES = 8192 };
 static const char help[] =
     "usage: sidetone sim pbx --dir DIR --dialplan FILE [options]\n"
     "\n"
-    "Starts an Asterisk of its own: own directory, free ports on 127.0.0.1, random secrets; as nobody when run by root. Prints\n"
-    "where to reach it, and runs until SIGTERM, SIGINT or the end of standard input. The directory stays.\n"
+    "Starts an Asterisk of its own: own directory, free ports on 127.0.0.1, random secrets; as nobody when run by root.\n"
+    "Prints where to reach it, and runs until SIGTERM, SIGINT or the end of standard input. The directory stays.\n"
     "\n"
     "  --dir DIR             private directory (at most 90 bytes; new, empty, or from an earlier start)\n"
     "  --dialplan FILE       becomes extensions.conf; each @NAME@ in it is replaced by a mark's value\n"
@@ -50,12 +50,12 @@ struct args {
 enum { OPT_DIR = 256, OPT_DIALPLAN, OPT_MARK, OPT_CONFIG, OPT_ROOT, OPT_NAME, OPT_AMI, OPT_HTTP, OPT_SIP, OPT_JSON, OPT_HELP };
 
 static const struct option options[] = {
-    { "dir", required_argument, NULL, OPT_DIR },       { "dialplan", required_argument, NULL, OPT_DIALPLAN },
-    { "mark", required_argument, NULL, OPT_MARK },     { "config", required_argument, NULL, OPT_CONFIG },
-    { "root", required_argument, NULL, OPT_ROOT },     { "name", required_argument, NULL, OPT_NAME },
-    { "ami-port", required_argument, NULL, OPT_AMI },  { "http-port", required_argument, NULL, OPT_HTTP },
-    { "sip-port", required_argument, NULL, OPT_SIP },  { "json", no_argument, NULL, OPT_JSON },
-    { "help", no_argument, NULL, OPT_HELP },           { NULL, 0, NULL, 0 },
+    { "dir", required_argument, NULL, OPT_DIR },      { "dialplan", required_argument, NULL, OPT_DIALPLAN },
+    { "mark", required_argument, NULL, OPT_MARK },    { "config", required_argument, NULL, OPT_CONFIG },
+    { "root", required_argument, NULL, OPT_ROOT },    { "name", required_argument, NULL, OPT_NAME },
+    { "ami-port", required_argument, NULL, OPT_AMI }, { "http-port", required_argument, NULL, OPT_HTTP },
+    { "sip-port", required_argument, NULL, OPT_SIP }, { "json", no_argument, NULL, OPT_JSON },
+    { "help", no_argument, NULL, OPT_HELP },          { NULL, 0, NULL, 0 },
 };
 
 static int wrong(const char *what, const char *value)
@@ -82,7 +82,8 @@ static int config_add(struct args *a, const char *value)
 
     if (a->config_count == LIST_MAX || value[name.n] != '=')
         return wrong("not NAME=FILE, or too many", value);
-    n = snprintf(slot, sizeof a->names[0], "%.*s%s%s", TEXT_ARG(name), text_ends(name, TEXT(".conf")) ? "" : ".conf", value + name.n);
+    n = snprintf(slot, sizeof a->names[0], "%.*s%s%s", TEXT_ARG(name), text_ends(name, TEXT(".conf")) ? "" : ".conf",
+                 value + name.n);
     if (n >= (int)sizeof a->names[0])
         return wrong("too long", value);
     a->configs[a->config_count++] = slot;
@@ -101,18 +102,37 @@ static int mark_add(struct args *a, const char *value)
 static int option_take(struct args *a, int which, const char *value)
 {
     switch (which) {
-    case OPT_DIR: a->opt.dir = value; return 0;
-    case OPT_DIALPLAN: a->opt.dialplan = value; return 0;
-    case OPT_MARK: return mark_add(a, value);
-    case OPT_CONFIG: return config_add(a, value);
-    case OPT_ROOT: a->opt.root = value; return 0;
-    case OPT_NAME: a->opt.system_name = value; return 0;
-    case OPT_AMI: return port_parse(value, &a->opt.ami_port);
-    case OPT_HTTP: return port_parse(value, &a->opt.http_port);
-    case OPT_SIP: return port_parse(value, &a->opt.sip_port);
-    case OPT_JSON: a->json = true; return 0;
-    case OPT_HELP: fputs(help, stdout); return -1;
-    default: fputs("see sidetone sim pbx --help\n", stderr); return 2;
+    case OPT_DIR:
+        a->opt.dir = value;
+        return 0;
+    case OPT_DIALPLAN:
+        a->opt.dialplan = value;
+        return 0;
+    case OPT_MARK:
+        return mark_add(a, value);
+    case OPT_CONFIG:
+        return config_add(a, value);
+    case OPT_ROOT:
+        a->opt.root = value;
+        return 0;
+    case OPT_NAME:
+        a->opt.system_name = value;
+        return 0;
+    case OPT_AMI:
+        return port_parse(value, &a->opt.ami_port);
+    case OPT_HTTP:
+        return port_parse(value, &a->opt.http_port);
+    case OPT_SIP:
+        return port_parse(value, &a->opt.sip_port);
+    case OPT_JSON:
+        a->json = true;
+        return 0;
+    case OPT_HELP:
+        fputs(help, stdout);
+        return -1;
+    default:
+        fputs("see sidetone sim pbx --help\n", stderr);
+        return 2;
     }
 }
 
@@ -167,8 +187,8 @@ static void print_json(const struct pbx *p, const struct args *a)
     put(&b, "ami_secret", pbx_ami_secret(p));
     put(&b, "ari_user", pbx_ari_user(p));
     put(&b, "ari_password", pbx_ari_password(p));
-    buf_addf(&b, ",\"ami_port\":%u,\"http_port\":%u,\"sip_port\":%u,\"pid\":%ld}", pbx_ami_port(p), pbx_http_port(p), pbx_sip_port(p),
-        (long)pbx_pid(p));
+    buf_addf(&b, ",\"ami_port\":%u,\"http_port\":%u,\"sip_port\":%u,\"pid\":%ld}", pbx_ami_port(p), pbx_http_port(p),
+             pbx_sip_port(p), (long)pbx_pid(p));
     puts(buf_cstr(&b) ? b.p : "{}");
     buf_free(&b);
     fflush(stdout);
@@ -195,8 +215,9 @@ static bool input_matters(void)
 /* True when Asterisk died by itself. */
 static bool wait_for_end(int signals, pid_t pid)
 {
-    struct pollfd p[3] = { { .fd = signals, .events = POLLIN }, { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN },
-        { .fd = input_matters() ? STDIN_FILENO : -1, .events = POLLIN } };
+    struct pollfd p[3] = { { .fd = signals, .events = POLLIN },
+                           { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN },
+                           { .fd = input_matters() ? STDIN_FILENO : -1, .events = POLLIN } };
     bool died = false;
     char waste[256];
 

@@ -2,10 +2,15 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/cmd_sim.h"
 
 static const struct cli_verb verbs[] = {
+    { "serve", cmd_serve, "runs the daemon" },
+    { "demo", cmd_demo, "plays one whole call through a private Asterisk, and tells it" },
     { "config", cmd_config, "checks, shows and explains the configuration" },
     { "store", cmd_store, "fills the look-up tables that handlers read" },
+    { "sim", cmd_sim, "a test caller; a private Asterisk" },
+    { "bench", cmd_bench, "measures" },
     { "version", cmd_version, "this program and the libraries it was built with" },
 };
 

@@ -41,9 +41,24 @@ int script_run_leave(lua_State *L)
     return luaL_error(L, "the run has ended");
 }
 
+/* The nearest line of a handler: between it and the verb may stand a pcall. */
+static void push_where(lua_State *L)
+{
+    lua_Debug ar;
+
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline <= 0)
+            continue;
+        lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+        return;
+    }
+    lua_pushliteral(L, "");
+}
+
 static int raise_filled(lua_State *L)
 {
-    luaL_where(L, 1);
+    push_where(L);
     lua_setfield(L, -2, "where");
     luaL_setmetatable(L, "sidetone.error");
     return lua_error(L);

@@ -18,9 +18,9 @@
 enum { LOAD_EVENTS = 256, LOAD_LINE = 1024, LOAD_ENV = 2048, LOAD_DRAIN_MS = 10000 };
 
 struct load_session {
-    int fd;                    /* -1: free */
+    int fd; /* -1: free */
     bool is_held, saw_command;
-    int64_t began_us;          /* what its time counts from */
+    int64_t began_us; /* what its time counts from */
     int64_t connected_us;
     size_t have;
     char line[LOAD_LINE];
@@ -45,12 +45,15 @@ struct load {
 static int make_environment(struct load *l)
 {
     const char *s = l->opt->script;
-    const int n = snprintf(l->env, sizeof l->env,
+    const int n = snprintf(
+        l->env, sizeof l->env,
         "agi_network: yes\nagi_network_script: %s\nagi_request: agi://127.0.0.1/%s\nagi_channel: PJSIP/trunk-0000002a\n"
         "agi_language: en\nagi_type: PJSIP\nagi_uniqueid: 1700000000.42\nagi_version: 22.10.1\nagi_callerid: 1001\n"
-        "agi_calleridname: unknown\nagi_callingpres: 0\nagi_callingani2: 0\nagi_callington: 0\nagi_callingtns: 0\nagi_dnid: 100\n"
+        "agi_calleridname: unknown\nagi_callingpres: 0\nagi_callingani2: 0\nagi_callington: 0\nagi_callingtns: 0\nagi_dnid: "
+        "100\n"
         "agi_rdnis: unknown\nagi_context: default\nagi_extension: 100\nagi_priority: 3\nagi_enhanced: 0.0\nagi_accountcode: \n"
-        "agi_threadid: 139872\nagi_arg_1: one\nagi_arg_2: two\nagi_arg_3: three\n\n", s, s);
+        "agi_threadid: 139872\nagi_arg_1: one\nagi_arg_2: two\nagi_arg_3: three\n\n",
+        s, s);
 
     if (n < 0 || n >= (int)sizeof l->env)
         return -EMSGSIZE;
@@ -160,7 +163,7 @@ static bool answer(struct load *l, struct load_session *s, struct text command)
         hist_add(&l->out->first_us, clock_mono_us() - s->began_us);
     s->saw_command = true;
     if (s->is_held)
-        return true;           /* a caller who is busy with the first command until the end */
+        return true; /* a caller who is busy with the first command until the end */
     l->out->commands++;
     return send(s->fd, reply.p, reply.n, MSG_NOSIGNAL) == (ssize_t)reply.n;
 }

@@ -18,7 +18,9 @@
 #include "wire/audiosocket.h"
 
 enum {
-    CONNECT_MS = 30000, PARTING_MS = 500, LINGER_MS = 500,
+    CONNECT_MS = 30000,
+    PARTING_MS = 500,
+    LINGER_MS = 500,
     QUEUE_MAX = 32 * 1024, /* two seconds of audio */
     BATCH = 32768,         /* samples of one read */
 };
@@ -40,13 +42,13 @@ struct sim_caller {
     struct log log;
     struct caller_handlers on;
     void *arg;
-    bool is_closed;             /* by its owner: no handler runs any more */
+    bool is_closed; /* by its owner: no handler runs any more */
     struct listener *listener;
     struct address at;
     struct stream *stream;
-    struct timer *timer;        /* nobody comes; parting lasts; the end is told */
+    struct timer *timer; /* nobody comes; parting lasts; the end is told */
     struct ticker *ticker;
-    struct tick *tick;          /* while TALKING */
+    struct tick *tick; /* while TALKING */
     struct caller_talk *talk;
     struct caller_tape *tape;
     int result;
@@ -108,7 +110,8 @@ static void tape_finish(struct sim_caller *c)
     c->tape = NULL;
     if (c->unsent || dropped || caller_talk_surplus(c->talk))
         log_warn(&c->log, "out_of_step", kv_int("frames_unsent", (int64_t)c->unsent),
-            kv_int("samples_unrecorded", (int64_t)dropped), kv_int("samples_surplus", (int64_t)caller_talk_surplus(c->talk)));
+                 kv_int("samples_unrecorded", (int64_t)dropped),
+                 kv_int("samples_surplus", (int64_t)caller_talk_surplus(c->talk)));
     if (!err)
         return;
     moment_at(c, clock_wall_us(), "failed", "the recording could not be written");

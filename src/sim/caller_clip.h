@@ -7,9 +7,9 @@
 #include "base/err.h"
 
 struct caller_clip {
-    int16_t *pcm;                  /* 8 kHz */
+    int16_t *pcm; /* 8 kHz */
     size_t n;
-    size_t first_loud, last_loud;  /* where its sound begins and ends, for the stamps */
+    size_t first_loud, last_loud; /* where its sound begins and ends, for the stamps */
 };
 
 /* 0, or -EINVAL (no such voice), -ENOMEM... */

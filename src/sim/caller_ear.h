@@ -7,16 +7,16 @@
 #include <stdint.h>
 
 enum {
-    EAR_THRESHOLD_MIN = 120,   /* below it nothing is heard */
-    EAR_GAP = 200 * 8,         /* shorter pauses are joined */
-    EAR_SHORTEST = 30 * 8,     /* shorter sounds are clicks and are dropped */
-    EAR_LEVELS = 2048,         /* of 16 */
+    EAR_THRESHOLD_MIN = 120, /* below it nothing is heard */
+    EAR_GAP = 200 * 8,       /* shorter pauses are joined */
+    EAR_SHORTEST = 30 * 8,   /* shorter sounds are clicks and are dropped */
+    EAR_LEVELS = 2048,       /* of 16 */
     EAR_EVENTS = 4,
 };
 
 struct caller_ear_event {
     bool is_start;
-    int64_t at;                /* the first, or the last, loud sample itself */
+    int64_t at; /* the first, or the last, loud sample itself */
 };
 
 struct caller_ear {
@@ -24,9 +24,9 @@ struct caller_ear {
     uint32_t total;
     int max, threshold;
     int ms_peak, ms_fill;
-    bool open, told;           /* inside a sound; long enough to have been told */
-    int64_t first, last;       /* of the present or last sound */
-    int64_t heard_last;        /* last loud sample of a sound that was told; -1 none */
+    bool open, told;     /* inside a sound; long enough to have been told */
+    int64_t first, last; /* of the present or last sound */
+    int64_t heard_last;  /* last loud sample of a sound that was told; -1 none */
 };
 
 void caller_ear_init(struct caller_ear *e);

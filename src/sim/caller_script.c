@@ -69,7 +69,8 @@ static int time_take(const struct parse *p, struct text *rest, const char *usage
     if (word.n == 0)
         return refuse(p, "a time is missing: %s (as in 1500ms, 10s)", usage);
     if (text_to_ms(word, out) < 0 || *out < 0 || *out > WAIT_MAX_MS)
-        return refuse(p, "\"%.*s\" is not a time between 0 and 24h: %s (as in 1500ms, 10s)", TEXT_ARG(text_head(word, 40)), usage);
+        return refuse(p, "\"%.*s\" is not a time between 0 and 24h: %s (as in 1500ms, 10s)", TEXT_ARG(text_head(word, 40)),
+                      usage);
     return 0;
 }
 

@@ -11,9 +11,9 @@
 #include "sim/caller_tape.h"
 
 enum {
-    SLACK = 60 * 8,  /* a frame this far off its place is still the next one of an even flow */
-    FLOW = 100 * 8,  /* a pause in the flow shorter than this says nothing yet about silence */
-    PIECE = 80 * 8,  /* what the ear takes at once */
+    SLACK = 60 * 8, /* a frame this far off its place is still the next one of an even flow */
+    FLOW = 100 * 8, /* a pause in the flow shorter than this says nothing yet about silence */
+    PIECE = 80 * 8, /* what the ear takes at once */
     PER_MS = TALK_RATE / 1000,
 };
 
@@ -27,12 +27,12 @@ struct step {
 
 struct caller_talk {
     struct step *steps;
-    size_t count, now;      /* now == count: done */
+    size_t count, now; /* now == count: done */
     bool begun;
     int64_t begun_at;
     size_t clip_at;
     int64_t said_next, heard_next;
-    bool is_flowing;        /* a first frame was heard */
+    bool is_flowing; /* a first frame was heard */
     uint64_t surplus;
     struct caller_ear ear;
     struct caller_tape *tape;
@@ -45,15 +45,27 @@ struct caller_talk {
 static void name_make(char out[TALK_DETAIL_MAX], const struct caller_step *s)
 {
     switch (s->verb) {
-    case CALLER_WAIT: snprintf(out, TALK_DETAIL_MAX, "wait %lldms", (long long)s->ms); break;
-    case CALLER_WAIT_SPEECH: snprintf(out, TALK_DETAIL_MAX, "wait-speech %lldms", (long long)s->limit_ms); break;
+    case CALLER_WAIT:
+        snprintf(out, TALK_DETAIL_MAX, "wait %lldms", (long long)s->ms);
+        break;
+    case CALLER_WAIT_SPEECH:
+        snprintf(out, TALK_DETAIL_MAX, "wait-speech %lldms", (long long)s->limit_ms);
+        break;
     case CALLER_WAIT_SILENCE:
         snprintf(out, TALK_DETAIL_MAX, "wait-silence %lldms %lldms", (long long)s->ms, (long long)s->limit_ms);
         break;
-    case CALLER_SAY: snprintf(out, TALK_DETAIL_MAX, "say %s", s->text); break;
-    case CALLER_PLAY: snprintf(out, TALK_DETAIL_MAX, "play %s", s->text); break;
-    case CALLER_HANG_UP: snprintf(out, TALK_DETAIL_MAX, "hang-up"); break;
-    case CALLER_WAIT_HANGUP: snprintf(out, TALK_DETAIL_MAX, "wait-hangup %lldms", (long long)s->limit_ms); break;
+    case CALLER_SAY:
+        snprintf(out, TALK_DETAIL_MAX, "say %s", s->text);
+        break;
+    case CALLER_PLAY:
+        snprintf(out, TALK_DETAIL_MAX, "play %s", s->text);
+        break;
+    case CALLER_HANG_UP:
+        snprintf(out, TALK_DETAIL_MAX, "hang-up");
+        break;
+    case CALLER_WAIT_HANGUP:
+        snprintf(out, TALK_DETAIL_MAX, "wait-hangup %lldms", (long long)s->limit_ms);
+        break;
     }
 }
 
@@ -68,13 +80,13 @@ static int step_make(struct step *out, const struct caller_step *s, const char *
     else if (s->verb == CALLER_PLAY)
         err = caller_clip_load(&out->clip, s->text);
     if (err && asprintf(problem, "line %u: %.120s: %s", s->line, out->name,
-                   err == -EBADMSG ? "not a mono WAV of 16-bit samples" : err_text(err)) < 0)
+                        err == -EBADMSG ? "not a mono WAV of 16-bit samples" : err_text(err)) < 0)
         *problem = NULL;
     return err;
 }
 
-int caller_talk_new(struct caller_talk **out, const struct caller_step *steps, size_t count, const char *voice, struct caller_tape *tape,
-             caller_talk_on_moment *on_moment, void *arg, char **problem)
+int caller_talk_new(struct caller_talk **out, const struct caller_step *steps, size_t count, const char *voice,
+                    struct caller_tape *tape, caller_talk_on_moment *on_moment, void *arg, char **problem)
 {
     struct caller_talk *t = calloc(1, sizeof *t);
     int err = -ENOMEM;
@@ -211,16 +223,21 @@ static enum progress wait_progress(bool is_there, const struct caller_talk *t, c
 static enum progress step_progress(struct caller_talk *t, const struct step *s, int64_t at, int16_t frame[TALK_FRAME])
 {
     switch (s->verb) {
-    case CALLER_WAIT: return ran_out(t, at, s->ms) ? NEXT : STAYS;
-    case CALLER_WAIT_SPEECH: return wait_progress(caller_ear_is_hearing(&t->ear), t, s, at);
-    case CALLER_WAIT_SILENCE: return wait_progress(at - t->ear.heard_last >= s->ms * PER_MS, t, s, at);
+    case CALLER_WAIT:
+        return ran_out(t, at, s->ms) ? NEXT : STAYS;
+    case CALLER_WAIT_SPEECH:
+        return wait_progress(caller_ear_is_hearing(&t->ear), t, s, at);
+    case CALLER_WAIT_SILENCE:
+        return wait_progress(at - t->ear.heard_last >= s->ms * PER_MS, t, s, at);
     case CALLER_SAY:
     case CALLER_PLAY:
         if (s->clip.n == 0)
             return NEXT;
         return clip_take(t, s, at, frame) ? NEXT_AFTER_FRAME : STAYS;
-    case CALLER_HANG_UP: return HANGS_UP;
-    case CALLER_WAIT_HANGUP: return wait_progress(false, t, s, at);
+    case CALLER_HANG_UP:
+        return HANGS_UP;
+    case CALLER_WAIT_HANGUP:
+        return wait_progress(false, t, s, at);
     }
     return HANGS_UP;
 }

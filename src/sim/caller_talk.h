@@ -13,8 +13,8 @@ struct caller_tape;
 typedef void caller_talk_on_moment(int64_t at, const char *what, const char *detail, void *arg);
 
 /* Synthesises and loads every clip: blocking. tape: borrowed, may be NULL. problem (malloc'ed) names the step's line. */
-int caller_talk_new(struct caller_talk **out, const struct caller_step *steps, size_t count, const char *voice, struct caller_tape *tape,
-             caller_talk_on_moment *on_moment, void *arg, char **problem) MUST_USE;
+int caller_talk_new(struct caller_talk **out, const struct caller_step *steps, size_t count, const char *voice,
+                    struct caller_tape *tape, caller_talk_on_moment *on_moment, void *arg, char **problem) MUST_USE;
 void caller_talk_free(struct caller_talk *t); /* NULL passes */
 
 /* The next 20 ms to say, at a position that never goes back. 1: the frame counts; 0: the script wants to hang up;

@@ -10,7 +10,7 @@
 struct caller_tape {
     struct wav_writer *file;
     int16_t ring[TAPE_RING][TAPE_CHANNELS];
-    int64_t written;  /* position of the first sample not written yet */
+    int64_t written; /* position of the first sample not written yet */
     uint64_t dropped;
     int err;
 };

@@ -13,7 +13,8 @@ struct caller_tape;
 
 /* path NULL: keeps nothing. */
 int caller_tape_new(struct caller_tape **out, const char *path) MUST_USE;
-/* Lays samples at a position. What is behind the part already written, or further than TAPE_RING ahead, is dropped and counted. */
+/* Lays samples at a position. What is behind the part already written, or further than TAPE_RING ahead, is dropped and counted.
+ */
 void caller_tape_put(struct caller_tape *t, int channel, int64_t at, const int16_t *pcm, size_t n);
 /* Writes all before `to`. */
 void caller_tape_advance(struct caller_tape *t, int64_t to);

@@ -21,7 +21,16 @@
 #include "sim/pbx_problem.h"
 #include "sim/pbx_spawn.h"
 
-enum { BOOT_MS = 10000, LOGIN_MS = 3000, RETRY_MS = 10, STOP_MS = 3000, KILL_MS = 5000, SECRET_BYTES = 16, MARKS = 16, MARK_MAX = PATH_MAX + 32 };
+enum {
+    BOOT_MS = 10000,
+    LOGIN_MS = 3000,
+    RETRY_MS = 10,
+    STOP_MS = 3000,
+    KILL_MS = 5000,
+    SECRET_BYTES = 16,
+    MARKS = 16,
+    MARK_MAX = PATH_MAX + 32
+};
 
 struct pbx {
     struct pbx_place place;
@@ -102,13 +111,14 @@ static int file_read(const char *path, struct buf *out, char **problem)
         ;
     close(fd);
     if (n < 0 || out->err)
-        return pbx_problem(problem, n < 0 ? -EIO : out->err, "%s cannot be read, or is larger than %d bytes", path, PBX_CONF_MAX);
+        return pbx_problem(problem, n < 0 ? -EIO : out->err, "%s cannot be read, or is larger than %d bytes", path,
+                           PBX_CONF_MAX);
     return 0;
 }
 
 /* theirs come first, so that a caller may say where the uas listens. */
-static int extra_add(struct pbx_extra *x, struct text name, const char *path, const char *const *theirs, const char *const *ours,
-                     char **problem)
+static int extra_add(struct pbx_extra *x, struct text name, const char *path, const char *const *theirs,
+                     const char *const *ours, char **problem)
 {
     struct buf raw;
     int err;
@@ -125,7 +135,8 @@ static int extra_add(struct pbx_extra *x, struct text name, const char *path, co
     return err;
 }
 
-static int extras_read(struct pbx_extra *x, size_t *count, const struct pbx_options *opt, const char *const *ours, char **problem)
+static int extras_read(struct pbx_extra *x, size_t *count, const struct pbx_options *opt, const char *const *ours,
+                       char **problem)
 {
     int err = 0;
 
@@ -137,7 +148,8 @@ static int extras_read(struct pbx_extra *x, size_t *count, const struct pbx_opti
         const ptrdiff_t eq = text_find(text_of(*c), '=');
 
         if (eq < 0 || *count == PBX_CONFIGS_MAX)
-            return pbx_problem(problem, -EINVAL, "\"%s\" is not name.conf=FILE, or there are more than %d", *c, PBX_CONFIGS_MAX);
+            return pbx_problem(problem, -EINVAL, "\"%s\" is not name.conf=FILE, or there are more than %d", *c,
+                               PBX_CONFIGS_MAX);
         err = extra_add(&x[(*count)++], text_head(text_of(*c), (size_t)eq), *c + eq + 1, opt->marks, ours, problem);
     }
     return err;
@@ -189,7 +201,8 @@ static int login(struct pbx *p, int64_t deadline_us)
 {
     char text[256];
 
-    snprintf(text, sizeof text, "Action: Login\r\nUsername: %s\r\nSecret: %s\r\nEvents: system\r\n\r\n", ami_user, p->ami_secret);
+    snprintf(text, sizeof text, "Action: Login\r\nUsername: %s\r\nSecret: %s\r\nEvents: system\r\n\r\n", ami_user,
+             p->ami_secret);
     return pbx_ami_send(&p->ami, text_of(text), deadline_us);
 }
 
@@ -230,7 +243,8 @@ static int boot_wait(struct pbx *p, char **problem)
         }
         /* Early connections may be cut, or refused for a user whose file is not read yet. */
         if (clock_mono_us() >= deadline_us)
-            return pbx_problem(problem, -ETIMEDOUT, "Asterisk was not ready after %d s (%s); see %s/log", BOOT_MS / 1000, err_text(err), p->dir);
+            return pbx_problem(problem, -ETIMEDOUT, "Asterisk was not ready after %d s (%s); see %s/log", BOOT_MS / 1000,
+                               err_text(err), p->dir);
         poll(NULL, 0, RETRY_MS);
     }
     return pbx_action(p, "Action: Events\r\nEventMask: off", words, sizeof words, LOGIN_MS);
@@ -244,8 +258,8 @@ static int place_find(struct pbx *p, const struct pbx_options *opt, char **probl
 static int port_problem(const struct pbx_options *opt, int err, char **problem)
 {
     if (opt->ami_port || opt->http_port || opt->sip_port)
-        return pbx_problem(problem, err, "a port asked for (AMI %u, HTTP %u, SIP %u) cannot be had: %s", opt->ami_port, opt->http_port,
-            opt->sip_port, err_text(err));
+        return pbx_problem(problem, err, "a port asked for (AMI %u, HTTP %u, SIP %u) cannot be had: %s", opt->ami_port,
+                           opt->http_port, opt->sip_port, err_text(err));
     return pbx_problem(problem, err, "no free port: %s", err_text(err));
 }
 
@@ -291,7 +305,8 @@ static int action_format(char *out, size_t size, struct text action, char id[32]
 
     while (action.n > 0 && (action.p[action.n - 1] == '\n' || action.p[action.n - 1] == '\r'))
         action.n--;
-    if (action.n == 0 || text_find_text(action, TEXT("\n\r\n")) >= 0 || text_find_text(action, TEXT("\n\n")) >= 0 || theirs.n >= 32)
+    if (action.n == 0 || text_find_text(action, TEXT("\n\r\n")) >= 0 || text_find_text(action, TEXT("\n\n")) >= 0 ||
+        theirs.n >= 32)
         return -EINVAL;
     if (theirs.p)
         text_copy(id, 32, theirs);
@@ -315,7 +330,8 @@ int pbx_action(struct pbx *p, const char *action, char *out, size_t size, int64_
     err = pbx_ami_send(&p->ami, text_make(text, (size_t)n), deadline_us);
     while (!err) {
         err = pbx_ami_read(&p->ami, &message, deadline_us);
-        if (!err && text_eq(pbx_ami_header(message, TEXT("ActionID")), text_of(id)) && pbx_ami_header(message, TEXT("Response")).p) {
+        if (!err && text_eq(pbx_ami_header(message, TEXT("ActionID")), text_of(id)) &&
+            pbx_ami_header(message, TEXT("Response")).p) {
             text_copy(out, size, message);
             return 0;
         }
@@ -346,15 +362,44 @@ void pbx_stop(struct pbx *p)
     free(p);
 }
 
-uint16_t pbx_ami_port(const struct pbx *p) { return p->ports.ami; }
-uint16_t pbx_http_port(const struct pbx *p) { return p->ports.http; }
-uint16_t pbx_sip_port(const struct pbx *p) { return p->ports.sip; }
-pid_t pbx_pid(const struct pbx *p) { return p->pid; }
-const char *pbx_version(const struct pbx *p) { return p->place.version; }
-const char *pbx_ari_user(const struct pbx *p) { (void)p; return ari_user; }
-const char *pbx_ari_password(const struct pbx *p) { return p->ari_password; }
-const char *pbx_ami_user(const struct pbx *p) { (void)p; return ami_user; }
-const char *pbx_ami_secret(const struct pbx *p) { return p->ami_secret; }
+uint16_t pbx_ami_port(const struct pbx *p)
+{
+    return p->ports.ami;
+}
+uint16_t pbx_http_port(const struct pbx *p)
+{
+    return p->ports.http;
+}
+uint16_t pbx_sip_port(const struct pbx *p)
+{
+    return p->ports.sip;
+}
+pid_t pbx_pid(const struct pbx *p)
+{
+    return p->pid;
+}
+const char *pbx_version(const struct pbx *p)
+{
+    return p->place.version;
+}
+const char *pbx_ari_user(const struct pbx *p)
+{
+    (void)p;
+    return ari_user;
+}
+const char *pbx_ari_password(const struct pbx *p)
+{
+    return p->ari_password;
+}
+const char *pbx_ami_user(const struct pbx *p)
+{
+    (void)p;
+    return ami_user;
+}
+const char *pbx_ami_secret(const struct pbx *p)
+{
+    return p->ami_secret;
+}
 
 bool pbx_installed(char *version, size_t size)
 {

@@ -9,9 +9,9 @@
 enum { PBX_AMI_MESSAGE_MAX = 262144 };
 
 struct pbx_ami {
-    int fd;                 /* -1: none */
-    char *store;            /* PBX_AMI_MESSAGE_MAX bytes */
-    size_t have, taken;     /* bytes received; bytes of the message last given out */
+    int fd;             /* -1: none */
+    char *store;        /* PBX_AMI_MESSAGE_MAX bytes */
+    size_t have, taken; /* bytes received; bytes of the message last given out */
 };
 
 /* Connects to 127.0.0.1:port and reads the banner. 0, -ECONNREFUSED, -ETIMEDOUT, -EPROTO (no manager), -ENOMEM. */

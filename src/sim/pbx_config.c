@@ -27,7 +27,8 @@ static const struct conf confs[] = {
                        "entityid = @ENTITY_ID@\n"
                        "; else a waiting channel sends no frames and recordings collapse\n"
                        "transmit_silence = yes\n" },
-    { "logger.conf", "[general]\ndateformat = %F %T.%3q\n\n[logfiles]\nconsole = error\nfull.log = notice,warning,error,verbose,dtmf\n" },
+    { "logger.conf",
+      "[general]\ndateformat = %F %T.%3q\n\n[logfiles]\nconsole = error\nfull.log = notice,warning,error,verbose,dtmf\n" },
     { "manager.conf", "[general]\nenabled = yes\nwebenabled = no\nbindaddr = 127.0.0.1\nport = @AMI_PORT@\n"
                       "displayconnects = no\ntimestampevents = yes\nauthtimeout = 10\n\n"
                       "[@AMI_USER@]\nsecret = @AMI_SECRET@\nread = all\nwrite = all\nwritetimeout = 1000\n" },
@@ -43,9 +44,10 @@ static const struct conf confs[] = {
                     "rtp_symmetric = yes\naors = uas\n\n"
                     "[uas]\ntype = aor\ncontact = sip:uas@127.0.0.1:@UAS_PORT@\n" },
     { "rtp.conf", "[general]\nrtpstart = @RTP_FIRST@\nrtpend = @RTP_LAST@\n" },
-    { "indications.conf", "[general]\ncountry = us\n\n[us]\ndescription = United States\nringcadence = 2000,4000\n"
-                          "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n"
-                          "callwaiting = 440/300,0/10000\n" },
+    { "indications.conf",
+      "[general]\ncountry = us\n\n[us]\ndescription = United States\nringcadence = 2000,4000\n"
+      "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n"
+      "callwaiting = 440/300,0/10000\n" },
     { "features.conf", "[general]\n\n[featuremap]\nblindxfer = ##\natxfer = *2\n" },
     { "res_parking.conf", "[general]\n\n[default]\nparkext = 700\nparkpos = 701-720\ncontext = parkedcalls\n" },
     { "queues.conf", "[general]\npersistentmembers = no\n" },
@@ -54,7 +56,8 @@ static const struct conf confs[] = {
     { "cdr.conf", "[general]\nenable = yes\n" },
     { "cdr_manager.conf", "[general]\nenabled = yes\n" },
     { "cel.conf", "[general]\nenable = yes\napps = all\nevents = ALL\n\n[manager]\nenabled = yes\n" },
-    { "musiconhold.conf", "[general]\n" },
+    { "musiconhold.conf", "[default]\nmode = playlist\nentry = @DATA@/sounds/en/demo-moreinfo\n" },
+    { "queuerules.conf", "[general]\n" },
     { "extensions.conf", "" },
     { "acl.conf", "" },
     { "amd.conf", "[general]\n" },
@@ -67,8 +70,8 @@ static const struct conf confs[] = {
 };
 
 static const char *const folders[] = { "etc", "agi", "keys", "keys/keys", "lib", "log", "run", "spool",
-    /* ARI answers 500 to a recording when this one is missing. */
-    "spool/recording", "spool/monitor", "spool/outgoing", "spool/tmp", "spool/voicemail" };
+                                       /* ARI answers 500 to a recording when this one is missing. */
+                                       "spool/recording", "spool/monitor", "spool/outgoing", "spool/tmp", "spool/voicemail" };
 
 static bool is_mark_char(char c, bool first)
 {
@@ -152,9 +155,11 @@ int pbx_dir_check(const char *dir, char **problem)
 
     if (n > PBX_DIR_MAX)
         return pbx_problem(problem, -ENAMETOOLONG,
-            "the directory's path has %zu bytes; more than %d leave no room for Asterisk's control socket", n, PBX_DIR_MAX);
+                           "the directory's path has %zu bytes; more than %d leave no room for Asterisk's control socket", n,
+                           PBX_DIR_MAX);
     if (!text_is_one_line(text_of(dir)) || strpbrk(dir, ";\\@\"'"))
-        return pbx_problem(problem, -EINVAL, "the directory's path has a character that Asterisk's configuration gives a meaning");
+        return pbx_problem(problem, -EINVAL,
+                           "the directory's path has a character that Asterisk's configuration gives a meaning");
     return 0;
 }
 

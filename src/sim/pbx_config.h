@@ -6,7 +6,8 @@
 #include "base/buf.h"
 #include "sim/pbx_place.h"
 
-/* The control socket is DIR/run/asterisk.ctl, and its path must stay under 108 bytes: over it Asterisk runs without one, silently. */
+/* The control socket is DIR/run/asterisk.ctl, and its path must stay under 108 bytes: over it Asterisk runs without one,
+ * silently. */
 enum { PBX_DIR_MAX = 107 - (int)sizeof "/run/asterisk.ctl" + 1, PBX_CONF_MAX = 4 << 20, PBX_CONFIGS_MAX = 64 };
 
 /* One text of the user's, filled already; it is added at the end of ours with the same name. */
@@ -17,8 +18,8 @@ struct pbx_extra {
 
 struct pbx_config {
     const struct pbx_place *place;
-    const char *dir;                  /* absolute */
-    const char *const *marks;         /* "NAME=value", NULL-terminated: ours */
+    const char *dir;          /* absolute */
+    const char *const *marks; /* "NAME=value", NULL-terminated: ours */
     const struct pbx_extra *extras;
     size_t extra_count;
 };

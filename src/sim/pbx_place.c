@@ -88,7 +88,9 @@ static _Noreturn void run_version(const struct pbx_place *p, int out)
 {
     char *const none[] = { (char *)"PATH=/usr/bin:/bin", NULL };
     char *const plain[] = { (char *)p->binary, (char *)"-V", NULL };
-    char *const loaded[] = { (char *)p->loader, (char *)"--library-path", (char *)p->libraries, (char *)p->binary, (char *)"-V", NULL };
+    char *const loaded[] = { (char *)p->loader,    (char *)"--library-path",
+                             (char *)p->libraries, (char *)p->binary,
+                             (char *)"-V",         NULL };
     const int nowhere = open("/dev/null", O_RDWR);
 
     dup2(nowhere, 0);
@@ -174,7 +176,7 @@ static bool binary_find(char out[PATH_MAX])
 static bool layout_find(struct pbx_place *p, const char *prefix)
 {
     static const char *const modules[] = { "lib/*-linux-gnu*/asterisk/modules", "lib64/asterisk/modules",
-        "lib/asterisk/modules" };
+                                           "lib/asterisk/modules" };
     static const char *const data[] = { "share/asterisk", "var/lib/asterisk" };
     char pattern[PATH_MAX], probe[PATH_MAX];
 

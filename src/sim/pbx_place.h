@@ -9,10 +9,10 @@ enum { PBX_VERSION_MAX = 48, PBX_OLDEST = 20 };
 
 struct pbx_place {
     char binary[PATH_MAX];
-    char loader[PATH_MAX];      /* empty: started directly */
-    char libraries[PATH_MAX];   /* for the loader */
+    char loader[PATH_MAX];    /* empty: started directly */
+    char libraries[PATH_MAX]; /* for the loader */
     char modules[PATH_MAX];
-    char data[PATH_MAX];        /* sounds, documentation, rest-api */
+    char data[PATH_MAX];           /* sounds, documentation, rest-api */
     char version[PBX_VERSION_MAX]; /* "22.10.1" */
 };
 

@@ -6,8 +6,11 @@
 #include "base/err.h"
 
 enum {
-    PBX_PORT_FIRST = 20000, PBX_PORT_LAST = 31999,  /* below the kernel's range for outgoing connections */
-    PBX_RTP_FIRST = 10000, PBX_RTP_LAST = 19999, PBX_RTP_WIDTH = 400,
+    PBX_PORT_FIRST = 20000,
+    PBX_PORT_LAST = 31999, /* below the kernel's range for outgoing connections */
+    PBX_RTP_FIRST = 10000,
+    PBX_RTP_LAST = 19999,
+    PBX_RTP_WIDTH = 400,
     PBX_PORTS = 3,
 };
 

@@ -163,8 +163,15 @@ static _Noreturn void asterisk_exec(const struct pbx_config *c, int to)
 {
     char conf[PATH_MAX], home[PATH_MAX], what[PROBLEM_MAX];
     char *const environment[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", home, (char *)"LC_ALL=C.UTF-8", NULL };
-    char *argv[] = { (char *)c->place->loader, (char *)"--library-path", (char *)c->place->libraries, (char *)c->place->binary,
-        (char *)"-f", (char *)"-n", (char *)"-C", conf, NULL };
+    char *argv[] = { (char *)c->place->loader,
+                     (char *)"--library-path",
+                     (char *)c->place->libraries,
+                     (char *)c->place->binary,
+                     (char *)"-f",
+                     (char *)"-n",
+                     (char *)"-C",
+                     conf,
+                     NULL };
     char **from = c->place->loader[0] ? argv : argv + 3;
 
     snprintf(conf, sizeof conf, "%s/etc/asterisk.conf", c->dir);

@@ -157,10 +157,11 @@ ssize_t agi_env_feed(struct agi_env *e, const void *bytes, size_t n)
 
 bool agi_env_at(const struct agi_env *e, size_t i, struct text *name, struct text *value)
 {
-    const struct agi_env_line *l = e->lines + i;
+    const struct agi_env_line *l;
 
     if (i >= e->count)
         return false;
+    l = &e->lines[i];
     *name = text_make(e->raw.p + l->name_at, l->name_n);
     *value = text_make(e->raw.p + l->value_at, l->value_n);
     return true;

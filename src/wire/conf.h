@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 
+/* CONF_LINE_MAX counts the LF: longer lines are skipped whole, as 22.10.1 does. CONF_INCLUDE_DEPTH does not count the root. */
 enum { CONF_LINE_MAX = 8191, CONF_INCLUDE_DEPTH = 10, CONF_BLOCK_DEPTH = 128 };
 
 struct conf_place {
@@ -16,6 +17,7 @@ struct conf_place {
     unsigned line, column;         /* from 1 */
 };
 
+/* CONF_ERROR: Asterisk would refuse the whole configuration, or not read a part of it as it was meant. */
 enum conf_severity { CONF_WARNING, CONF_ERROR };
 
 struct conf_problem {
@@ -29,7 +31,7 @@ struct conf_item {
     struct conf_place place;       /* of the name */
     unsigned value_column;
     bool arrow;                    /* written with => */
-    bool appended;                 /* written with += (value already holds the joined text) */
+    bool appended;                 /* written with +=: value holds the joined text, place is that of the last += line */
     bool inherited;                /* copied from a template or base section */
 };
 
@@ -50,7 +52,7 @@ struct conf_directive {            /* what was met, for reports; #exec is never 
 };
 
 struct conf {
-    struct conf_section *sections; /* file order; a repeated [name] is a section of its own here */
+    struct conf_section *sections; /* file order; a repeated [name] is a section of its own here, [name](+) is not */
     size_t section_count;
     struct conf_problem *problems;
     size_t problem_count;
@@ -79,5 +81,6 @@ int conf_load(struct conf **out, const char *path, const struct conf_source *sou
 int conf_parse(struct conf **out, const char *name, struct text content, const struct conf_source *source) MUST_USE;
 void conf_free(struct conf *c);
 
-/* Last value wins in the first section of that name merged with all later ones of it. TEXT_NONE when absent. */
+/* Last value wins in the first section of that name merged with all later ones of it; templates do not count, nor does
+ * the case of either name. TEXT_NONE when absent. */
 struct text conf_get(const struct conf *c, struct text section, struct text name);

@@ -172,11 +172,8 @@ static void short_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_language),
-        cmocka_unit_test(file_beside_script),
-        cmocka_unit_test(refusals_name_the_line),
-        cmocka_unit_test(ceilings),
-        cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(whole_language), cmocka_unit_test(file_beside_script), cmocka_unit_test(refusals_name_the_line),
+        cmocka_unit_test(ceilings),       cmocka_unit_test(short_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,9 +74,9 @@ static void ear_is_exact_in_any_pieces(void **state)
 
     (void)state;
     tone(pcm, 1000 * MS, 1500 * MS, TONE);
-    tone(pcm, 1650 * MS, 2000 * MS, TONE);   /* 150 ms later: the same sound */
-    tone(pcm, 2500 * MS, 2520 * MS, TONE);   /* 20 ms: a click */
-    tone(pcm, 3000 * MS, 3100 * MS, 600);    /* quiet, but there was little noise: heard */
+    tone(pcm, 1650 * MS, 2000 * MS, TONE); /* 150 ms later: the same sound */
+    tone(pcm, 2500 * MS, 2520 * MS, TONE); /* 20 ms: a click */
+    tone(pcm, 3000 * MS, 3100 * MS, 600);  /* quiet, but there was little noise: heard */
     tone(pcm, 3400 * MS, 3500 * MS, 5000);
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct caller_ear_event e[16];
@@ -156,11 +156,13 @@ static int files_remove(void **state)
 static struct caller_talk *talk_of(const char *script, struct caller_tape *tape, struct story *story)
 {
     struct caller_step *steps;
+    const char *file = strstr(script, "FILE");
     char *problem, text[1024];
     struct caller_talk *t = NULL;
     size_t n;
 
-    snprintf(text, sizeof text, script, wav_path);
+    snprintf(text, sizeof text, "%.*s%s%s", file ? (int)(file - script) : (int)strlen(script), script, file ? wav_path : "",
+             file ? file + 4 : "");
     assert_int_equal(caller_script_parse("s", text_of(text), &steps, &n, &problem), 0);
     assert_int_equal(caller_talk_new(&t, steps, n, "rms", tape, on_moment, story, &problem), 0);
     caller_script_free(steps, n);
@@ -186,7 +188,7 @@ static void steps_take_their_time(void **state)
 {
     static int16_t heard[6 * SECOND];
     struct story s = { .n = 0 };
-    struct caller_talk *t = talk_of("wait 500ms\nplay %s\nwait-speech 5s\nwait-silence 700ms 5s\nhang-up\n", NULL, &s);
+    struct caller_talk *t = talk_of("wait 500ms\nplay FILE\nwait-speech 5s\nwait-silence 700ms 5s\nhang-up\n", NULL, &s);
     int64_t end;
 
     (void)state;
@@ -282,7 +284,7 @@ static void their_hangup(void **state)
 static void missed_ticks_stay_silent(void **state)
 {
     struct story s = { .n = 0 };
-    struct caller_talk *t = talk_of("play %s\n", NULL, &s);
+    struct caller_talk *t = talk_of("play FILE\n", NULL, &s);
     int16_t frame[TALK_FRAME];
 
     (void)state;
@@ -290,7 +292,7 @@ static void missed_ticks_stay_silent(void **state)
     assert_int_equal(frame[99], 0);
     assert_int_equal(frame[100], TONE);
     assert_int_equal(caller_talk_tick(t, 10 * TALK_FRAME, frame), 1); /* nine were missed: the clip goes on where it was */
-    assert_int_equal(frame[36], TONE);                         /* sample 196 of the clip: twelve whole periods on */
+    assert_int_equal(frame[36], TONE);                                /* sample 196 of the clip: twelve whole periods on */
     for (int i = 11; i < 15; i++)
         assert_int_equal(caller_talk_tick(t, i * TALK_FRAME, frame), 1);
     assert_int_equal(caller_talk_tick(t, 15 * TALK_FRAME, frame), 1);
@@ -350,7 +352,7 @@ static void recording_has_both_on_one_line(void **state)
 
     (void)state;
     assert_int_equal(caller_tape_new(&tape, tape_path), 0);
-    t = talk_of("wait 1s\nplay %s\nwait 1500ms\n", tape, &s);
+    t = talk_of("wait 1s\nplay FILE\nwait 1500ms\n", tape, &s);
     tone(heard, 1500 * MS, 2000 * MS, TONE);
     assert_int_equal(talk_run(t, heard, sizeof heard / sizeof heard[0], 3 * SECOND, &end), 0);
     caller_tape_advance(tape, caller_talk_length(t));
@@ -383,10 +385,10 @@ static void tape_takes_late_samples_and_drops_lost_ones(void **state)
     (void)state;
     assert_int_equal(caller_tape_new(&tape, tape_path), 0);
     caller_tape_advance(tape, 1000);
-    caller_tape_put(tape, TAPE_HEARD, 999, a, 2);                     /* the first is written already */
-    caller_tape_put(tape, TAPE_SAID, 1000 + TAPE_RING - 1, a, 2);     /* the second is too far ahead */
+    caller_tape_put(tape, TAPE_HEARD, 999, a, 2);                 /* the first is written already */
+    caller_tape_put(tape, TAPE_SAID, 1000 + TAPE_RING - 1, a, 2); /* the second is too far ahead */
     assert_int_equal(caller_tape_dropped(tape), 2);
-    caller_tape_advance(tape, 3 * TAPE_RING);                         /* a long pause */
+    caller_tape_advance(tape, 3 * TAPE_RING); /* a long pause */
     assert_int_equal(caller_tape_close(tape), 0);
     assert_int_equal(wav_load(tape_path, &pcm, &frames, &rate, &channels), 0);
     assert_int_equal(frames, 3 * TAPE_RING);
@@ -405,7 +407,7 @@ static void tape_takes_late_samples_and_drops_lost_ones(void **state)
 static void unusable_clips_name_their_line(void **state)
 {
     static const struct caller_step missing[] = { { .verb = CALLER_WAIT, .line = 1 },
-        { .verb = CALLER_PLAY, .text = (char *)"/no/such.wav", .line = 2 } };
+                                                  { .verb = CALLER_PLAY, .text = (char *)"/no/such.wav", .line = 2 } };
     struct caller_step not_wav[] = { { .verb = CALLER_PLAY, .text = (char *)"/dev/null", .line = 7 } };
     struct caller_step no_voice[] = { { .verb = CALLER_SAY, .text = (char *)"hello", .line = 1 } };
     struct caller_talk *t = NULL;

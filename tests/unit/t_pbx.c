@@ -230,12 +230,12 @@ static void ports_are_held_until_taken(void **state)
     assert_true(p.ami != p.http && p.http != p.sip && p.ami != p.sip);
     assert_true(p.ami >= PBX_PORT_FIRST && p.ami <= PBX_PORT_LAST);
     assert_true(p.rtp_first >= PBX_RTP_FIRST && p.rtp_last <= PBX_RTP_LAST && p.rtp_last - p.rtp_first == PBX_RTP_WIDTH - 1);
-    assert_int_equal(bind_tcp(p.ami), -1);      /* another chooser cannot have it */
-    fd = bind_as_asterisk(p.ami);               /* Asterisk can, before we let go */
+    assert_int_equal(bind_tcp(p.ami), -1); /* another chooser cannot have it */
+    fd = bind_as_asterisk(p.ami);          /* Asterisk can, before we let go */
     assert_true(fd >= 0);
     q.http = p.ami;
     assert_int_equal(pbx_ports_choose(&q), -EADDRINUSE);
-    assert_int_equal(q.held[0], -1);            /* what it held is free again */
+    assert_int_equal(q.held[0], -1); /* what it held is free again */
     close(fd);
     pbx_ports_release(&p);
     fd = bind_tcp(p.http);
@@ -267,9 +267,22 @@ static void fake_modules(struct pbx_place *place)
     snprintf(place->modules, sizeof place->modules, "%s/modules", folder);
 }
 
-static const char *const config_marks[] = { "DIR=/d", "MODULES=/m", "DATA=/s", "SYSTEM_NAME=n1", "ENTITY_ID=02:00:00:00:00:01",
-    "AMI_PORT=5038", "AMI_USER=u", "AMI_SECRET=hush", "HTTP_PORT=8088", "ARI_USER=a", "ARI_PASSWORD=hush2", "SIP_PORT=5060",
-    "RTP_FIRST=10000", "RTP_LAST=10399", "UAS_PORT=9", NULL };
+static const char *const config_marks[] = { "DIR=/d",
+                                            "MODULES=/m",
+                                            "DATA=/s",
+                                            "SYSTEM_NAME=n1",
+                                            "ENTITY_ID=02:00:00:00:00:01",
+                                            "AMI_PORT=5038",
+                                            "AMI_USER=u",
+                                            "AMI_SECRET=hush",
+                                            "HTTP_PORT=8088",
+                                            "ARI_USER=a",
+                                            "ARI_PASSWORD=hush2",
+                                            "SIP_PORT=5060",
+                                            "RTP_FIRST=10000",
+                                            "RTP_LAST=10399",
+                                            "UAS_PORT=9",
+                                            NULL };
 
 static void config_is_written(void **state)
 {
@@ -405,8 +418,9 @@ static uint16_t manager_start(const char *says, size_t cut, pid_t *pid)
 
 static void manager_messages_at_every_split(void **state)
 {
-    static const char says[] = "Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nActionID: 7\r\nMessage: hello: you \r\n\r\n"
-                               "Event: FullyBooted\r\nStatus: Fully Booted\r\n\r\n";
+    static const char says[] =
+        "Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nActionID: 7\r\nMessage: hello: you \r\n\r\n"
+        "Event: FullyBooted\r\nStatus: Fully Booted\r\n\r\n";
 
     (void)state;
     for (size_t cut = 0; cut < sizeof says; cut++) {
