@@ -86,6 +86,8 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     if (c->figures)
         err = loop_new(&c->loop, opt->log);
     if (!err)
+        loop_hold(c->loop);
+    if (!err)
         err = ticker_new(&c->ticker, c->loop);
     if (!err)
         err = script_engine_new(&c->engine, c->loop, &c->services, NULL, opt->log);
@@ -191,6 +193,7 @@ void call_loop_free(struct call_loop *c)
         return;
     listener_close(c->fastagi);
     if (c->routes) { /* never started */
+        c->is_closing = true;
         routes_close(c->routes, 0, on_routes_closed, c);
         loop_run(c->loop);
     }
@@ -200,7 +203,8 @@ void call_loop_free(struct call_loop *c)
     if (c->ticker)
         ticker_free(c->ticker);
     if (c->loop)
-        loop_free(c->loop);
+        loop_release(c->loop);
+    loop_free(c->loop);
     free(c->figures);
     free(c);
 }
