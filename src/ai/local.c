@@ -53,7 +53,9 @@ struct local {
     bool closed;
 
     struct buf words;               /* being said */
-    struct speech_job *job;
+    struct speech_job *job;         /* one at a time: no flood of digits fills the pool */
+    bool is_dropped;                /* its words are not wanted any more */
+    bool is_waiting;                /* words are to be said when it has ended */
     bool has_wish;                  /* after these words */
     enum provider_wish wish;
     struct text reason;
@@ -136,13 +138,28 @@ static void audio_tell(struct local *p, const int16_t *pcm, size_t n)
     } while (at < n && !p->closed && p->sounding == item);
 }
 
+static void say(struct local *p);
+
+/* False: what the job made is not wanted. */
+static bool job_end(struct local *p)
+{
+    drain(p);                       /* while job still stands, so that what a digit wants said now waits for us */
+    p->job = NULL;
+    if (!p->is_dropped)
+        return is_live(p);
+    p->is_dropped = false;
+    if (p->is_waiting && is_live(p)) {
+        p->is_waiting = false;
+        say(p);
+    }
+    return false;
+}
+
 static void on_spoken(int err, const int16_t *pcm, size_t n, void *arg)
 {
     struct local *p = arg;
 
-    p->job = NULL;
-    drain(p);
-    if (!is_live(p))
+    if (!job_end(p))
         return;
     if (err) {
         log_warn(&p->log, "speech_failed", kv_err(err));
@@ -162,16 +179,20 @@ static void on_spoken(int err, const int16_t *pcm, size_t n, void *arg)
 
 static void speech_drop(struct local *p)
 {
-    speech_forget(p->job);
-    p->job = NULL;
+    p->is_dropped = p->job != NULL;
+    p->is_waiting = false;
     p->has_wish = false;
 }
 
-/* Says what stands in words; what was being prepared before is dropped. */
+/* Says what stands in words. */
 static void say(struct local *p)
 {
     if (p->words.err || p->words.n == 0) {
         event_add(p, (struct event){ .kind = EVENT_SAID });
+        return;
+    }
+    if (p->job) {
+        p->is_waiting = true;
         return;
     }
     const int err = synthesiser_say(&p->job, p->voice, p->loop, p->agent->voice, buf_text(&p->words), on_spoken, p);
@@ -181,6 +202,7 @@ static void say(struct local *p)
         fail(p, PROVIDER_SERVER, err_text(err));
 }
 
+/* What was being prepared before is dropped. */
 static struct buf *words_begin(struct local *p)
 {
     speech_drop(p);
@@ -572,7 +594,8 @@ static void close_provider(struct provider *base)
     if (p->closed)
         return;
     p->closed = true;
-    speech_drop(p);
+    speech_forget(p->job);
+    p->job = NULL;
     recogniser_close(p->recogniser);
     p->recogniser = NULL;
     timer_stop(p->gap);
