@@ -824,9 +824,16 @@ static void test_close_inside_a_handler(void **state)
     talk_end(t);
 }
 
+struct gate {
+    sem_t entered, open;
+};
+
 static void block(void *arg)
 {
-    sem_wait(arg);
+    struct gate *g = arg;
+
+    sem_post(&g->entered);
+    sem_wait(&g->open);
 }
 
 static void nothing(void *arg)
@@ -837,19 +844,19 @@ static void nothing(void *arg)
 static void test_full_pool_is_an_error(void **state)
 {
     struct talk *t = talk_new(NULL, NULL);
-    sem_t gate;
+    struct gate gate;
+    int jobs = 2;
 
     (void)state;
-    assert_int_equal(sem_init(&gate, 0, 0), 0);
-    int jobs = 0;
+    assert_int_equal(sem_init(&gate.entered, 0, 0), 0);
+    assert_int_equal(sem_init(&gate.open, 0, 0), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(worker_submit(t->pool, t->loop, block, nothing, &gate), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(sem_wait(&gate.entered), 0);       /* both threads are taken, */
     while (worker_submit(t->pool, t->loop, block, nothing, &gate) == 0)
         jobs++;
-    /* The two threads may have taken theirs only now. */
-    while (worker_queue_depth(t->pool) < 8) {
-        if (worker_submit(t->pool, t->loop, block, nothing, &gate) == 0)
-            jobs++;
-    }
-    assert_true(jobs >= 8);
+    assert_int_equal(jobs, 2 + 8);                          /* and the queue is full */
     provider_start(t->p, &handlers, t);
     timer_start(t->watchdog, DEADLINE_MS);
     t->met = has_error;
@@ -859,9 +866,10 @@ static void test_full_pool_is_an_error(void **state)
     timer_stop(t->watchdog);
     assert_int_equal(t->error, PROVIDER_RATE);
     for (int i = 0; i < jobs; i++)
-        sem_post(&gate);
+        sem_post(&gate.open);
     talk_end(t);
-    sem_destroy(&gate);
+    sem_destroy(&gate.open);
+    sem_destroy(&gate.entered);
 }
 
 static void test_hearing_allocates_nothing(void **state)
