@@ -245,10 +245,13 @@ static int decode_uri(lua_State *L, struct text t)
         const int high = i + 2 < t.n ? hex_value(t.p[i + 1]) : -1, low = i + 2 < t.n ? hex_value(t.p[i + 2]) : -1;
         const bool coded = t.p[i] == '%' && high >= 0 && low >= 0;
 
-        const char c = coded ? (char)(high << 4 | low) : t.p[i];
+        char c = t.p[i];
 
+        if (coded) {
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
         luaL_addchar(&b, c);
-        i += coded ? 2 : 0;
     }
     luaL_pushresult(&b);
     return 1;

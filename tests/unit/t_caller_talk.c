@@ -156,11 +156,13 @@ static int files_remove(void **state)
 static struct caller_talk *talk_of(const char *script, struct caller_tape *tape, struct story *story)
 {
     struct caller_step *steps;
+    const char *file = strstr(script, "FILE");
     char *problem, text[1024];
     struct caller_talk *t = NULL;
     size_t n;
 
-    snprintf(text, sizeof text, script, wav_path);
+    snprintf(text, sizeof text, "%.*s%s%s", file ? (int)(file - script) : (int)strlen(script), script, file ? wav_path : "",
+             file ? file + 4 : "");
     assert_int_equal(caller_script_parse("s", text_of(text), &steps, &n, &problem), 0);
     assert_int_equal(caller_talk_new(&t, steps, n, "rms", tape, on_moment, story, &problem), 0);
     caller_script_free(steps, n);
@@ -186,7 +188,7 @@ static void steps_take_their_time(void **state)
 {
     static int16_t heard[6 * SECOND];
     struct story s = { .n = 0 };
-    struct caller_talk *t = talk_of("wait 500ms\nplay %s\nwait-speech 5s\nwait-silence 700ms 5s\nhang-up\n", NULL, &s);
+    struct caller_talk *t = talk_of("wait 500ms\nplay FILE\nwait-speech 5s\nwait-silence 700ms 5s\nhang-up\n", NULL, &s);
     int64_t end;
 
     (void)state;
@@ -282,7 +284,7 @@ static void their_hangup(void **state)
 static void missed_ticks_stay_silent(void **state)
 {
     struct story s = { .n = 0 };
-    struct caller_talk *t = talk_of("play %s\n", NULL, &s);
+    struct caller_talk *t = talk_of("play FILE\n", NULL, &s);
     int16_t frame[TALK_FRAME];
 
     (void)state;
@@ -350,7 +352,7 @@ static void recording_has_both_on_one_line(void **state)
 
     (void)state;
     assert_int_equal(caller_tape_new(&tape, tape_path), 0);
-    t = talk_of("wait 1s\nplay %s\nwait 1500ms\n", tape, &s);
+    t = talk_of("wait 1s\nplay FILE\nwait 1500ms\n", tape, &s);
     tone(heard, 1500 * MS, 2000 * MS, TONE);
     assert_int_equal(talk_run(t, heard, sizeof heard / sizeof heard[0], 3 * SECOND, &end), 0);
     caller_tape_advance(tape, caller_talk_length(t));
