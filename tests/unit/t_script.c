@@ -322,8 +322,7 @@ static void runaway_loops_end(void **state)
         "('x'):gsub('.', function() while true do end end)",
         "while true do pcall(string.gsub, 'x', '.', function() while true do end end) end",
         "table.sort({3, 2, 1}, function() while true do pcall(function() while true do end end) end end)",
-        "setmetatable({}, {__index = function() while true do end end}).x = nil local y = setmetatable({}, {__index = function() while true "
-        "do end end}).x",
+        "local y = setmetatable({}, {__index = function() while true do end end}).x",
         "local x <close> = setmetatable({}, {__close = function() while true do end end})",
         "do local x <close> = setmetatable({}, {__close = function() pcall(function() while true do end end) end}) end while true do end",
         "for i = 1, math.huge do local s = tostring(i) end",
