@@ -8,6 +8,8 @@
 
 #include "app/call_loop_parts.h"
 
+enum { CALL_LOOP_BUSY = 1024 };
+
 static int lookup(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg)
 {
     struct call_loop *c = arg;
@@ -50,7 +52,8 @@ static int load_tools(struct call_loop *c, void (*problem)(const char *line, voi
 static int open_fastagi(struct call_loop *c, const struct call_loop_options *opt, void (*problem)(const char *line, void *arg),
                         void *arg)
 {
-    const struct listener_options lo = { .reuse_port = true };
+    /* Room beyond the ceiling of sessions: those get a BUSY in words, only a flood is closed without. */
+    const struct listener_options lo = { .reuse_port = true, .max_streams = opt->routes.sessions_max + CALL_LOOP_BUSY };
     char where[100], line[200];
     int err;
 

@@ -313,7 +313,7 @@ int transfer_err(const struct transfer *x, CURLcode code)
         int err;
     } known[] = {
         { CURLE_OK, 0 },
-        { CURLE_UNSUPPORTED_PROTOCOL, -EPROTONOSUPPORT },
+        { CURLE_UNSUPPORTED_PROTOCOL, -EPROTO },
         { CURLE_URL_MALFORMAT, -EINVAL },
         { CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH },
         { CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH },

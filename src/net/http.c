@@ -19,6 +19,7 @@ struct http_request {
     struct curl_slist *headers;
     struct buf body;
     size_t head_bytes;
+    bool has_head;            /* its blank line came */
     int err;                  /* why we refused to go on */
     http_on_answer *on_answer;
     void *arg;
@@ -29,7 +30,10 @@ static size_t on_head(char *p, size_t size, size_t count, void *arg)
     struct http_request *r = arg;
     const size_t n = size * count;
 
-    (void)p;
+    if (text_starts(text_make(p, n), TEXT("HTTP/")))
+        r->has_head = false; /* one after a "100 Continue" */
+    else if ((n == 2 && p[0] == '\r') || (n == 1 && p[0] == '\n'))
+        r->has_head = true;
     r->head_bytes += n;
     if (r->head_bytes <= HEAD_MAX)
         return n;
@@ -70,7 +74,7 @@ static const char *refusal(const struct http_request *r, char *out, size_t size)
 static void on_done(struct transfer *t, CURLcode code)
 {
     struct http_request *r = (struct http_request *)(void *)t;
-    const int err = r->err ? r->err : transfer_err(t, code);
+    int err = r->err ? r->err : transfer_err(t, code);
     char own[80];
     const char *detail = "";
     long status = 0;
@@ -78,6 +82,10 @@ static void on_done(struct transfer *t, CURLcode code)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     if (err)
         detail = r->err ? refusal(r, own, sizeof own) : transfer_detail(t, code);
+    if (!err && !r->has_head) { /* curl is content with half a head */
+        err = -ECONNRESET;
+        detail = "the connection ended within the answer's head";
+    }
     transfer_close(t); /* before the handler, so that its next request finds the connection in the cache */
     if (err)
         r->on_answer(err, 0, TEXT_NONE, detail, r->arg);
