@@ -14,7 +14,8 @@
  *   env [path]                  Asterisk sends a usual environment, without the blank line at its end; path: agi_network_script
  *   fill N                      Asterisk sends N times "x"
  *   finish STATUS "REASON"      we set the three variables, Asterisk says 200 result=1 to each, and we close
- *   wait 50ms | close | reset | end     Asterisk waits, closes, resets; we must have closed without a further byte
+ *   wait 50ms | quiet 50ms      Asterisk waits; quiet: and nothing may come meanwhile
+ *   close | reset | end         Asterisk closes, resets; we must have closed without a further byte
  *   expect status=OK reason=.. commands=N name=.. handoff=.. route=..     of the facts published
  *   expect log=TEXT | nolog=TEXT | nofacts
  */
@@ -232,6 +233,8 @@ static void word_take(struct play *p, char *line, int number)
         p->deadline_ms = ms;
     else if (strcmp(line, "wait") == 0 && text_to_ms(text_of(args), &ms) == 0)
         step_add(p, PEER_WAIT, NULL, number)->ms = ms;
+    else if (strcmp(line, "quiet") == 0 && text_to_ms(text_of(args), &ms) == 0)
+        step_add(p, PEER_QUIET, NULL, number)->ms = ms;
     else if (strcmp(line, "close") == 0)
         step_add(p, PEER_CLOSE, NULL, number);
     else if (strcmp(line, "reset") == 0)
