@@ -40,7 +40,8 @@ static void wrong_kind(struct reading *r, const char *name, const char *expected
     if (!r->strict || r->failed)
         return;
     r->failed = true;
-    snprintf(r->out->fault, sizeof r->out->fault, "%.40s: \"%s\" is not %s", r->out->type.p ? r->out->type.p : "event", name, expected);
+    snprintf(r->out->fault, sizeof r->out->fault, "%.40s: \"%s\" is not %s", r->out->type.p ? r->out->type.p : "event", name,
+             expected);
 }
 
 /* The member, or NULL when it is absent, null, or of another kind (then the reading has failed). */
@@ -154,7 +155,8 @@ static int read_event(struct ari_event *e, const cJSON *root)
 
     e->type = ari_json_text(root, "type");
     if (!is_present(e->type)) {
-        snprintf(e->fault, sizeof e->fault, "%s", cJSON_IsObject(root) ? "an event without a type" : "an event that is no object");
+        snprintf(e->fault, sizeof e->fault, "%s",
+                 cJSON_IsObject(root) ? "an event without a type" : "an event that is no object");
         return -EPROTO;
     }
     row = row_of(e->type);

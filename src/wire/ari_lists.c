@@ -30,8 +30,7 @@ static int list_copy(const cJSON *array, bool of_objects, char ***out)
 
     if (!cJSON_IsArray(array))
         return -EPROTO;
-    cJSON_ArrayForEach(element, array)
-        n++;
+    cJSON_ArrayForEach(element, array) n++;
     list = calloc(n + 1, sizeof *list);
     if (!list)
         return -ENOMEM;

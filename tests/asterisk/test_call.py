@@ -12,7 +12,7 @@ from house import House
 from runner import Skip
 from sipcall import SipCall
 
-QUESTION, REQUEST = "what are your opening hours", "i want to talk to the operator"
+QUESTION, REQUEST = "what are your opening hours", "connect me with the operator"
 
 
 def recognise(context, wav, phrases, begin_ms, end_ms, channel="right"):
@@ -60,7 +60,7 @@ wait-hangup 30s
     # barge-in: cut by voice, and the caller heard it stop
     cut = house.facts("barge_in")
     assert len(cut) == 1 and cut[0]["by"] == "voice" and cut[0]["played_ms"] > 500, cut
-    began = [m for m in caller.all("said-start") if m["detail"] == REQUEST][0]["at_us"]
+    began = [m for m in caller.all("said-start") if m["detail"] == "say " + REQUEST][0]["at_us"]
     stopped = [m["at_us"] for m in caller.all("heard-stop") if m["at_us"] > began]
     assert stopped, caller.story()
     whole = [f for f in house.facts("agent.said") if "open from nine" in f["text"]]

@@ -3,6 +3,9 @@
  * A transcript is a text file:
  *   # a comment
  *   handler: <<lua              the route "test", up to a line >>
+ *   handler-file: path          ... or a file, from the folder of the transcript
+ *   tool-file: path             no conversation: run(args, context) of this file, with
+ *   args: JSON                  and `expect result=JSON` or `expect failure=TEXT`
  *   store: table key value      rows that store.get finds
  *   deadline: 300ms             of the route (default 5s)
  *   > text                      Asterisk says this line
@@ -11,7 +14,8 @@
  *   env [path]                  Asterisk sends a usual environment, without the blank line at its end; path: agi_network_script
  *   fill N                      Asterisk sends N times "x"
  *   finish STATUS "REASON"      we set the three variables, Asterisk says 200 result=1 to each, and we close
- *   wait 50ms | close | reset | end     Asterisk waits, closes, resets; we must have closed without a further byte
+ *   wait 50ms | quiet 50ms      Asterisk waits; quiet: and nothing may come meanwhile
+ *   close | reset | end         Asterisk closes, resets; we must have closed without a further byte
  *   expect status=OK reason=.. commands=N name=.. handoff=.. route=..     of the facts published
  *   expect log=TEXT | nolog=TEXT | nofacts
  */
@@ -33,7 +37,10 @@ struct play {
     const char *path;
     char *text;                         /* the file; pieces below point into it or are owned */
     char handler_path[PATH_MAX];
-    char *handler;
+    char *handler, *args;
+    bool is_file, is_tool;
+    int tool_err;
+    char tool_text[4096];
     int64_t deadline_ms;
     struct peer_step steps[STEPS_MAX];
     size_t step_count;
@@ -191,6 +198,16 @@ static void row_add(struct play *p, char *args, int line)
     p->rows[p->row_count++] = (struct row){ .table = args, .key = key, .value = value };
 }
 
+/* A path of a transcript counts from its own folder. */
+static void file_add(struct play *p, const char *path, bool is_tool)
+{
+    const char *slash = strrchr(p->path, '/');
+
+    snprintf(p->handler_path, sizeof p->handler_path, "%.*s%s", slash ? (int)(slash - p->path) + 1 : 0, p->path, path);
+    p->is_file = true;
+    p->is_tool = is_tool;
+}
+
 static void word_take(struct play *p, char *line, int number)
 {
     char *args = strchr(line, ' ');
@@ -206,10 +223,18 @@ static void word_take(struct play *p, char *line, int number)
         fill_add(p, args, number);
     else if (strcmp(line, "store:") == 0 && args)
         row_add(p, args, number);
+    else if (strcmp(line, "handler-file:") == 0 && args)
+        file_add(p, args, false);
+    else if (strcmp(line, "tool-file:") == 0 && args)
+        file_add(p, args, true);
+    else if (strcmp(line, "args:") == 0 && args)
+        p->args = args;
     else if (strcmp(line, "deadline:") == 0 && text_to_ms(text_of(args), &ms) == 0)
         p->deadline_ms = ms;
     else if (strcmp(line, "wait") == 0 && text_to_ms(text_of(args), &ms) == 0)
         step_add(p, PEER_WAIT, NULL, number)->ms = ms;
+    else if (strcmp(line, "quiet") == 0 && text_to_ms(text_of(args), &ms) == 0)
+        step_add(p, PEER_QUIET, NULL, number)->ms = ms;
     else if (strcmp(line, "close") == 0)
         step_add(p, PEER_CLOSE, NULL, number);
     else if (strcmp(line, "reset") == 0)
@@ -275,7 +300,7 @@ static bool parse(struct play *p)
         }
         line[0] = '\0';
     }
-    if (!p->handler)
+    if (!p->handler && !p->is_file)
         fail(p, 1, "no handler");
     return !p->failure[0];
 }
@@ -362,6 +387,9 @@ static void on_guard(void *arg)
 
 static bool handler_write(struct play *p)
 {
+    if (p->is_file)
+        return true;
+
     const int fd = mkstemps(strcpy(p->handler_path, "/tmp/sidetone-transcript-XXXXXX.lua"), 4);
     const bool ok = fd >= 0 && write(fd, p->handler, strlen(p->handler)) == (ssize_t)strlen(p->handler);
 
@@ -370,6 +398,40 @@ static bool handler_write(struct play *p)
     if (!ok)
         fail(p, 0, "cannot write %s", p->handler_path);
     return ok;
+}
+
+static void on_result(int err, struct text json, void *arg)
+{
+    struct play *p = arg;
+
+    p->tool_err = err;
+    (void)text_copy(p->tool_text, sizeof p->tool_text, json);
+    loop_stop(p->loop);
+}
+
+static void play_tool(struct play *p)
+{
+    const struct log_sink sink = { .fd = fileno(p->log_file), .level = LOG_DEBUG };
+    const struct log log = { .sink = &sink, .module = "transcript" };
+    const struct script_services services = { .store_get = store_get, .arg = p };
+    struct script_engine *engine = NULL;
+    struct script *script;
+    struct script_run *tool;
+    char *problem;
+
+    if (loop_new(&p->loop, &log) || script_engine_new(&engine, p->loop, &services, NULL, &log))
+        abort();
+    if (script_load(&script, engine, p->handler_path, "run", &problem)) {
+        fail(p, 1, "%s", problem ? problem : "cannot be loaded");
+        free(problem);
+    } else {
+        if (script_run_tool(&tool, script, text_of(p->args), TEXT_NONE, p->deadline_ms, on_result, p))
+            abort();
+        loop_run(p->loop);
+        script_release(script);
+    }
+    script_engine_free(engine);
+    loop_free(p->loop);
 }
 
 static void play(struct play *p)
@@ -455,6 +517,11 @@ static void judge(struct play *p, const char *expect, int line)
         fail(p, line, "expect name=value");
         return;
     }
+    if (p->is_tool) {
+        if ((strncmp(expect, "result=", 7) == 0) != (p->tool_err == 0) || !strstr(p->tool_text, value + 1))
+            fail(p, line, "expect %s, but it is %d, %s", expect, p->tool_err, p->tool_text);
+        return;
+    }
     if (strncmp(expect, "log=", 4) == 0 || strncmp(expect, "nolog=", 6) == 0) {
         if (log_has(p, value + 1) != (expect[0] == 'l'))
             fail(p, line, "log: %s", expect);
@@ -483,8 +550,12 @@ static bool run(const char *path, bool loud)
     p->path = path;
     p->deadline_ms = 5000;
     p->log_file = tmpfile();
-    if (parse(p) && handler_write(p))
-        play(p);
+    if (parse(p) && handler_write(p)) {
+        if (p->is_tool)
+            play_tool(p);
+        else
+            play(p);
+    }
     for (size_t i = 0; i < p->expect_count && !p->failure[0]; i++)
         judge(p, p->expects[i], p->expect_lines[i]);
     ok = !p->failure[0];
@@ -496,7 +567,7 @@ static bool run(const char *path, bool loud)
         for (size_t i = 0; i < p->fact_count; i++)
             printf("  fact %s %s %s\n", p->facts[i]->call, p->facts[i]->kind, p->facts[i]->detail);
     }
-    if (p->handler_path[0])
+    if (p->handler_path[0] && !p->is_file)
         unlink(p->handler_path);
     if (p->hung)
         return false;

@@ -73,7 +73,7 @@ static void refused(const char *text, unsigned line, const char *want)
         fail_msg("wanted \"%s...%s\", got\n%s", start, want, told);
 }
 
-#define AGENT "[agent]\ngreeting = Hello.\n"              /* lines 1-2 */
+#define AGENT "[agent]\ngreeting = Hello.\n" /* lines 1-2 */
 #define INTENT "[intent a]\nsay = what is that\nanswer = That.\n"
 
 static void test_defaults(void **state)
@@ -107,12 +107,14 @@ static void test_everything_given(void **state)
     struct agent_file *a = NULL;
 
     (void)state;
-    assert_int_equal(load(&a, "[agent]\ngreeting = Hi \\; there\nvoice = rms\nreprompt = R\nconfirm = C {title}\ndigits_help = D {digits}\n"
-                              "no_input = N\nno_input_after = 3s\ngoodbye = G\ngive_up = U\naccept = -2000\nconfirm_above = -2500\n"
-                              "barge_in = dtmf\nbarge_in_after = 400ms\n"
-                              "[intent opening-hours]\nsay = What   ARE your\thours\nsay = it's when\ndigit = *\ntool = hours_tool\n"
-                              "answer = From {opens}.\nfailed = F\nthen = hand_back\nreason = why\n"
-                              "[intent bye]\ndigit = #\nthen = hang_up\n"), 0);
+    assert_int_equal(
+        load(&a, "[agent]\ngreeting = Hi \\; there\nvoice = rms\nreprompt = R\nconfirm = C {title}\ndigits_help = D {digits}\n"
+                 "no_input = N\nno_input_after = 3s\ngoodbye = G\ngive_up = U\naccept = -2000\nconfirm_above = -2500\n"
+                 "barge_in = dtmf\nbarge_in_after = 400ms\n"
+                 "[intent opening-hours]\nsay = What   ARE your\thours\nsay = it's when\ndigit = *\ntool = hours_tool\n"
+                 "answer = From {opens}.\nfailed = F\nthen = hand_back\nreason = why\n"
+                 "[intent bye]\ndigit = #\nthen = hang_up\n"),
+        0);
     assert_true(text_eq(a->greeting, TEXT("Hi ; there")));
     assert_true(text_eq(a->voice, TEXT("rms")) && text_eq(a->digits_help, TEXT("D {digits}")));
     assert_int_equal(a->no_input_ms, 3000);
@@ -139,10 +141,11 @@ static void test_template(void **state)
 
     (void)state;
     assert_int_equal(load(&a, AGENT "[intent base](!)\nthen = hand_back\nreason = desk\n"
-                              "[intent a](intent base)\nsay = one more time\nreason = other\n"), 0);
+                                    "[intent a](intent base)\nsay = one more time\nreason = other\n"),
+                     0);
     assert_int_equal(a->intent_count, 1);
     assert_int_equal(a->intents[0].then, AGENT_HAND_BACK);
-    assert_true(text_eq(a->intents[0].reason, TEXT("other")));      /* an inherited key may be replaced */
+    assert_true(text_eq(a->intents[0].reason, TEXT("other"))); /* an inherited key may be replaced */
     agent_file_free(a);
 }
 
@@ -206,7 +209,7 @@ static void test_every_mistake_at_once_in_file_order(void **state)
         last = number;
     }
     assert_int_equal(last, 7);
-    assert_int_equal(told_count, 7);    /* greeting, voice, colour, say, digit, no answer, shop */
+    assert_int_equal(told_count, 7); /* greeting, voice, colour, say, digit, no answer, shop */
 }
 
 static void test_bounds(void **state)
@@ -246,7 +249,7 @@ static void test_bounds(void **state)
     for (int i = 0; i < 300; i++)
         n += (size_t)snprintf(text + n, SIZE - n, "x%d = 1\n", i);
     assert_int_equal(load(&a, text), -EINVAL);
-    assert_int_equal(told_count, 200);      /* enough to mend first */
+    assert_int_equal(told_count, 200); /* enough to mend first */
     free(text);
 }
 
@@ -268,7 +271,8 @@ static void test_a_listener_is_not_needed(void **state)
     assert_int_equal(agent_file_load(&a, path, NULL, NULL), -EINVAL);
 }
 
-/* The shipped example, found from this source file, whose name may be relative to the build directory, two above the program. */
+/* The shipped example, found from this source file, whose name may be relative to the build directory, two above the program.
+ */
 static void source_path(char *out, size_t size, const char *name)
 {
     const char *end = strstr(__FILE__, "tests/unit/");
@@ -279,8 +283,8 @@ static void source_path(char *out, size_t size, const char *name)
     assert_true(n > 0);
     exe[n] = '\0';
     *strrchr(exe, '/') = '\0';
-    snprintf(out, size, "%s%s%.*s%s", __FILE__[0] == '/' ? "" : exe, __FILE__[0] == '/' ? "" : "/../../",
-             (int)(end - __FILE__), __FILE__, name);
+    snprintf(out, size, "%s%s%.*s%s", __FILE__[0] == '/' ? "" : exe, __FILE__[0] == '/' ? "" : "/../../", (int)(end - __FILE__),
+             __FILE__, name);
 }
 
 static void test_the_shipped_agent(void **state)

@@ -12,6 +12,7 @@
 #define SEND(t) { .kind = PEER_SEND, .text = t, .line = __LINE__ }
 #define EXPECT(t) { .kind = PEER_EXPECT, .text = t, .line = __LINE__ }
 #define WAIT(m) { .kind = PEER_WAIT, .ms = m, .line = __LINE__ }
+#define QUIET(m) { .kind = PEER_QUIET, .ms = m, .line = __LINE__ }
 #define CLOSE { .kind = PEER_CLOSE, .line = __LINE__ }
 #define RESET { .kind = PEER_RESET, .line = __LINE__ }
 #define END { .kind = PEER_END, .line = __LINE__ }
@@ -48,6 +49,8 @@ struct play {
 };
 
 static struct play y;
+static long fail_at; /* the allocation of agi_session_new that fails; 0: none */
+static bool fail_hit;
 
 static int send_line(const char *line)
 {
@@ -163,8 +166,21 @@ static void on_accept(struct stream *s, void *arg)
         .on_ready = on_ready, .on_reply = on_reply, .on_hangup = on_hangup, .on_closed = on_closed,
     };
 
+    int err;
+
     (void)arg;
-    assert_int_equal(agi_session_new(&y.session, s, &y.options, &handlers, &y, &y.log), 0);
+    fail_alloc_at(fail_at);
+    err = agi_session_new(&y.session, s, &y.options, &handlers, &y, &y.log);
+    fail_hit = fail_alloc_hit();
+    fail_alloc_off();
+    if (err) {
+        assert_int_equal(err, -ENOMEM);
+        assert_true(fail_hit);
+        stream_abort(s); /* it stayed ours */
+        ref_drop(s);
+        y.closed = true;
+        return;
+    }
     assert_non_null(strchr(agi_session_peer(y.session), ':'));
 }
 
@@ -270,7 +286,7 @@ static void replies_in_pieces(void **state)
 static void gosub_has_two_lines(void **state)
 {
     static const struct peer_step steps[] = {
-        SEND(ENV), EXPECT("GOSUB a b 1"), SEND("100 result=0 Trying...\n"), WAIT(10), SEND("200 result=0 Gosub complete\n"), FAREWELL("OK", ""),
+        SEND(ENV), EXPECT("GOSUB a b 1"), SEND("100 result=0 Trying...\n"), QUIET(20), SEND("200 result=0 Gosub complete\n"), FAREWELL("OK", ""),
     };
     static const struct move moves[] = { { .kind = DO_SEND, .command = "GOSUB a b 1" }, { .kind = DO_FINISH, .end = AGI_END_OK, .reason = "" } };
 
@@ -376,7 +392,7 @@ static void cut_short_without_a_reply(void **state)
 static void cut_short_but_the_reply_crossed(void **state)
 {
     static const struct peer_step steps[] = {
-        SEND(ENV), EXPECT("STREAM FILE a \"\""), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), SEND("200 result=0 endpos=800\n"), WAIT(20),
+        SEND(ENV), EXPECT("STREAM FILE a \"\""), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), SEND("200 result=0 endpos=800\n"), QUIET(30),
         SEND("200 result=1\n"), EXPECT("SET VARIABLE SIDETONE_REASON \"\""), SEND("200 result=1\n"),
         EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""), SEND("200 result=1\n"), END,
     };
@@ -390,8 +406,7 @@ static void cut_short_but_the_reply_crossed(void **state)
 static void wait_for_digit_answers_one_first(void **state)
 {
     static const struct peer_step steps[] = {
-        SEND(ENV), EXPECT("WAIT FOR DIGIT 9000"), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), SEND("200 result=1\n"), WAIT(30),
-        /* nothing more may come until our own reply */
+        SEND(ENV), EXPECT("WAIT FOR DIGIT 9000"), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), SEND("200 result=1\n"), QUIET(40),
         SEND("200 result=1\n"), EXPECT("SET VARIABLE SIDETONE_REASON \"\""), SEND("200 result=1\n"),
         EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""), SEND("200 result=1\n"), END,
     };
@@ -405,7 +420,7 @@ static void wait_for_digit_answers_one_first(void **state)
 static void exec_answers_late(void **state)
 {
     static const struct peer_step steps[] = {
-        SEND(ENV), EXPECT("EXEC Wait \"1\""), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), WAIT(60), SEND("200 result=0\n"), WAIT(20),
+        SEND(ENV), EXPECT("EXEC Wait \"1\""), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), QUIET(60), SEND("200 result=0\n"), QUIET(40),
         SEND("200 result=1\n"), EXPECT("SET VARIABLE SIDETONE_REASON \"\""), SEND("200 result=1\n"),
         EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""), SEND("200 result=1\n"), END,
     };
@@ -474,7 +489,7 @@ static void reply_too_late(void **state)
 static void finish_after_a_lost_reply(void **state)
 {
     static const struct peer_step steps[] = {
-        SEND(ENV), EXPECT("NOOP"), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), SEND("200 result=0\n200 result=1\n"),
+        SEND(ENV), EXPECT("NOOP"), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), SEND("200 result=0\n"), QUIET(40), SEND("200 result=1\n"),
         EXPECT("SET VARIABLE SIDETONE_REASON \"reply\""), SEND("200 result=1\n"), EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""),
         SEND("200 result=1\n"), END,
     };
@@ -611,6 +626,20 @@ static void abort_says_nothing(void **state)
     assert_int_equal(y.reply_errors, 0);
 }
 
+static void each_allocation_fails_once(void **state)
+{
+    static const struct peer_step refused[] = { SEND(ENV), END }, served[] = { SEND(ENV), FAREWELL("OK", "") };
+
+    (void)state;
+    for (fail_at = 1; fail_at <= 2; fail_at++) { /* the session, its timer */
+        PLAY(refused, finish_ok);
+        assert_true(fail_hit);
+    }
+    PLAY(served, finish_ok);
+    assert_false(fail_hit);
+    fail_at = 0;
+}
+
 static void names_of_ends(void **state)
 {
     (void)state;
@@ -635,7 +664,7 @@ int main(void)
         cmocka_unit_test(peer_leaves_during_a_command), cmocka_unit_test(peer_resets_during_a_command),
         cmocka_unit_test(peer_leaves_in_the_farewell), cmocka_unit_test(not_agi_at_all), cmocka_unit_test(stray_lines_are_passed_over),
         cmocka_unit_test(too_many_strays_end_it_with_a_status), cmocka_unit_test(endless_reply_ends_it_with_a_status),
-        cmocka_unit_test(abort_says_nothing), cmocka_unit_test(names_of_ends),
+        cmocka_unit_test(abort_says_nothing), cmocka_unit_test(each_allocation_fails_once), cmocka_unit_test(names_of_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,8 +15,10 @@
 static const char start[] =
     "{\"type\":\"StasisStart\",\"timestamp\":\"2026-11-22T19:08:18.401+0000\",\"args\":[\"reception\",\"a b\"],\"channel\":{"
     "\"id\":\"1700000000.12\",\"name\":\"PJSIP/trunk-0000002a\",\"state\":\"Up\",\"protocol_id\":\"abc@10.0.0.1\","
-    "\"caller\":{\"name\":\"Anna \\u00e9 \\\"B\\\"\",\"number\":\"1001\"},\"connected\":{\"name\":\"\",\"number\":\"\"},\"accountcode\":\"\","
-    "\"dialplan\":{\"context\":\"default\",\"exten\":\"101\",\"priority\":3,\"app_name\":\"Stasis\",\"app_data\":\"sidetone,reception\"},"
+    "\"caller\":{\"name\":\"Anna \\u00e9 "
+    "\\\"B\\\"\",\"number\":\"1001\"},\"connected\":{\"name\":\"\",\"number\":\"\"},\"accountcode\":\"\","
+    "\"dialplan\":{\"context\":\"default\",\"exten\":\"101\",\"priority\":3,\"app_name\":\"Stasis\",\"app_data\":\"sidetone,"
+    "reception\"},"
     "\"creationtime\":\"2026-11-22T19:08:18.400+0000\",\"language\":\"en\"},\"asterisk_id\":\"02:00:00:00:00:01\","
     "\"application\":\"sidetone\"}";
 
@@ -126,8 +128,9 @@ static void test_each_kind(void **state)
 
 static void test_null_is_absent_and_first_of_a_name_counts(void **state)
 {
-    struct ari_event e = parse(" {\"type\":\"StasisStart\",\"type\":\"StasisEnd\",\"channel\":{\"id\":\"a\",\"id\":7,\"caller\":null},"
-                               "\"channel\":{\"id\":\"b\"},\"bridge\":null,\"args\":null,\"cause\":null,\"Channel\":1}\n");
+    struct ari_event e =
+        parse(" {\"type\":\"StasisStart\",\"type\":\"StasisEnd\",\"channel\":{\"id\":\"a\",\"id\":7,\"caller\":null},"
+              "\"channel\":{\"id\":\"b\"},\"bridge\":null,\"args\":null,\"cause\":null,\"Channel\":1}\n");
 
     (void)state;
     assert_int_equal(e.kind, ARI_STASIS_START);
@@ -170,7 +173,8 @@ static void test_wrong_kinds_and_missing_ids(void **state)
     assert_refused("{\"type\":\"StasisStart\",\"channel\":{\"id\":\"c\"},\"args\":{}}", "\"args\" is not an array");
     assert_refused("{\"type\":\"StasisStart\",\"channel\":{\"id\":\"c\"},\"args\":[\"a\",1]}", "array of strings");
     assert_refused("{\"type\":\"StasisStart\",\"channel\":{\"id\":\"c\"},\"application\":1}", "\"application\"");
-    assert_refused("{\"type\":\"ChannelDestroyed\",\"channel\":{\"id\":\"c\"},\"cause\":1e300}", "\"cause\" is not a whole number");
+    assert_refused("{\"type\":\"ChannelDestroyed\",\"channel\":{\"id\":\"c\"},\"cause\":1e300}",
+                   "\"cause\" is not a whole number");
     assert_refused("{\"type\":\"ChannelDtmfReceived\",\"channel\":{\"id\":\"c\"}}", "single digit");
     assert_refused("{\"type\":\"ChannelDtmfReceived\",\"channel\":{\"id\":\"c\"},\"digit\":\"12\"}", "single digit");
     assert_refused("{\"type\":\"ChannelEnteredBridge\",\"channel\":{\"id\":\"c\"}}", "bridge id");
@@ -180,11 +184,41 @@ static void test_wrong_kinds_and_missing_ids(void **state)
 static void test_what_is_no_json(void **state)
 {
     static const char *const rows[] = {
-        "",        "   ",      "{",          "{\"type\":\"X\"",  "{\"type\":\"X\"}}", "{\"type\":\"X\"} x", "{'type':'X'}", "{\"type\":\"X\",}",
-        "nul",     "tru",      "{\"a\" 1}",  "{\"a\":01}",       "{\"a\":+1}",        "{\"a\":1.}",         "{\"a\":.5}",   "{\"a\":1e}",
-        "{\"a\":-}", "[1,]",   "[,]",        "{\"a\":\"\\x\"}",  "{\"a\":\"\\u12g4\"}", "{\"a\":\"\t\"}",   "{\"a\":\"\\",  "\xef\xbb\xbf{}",
-        "{\"a\":NaN}", "{1:2}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}", "{\"a\":\"\\ud800\\u0041\"}", "{\"a\":\"\\u0000\"}",
-        "{\"a\":1111111111111111111111111111111111111111111111111111111111111111}", "<html>", "\"", "\"abc", "{\"a\":\"\\u00",
+        "",
+        "   ",
+        "{",
+        "{\"type\":\"X\"",
+        "{\"type\":\"X\"}}",
+        "{\"type\":\"X\"} x",
+        "{'type':'X'}",
+        "{\"type\":\"X\",}",
+        "nul",
+        "tru",
+        "{\"a\" 1}",
+        "{\"a\":01}",
+        "{\"a\":+1}",
+        "{\"a\":1.}",
+        "{\"a\":.5}",
+        "{\"a\":1e}",
+        "{\"a\":-}",
+        "[1,]",
+        "[,]",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12g4\"}",
+        "{\"a\":\"\t\"}",
+        "{\"a\":\"\\",
+        "\xef\xbb\xbf{}",
+        "{\"a\":NaN}",
+        "{1:2}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"a\":\"\\udc00\"}",
+        "{\"a\":\"\\ud800\\u0041\"}",
+        "{\"a\":\"\\u0000\"}",
+        "{\"a\":1111111111111111111111111111111111111111111111111111111111111111}",
+        "<html>",
+        "\"",
+        "\"abc",
+        "{\"a\":\"\\u00",
     };
 
     (void)state;
@@ -197,8 +231,9 @@ static void test_what_is_no_json(void **state)
 
 static void test_surrogates_and_all_of_json(void **state)
 {
-    struct ari_event e = parse("\r\n\t{ \"type\" : \"X\" , \"application\":\"\\ud83d\\ude00\\/\\b\\f\\n\\r\\t\\\\\" , \"n\":[ ] , \"o\":{ } ,"
-                               "\"v\":[0,-0.5e+10,1E-2,true,false,null,[[]],{\"\":{}}]}");
+    struct ari_event e =
+        parse("\r\n\t{ \"type\" : \"X\" , \"application\":\"\\ud83d\\ude00\\/\\b\\f\\n\\r\\t\\\\\" , \"n\":[ ] , \"o\":{ } ,"
+              "\"v\":[0,-0.5e+10,1E-2,true,false,null,[[]],{\"\":{}}]}");
 
     (void)state;
     assert_text(e.application, "\xf0\x9f\x98\x80/\b\f\n\r\t\\");
@@ -244,8 +279,9 @@ static void test_depth_and_size_have_ceilings(void **state)
 
 static void test_arguments_past_the_last_are_dropped(void **state)
 {
-    struct ari_event e = parse("{\"type\":\"StasisStart\",\"channel\":{\"id\":\"c\"},\"args\":[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\","
-                               "\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]}");
+    struct ari_event e =
+        parse("{\"type\":\"StasisStart\",\"channel\":{\"id\":\"c\"},\"args\":[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\","
+              "\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]}");
 
     (void)state;
     assert_int_equal(e.arg_count, ARI_ARGS_MAX);

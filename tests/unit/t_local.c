@@ -58,8 +58,8 @@ static const char agent_text[] = "[agent]\n"
                                  "say = goodbye and have a nice day\n"
                                  "then = hang_up\n";
 
-static const struct log_sink sink = { .fd = 2, .level = LOG_ERROR };
-static const struct log test_log = { .sink = &sink, .module = "test" };
+static const struct log_sink sink = {.fd = 2, .level = LOG_ERROR};
+static const struct log test_log = {.sink = &sink, .module = "test"};
 
 /* A conversation's side: it plays what it gets in the time of the samples it feeds, and cuts off when the caller speaks. */
 struct talk {
@@ -72,19 +72,19 @@ struct talk {
     struct provider *p;
     char dir[32], file[64];
 
-    int64_t fed;                    /* samples so far */
-    int16_t *say;                   /* what the caller says next */
+    int64_t fed;  /* samples so far */
+    int16_t *say; /* what the caller says next */
     size_t say_n, say_at;
-    int64_t say_began;              /* sample, where its first sound was fed */
-    size_t say_lead;                /* silence in front of that sound */
+    int64_t say_began; /* sample, where its first sound was fed */
+    size_t say_lead;   /* silence in front of that sound */
     uint32_t noise;
     bool (*met)(const struct talk *t);
     int64_t feed_until;
     bool never_hears, keeps_playing, closes_in_handler;
 
-    size_t item_n[ITEMS];           /* samples of each item */
+    size_t item_n[ITEMS]; /* samples of each item */
     bool item_last[ITEMS];
-    uint32_t playing;               /* 0 none */
+    uint32_t playing; /* 0 none */
     int64_t played;
     uint32_t last_item;
 
@@ -122,7 +122,7 @@ static void on_audio(uint32_t item, const int16_t *pcm, size_t n, bool last, voi
     assert_true(item > 0 && item < ITEMS);
     assert_true(n <= 800);
     assert_true(n == 0 || pcm);
-    assert_false(t->item_last[item]);       /* nothing after the last */
+    assert_false(t->item_last[item]); /* nothing after the last */
     if (item != t->last_item)
         assert_int_equal(item, t->last_item + 1);
     t->last_item = item;
@@ -140,7 +140,7 @@ static void on_agent_text(uint32_t item, struct text words, void *arg)
     struct talk *t = arg;
 
     must_be_open(t);
-    assert_int_equal(t->item_n[item], 0);   /* before its audio */
+    assert_int_equal(t->item_n[item], 0); /* before its audio */
     t->texts++;
     text_copy(t->agent_text[item], sizeof t->agent_text[item], words);
 }
@@ -227,9 +227,16 @@ static void on_closed(void *arg)
 }
 
 static const struct provider_handlers handlers = {
-    .on_ready = on_ready, .on_audio = on_audio, .on_agent_text = on_agent_text, .on_speech_started = on_speech_started,
-    .on_speech_stopped = on_speech_stopped, .on_caller_text = on_caller_text, .on_tool_call = on_tool_call, .on_wish = on_wish,
-    .on_error = on_error, .on_closed = on_closed,
+    .on_ready = on_ready,
+    .on_audio = on_audio,
+    .on_agent_text = on_agent_text,
+    .on_speech_started = on_speech_started,
+    .on_speech_stopped = on_speech_stopped,
+    .on_caller_text = on_caller_text,
+    .on_tool_call = on_tool_call,
+    .on_wish = on_wish,
+    .on_error = on_error,
+    .on_closed = on_closed,
 };
 
 /* ---- time ---- */
@@ -280,8 +287,8 @@ static void on_late(void *arg)
 {
     struct talk *t = arg;
 
-    fprintf(stderr, "nothing came for %d ms; the last words: \"%s\" / \"%s\" (%.0f)\n", DEADLINE_MS, t->agent_text[t->last_item],
-            t->words, t->score);
+    fprintf(stderr, "nothing came for %d ms; the last words: \"%s\" / \"%s\" (%.0f)\n", DEADLINE_MS,
+            t->agent_text[t->last_item], t->words, t->score);
     abort();
 }
 
@@ -311,12 +318,30 @@ static bool is_all_heard(const struct talk *t)
 {
     return t->last_item > 0 && !t->playing && t->item_last[t->last_item];
 }
-static bool is_playing(const struct talk *t) { return t->playing && t->item_last[t->playing]; }
-static bool has_tool_call(const struct talk *t) { return t->tools > 0; }
-static bool has_wish(const struct talk *t) { return t->wishes > 0; }
-static bool has_error(const struct talk *t) { return t->errors > 0; }
-static bool has_stopped(const struct talk *t) { return t->stopped > 0; }
-static bool has_caller_text(const struct talk *t) { return t->caller_texts > 0; }
+static bool is_playing(const struct talk *t)
+{
+    return t->playing && t->item_last[t->playing];
+}
+static bool has_tool_call(const struct talk *t)
+{
+    return t->tools > 0;
+}
+static bool has_wish(const struct talk *t)
+{
+    return t->wishes > 0;
+}
+static bool has_error(const struct talk *t)
+{
+    return t->errors > 0;
+}
+static bool has_stopped(const struct talk *t)
+{
+    return t->stopped > 0;
+}
+static bool has_caller_text(const struct talk *t)
+{
+    return t->caller_texts > 0;
+}
 
 /* Puts words in the caller's mouth; the sound itself begins lead_ms from now. */
 static void caller_says(struct talk *t, const char *words, int lead_ms)
@@ -385,7 +410,7 @@ static struct talk *talk_new(const char *replaced, const char *by)
     assert_int_equal(timer_new(&t->feeder, t->loop, on_feed, t), 0);
     assert_int_equal(agent_make(t, agent_text, replaced, by), 0);
     assert_int_equal(synthesiser_new(&t->voice, t->pool, 1 << 22), 0);
-    const struct local_options opt = { .agent = t->agent, .grammar = t->grammar, .voice = t->voice, .pool = t->pool };
+    const struct local_options opt = {.agent = t->agent, .grammar = t->grammar, .voice = t->voice, .pool = t->pool};
     assert_int_equal(local_new(&t->p, t->loop, &opt, &test_log), 0);
     assert_int_equal(t->p->rate_hz, 8000);
     return t;
@@ -396,7 +421,7 @@ static struct talk *talk_start(const char *replaced, const char *by)
     struct talk *t = talk_new(replaced, by);
 
     provider_start(t->p, &handlers, t);
-    assert_int_equal(t->ready, 0);          /* never from inside the call */
+    assert_int_equal(t->ready, 0); /* never from inside the call */
     return t;
 }
 
@@ -461,7 +486,7 @@ static void test_question_and_answer(void **state)
     assert_string_equal(ask(t, "where can i find you"), "Station Road.");
     assert_int_equal(t->started, 1);
     assert_int_equal(t->stopped, 1);
-    assert_in_range(t->onset_us + 20000 - t->say_began * 125, 0, 60000);     /* 20 ms early to 40 ms late */
+    assert_in_range(t->onset_us + 20000 - t->say_began * 125, 0, 60000); /* 20 ms early to 40 ms late */
     assert_int_equal(t->caller_texts, 1);
     assert_string_equal(t->words, "where can i find you");
     assert_string_equal(t->intent, "address");
@@ -481,7 +506,7 @@ static void test_tool(void **state)
     until(t, has_tool_call);
     assert_string_equal(t->tool, "opening_hours");
     assert_string_equal(t->args, "{\"intent\":\"hours\"}");
-    provider_tool_result(t->p, t->tool_id + 1, 0, TEXT("{\"opens\":\"x\",\"closes\":\"y\"}"));       /* of nobody */
+    provider_tool_result(t->p, t->tool_id + 1, 0, TEXT("{\"opens\":\"x\",\"closes\":\"y\"}")); /* of nobody */
     provider_tool_result(t->p, t->tool_id, 0, TEXT("{\"opens\":\"nine\",\"closes\":17}"));
     provider_tool_result(t->p, t->tool_id, 0, TEXT("{\"opens\":\"twice\",\"closes\":17}"));
     assert_string_equal(next_words(t), "From nine to 17.");
@@ -499,7 +524,7 @@ static void test_tool(void **state)
     t->tools = 0;
     provider_digit(t->p, '3');
     until(t, has_tool_call);
-    assert_string_equal(next_words(t), "No idea.");         /* 20 s of the call's time pass without a result */
+    assert_string_equal(next_words(t), "No idea."); /* 20 s of the call's time pass without a result */
     provider_tool_result(t->p, t->tool_id, 0, TEXT("{\"opens\":\"nine\",\"closes\":17}"));
     pass_ms(t, 500);
     assert_int_equal(t->last_item, 5);
@@ -527,7 +552,7 @@ static void test_digits(void **state)
 
     (void)state;
     provider_digit(t->p, '4');
-    assert_int_equal(t->caller_texts, 0);       /* never from inside the call */
+    assert_int_equal(t->caller_texts, 0); /* never from inside the call */
     assert_string_equal(next_words(t), "Station Road.");
     assert_string_equal(t->words, "4");
     assert_string_equal(t->intent, "address");
@@ -541,7 +566,7 @@ static void test_digits(void **state)
     assert_int_equal(t->wish, PROVIDER_HAND_BACK);
     assert_string_equal(t->reason, "desk");
     assert_true(t->wish_after_audio);
-    provider_digit(t->p, '4');                  /* too late */
+    provider_digit(t->p, '4'); /* too late */
     pass_ms(t, 3000);
     assert_string_equal(t->agent_text[t->last_item], "One moment.");
     assert_int_equal(t->wishes, 1);
@@ -608,7 +633,7 @@ static void test_conversation_that_keeps_playing(void **state)
     struct talk *t = talk_start(NULL, NULL);
 
     (void)state;
-    t->keeps_playing = true;                    /* told of the speech, it does not cut the agent off */
+    t->keeps_playing = true; /* told of the speech, it does not cut the agent off */
     until(t, is_playing);
     caller_says(t, "where can i find you", 100);
     assert_string_equal(next_words(t), "Station Road.");
@@ -680,9 +705,9 @@ static void test_confirmation_by_voice(void **state)
     assert_string_equal(ask(t, "no thank you"), "Sorry.");
     assert_string_equal(t->intent, "");
     assert_string_equal(ask(t, "where can i find you"), "Did you say our address?");
-    assert_string_equal(ask(t, "how do i get to your office"), "Station Road.");     /* the same again */
+    assert_string_equal(ask(t, "how do i get to your office"), "Station Road."); /* the same again */
     assert_true(t->accepted);
-    assert_string_equal(ask(t, "yes please"), "Sorry.");                             /* to nothing */
+    assert_string_equal(ask(t, "yes please"), "Sorry."); /* to nothing */
     assert_false(t->accepted);
     talk_end(t);
 }
@@ -699,7 +724,7 @@ static void test_confirmation_by_digit(void **state)
     provider_digit(t->p, '2');
     assert_string_equal(next_words(t), "Sorry.");
     assert_string_equal(ask(t, "where can i find you"), "Did you say our address?");
-    provider_digit(t->p, '4');                  /* not an answer, but an intent of its own */
+    provider_digit(t->p, '4'); /* not an answer, but an intent of its own */
     assert_string_equal(next_words(t), "Station Road.");
     talk_end(t);
 }
@@ -733,7 +758,7 @@ static void test_line_that_falls_silent_by_sending_nothing(void **state)
     timer_start(t->watchdog, DEADLINE_MS);
     t->met = has_caller_text;
     struct provider *p = t->p;
-    t->p = NULL;                                /* the feeder feeds nothing now */
+    t->p = NULL; /* the feeder feeds nothing now */
     timer_start(t->feeder, 1);
     loop_run(t->loop);
     timer_stop(t->feeder);
@@ -752,7 +777,7 @@ static void test_item_never_reported_as_heard(void **state)
     (void)state;
     t->never_hears = true;
     until(t, is_all_heard);
-    assert_string_equal(next_words(t), "Still there?");     /* after the longest that a playout can hold */
+    assert_string_equal(next_words(t), "Still there?"); /* after the longest that a playout can hold */
     talk_end(t);
 }
 
@@ -766,8 +791,8 @@ static void test_odd_order_of_calls(void **state)
     provider_heard(t->p, 7);
     provider_interrupted(t->p, 7, 100);
     for (int i = 0; i < 100; i++)
-        provider_digit(t->p, '9');              /* more than wait: the rest is dropped */
-    until(t, has_wish);                         /* three unknown digits are enough to give up */
+        provider_digit(t->p, '9'); /* more than wait: the rest is dropped */
+    until(t, has_wish);            /* three unknown digits are enough to give up */
     assert_string_equal(t->reason, "not_understood");
     provider_interrupted(t->p, t->last_item, 1);
     provider_heard(t->p, t->last_item);
@@ -784,7 +809,7 @@ static void test_close_before_start(void **state)
     provider_close(t->p);
     t->feed_until = 0;
     t->p = NULL;
-    run(t);                                     /* a turn of the loop: nobody is told, nothing is left */
+    run(t); /* a turn of the loop: nobody is told, nothing is left */
     t->closed = 1;
     talk_end(t);
 }
@@ -824,9 +849,16 @@ static void test_close_inside_a_handler(void **state)
     talk_end(t);
 }
 
+struct gate {
+    sem_t entered, open;
+};
+
 static void block(void *arg)
 {
-    sem_wait(arg);
+    struct gate *g = arg;
+
+    sem_post(&g->entered);
+    sem_wait(&g->open);
 }
 
 static void nothing(void *arg)
@@ -837,19 +869,19 @@ static void nothing(void *arg)
 static void test_full_pool_is_an_error(void **state)
 {
     struct talk *t = talk_new(NULL, NULL);
-    sem_t gate;
+    struct gate gate;
+    int jobs = 2;
 
     (void)state;
-    assert_int_equal(sem_init(&gate, 0, 0), 0);
-    int jobs = 0;
+    assert_int_equal(sem_init(&gate.entered, 0, 0), 0);
+    assert_int_equal(sem_init(&gate.open, 0, 0), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(worker_submit(t->pool, t->loop, block, nothing, &gate), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(sem_wait(&gate.entered), 0); /* both threads are taken, */
     while (worker_submit(t->pool, t->loop, block, nothing, &gate) == 0)
         jobs++;
-    /* The two threads may have taken theirs only now. */
-    while (worker_queue_depth(t->pool) < 8) {
-        if (worker_submit(t->pool, t->loop, block, nothing, &gate) == 0)
-            jobs++;
-    }
-    assert_true(jobs >= 8);
+    assert_int_equal(jobs, 2 + 8); /* and the queue is full */
     provider_start(t->p, &handlers, t);
     timer_start(t->watchdog, DEADLINE_MS);
     t->met = has_error;
@@ -859,9 +891,10 @@ static void test_full_pool_is_an_error(void **state)
     timer_stop(t->watchdog);
     assert_int_equal(t->error, PROVIDER_RATE);
     for (int i = 0; i < jobs; i++)
-        sem_post(&gate);
+        sem_post(&gate.open);
     talk_end(t);
-    sem_destroy(&gate);
+    sem_destroy(&gate.open);
+    sem_destroy(&gate.entered);
 }
 
 static void test_hearing_allocates_nothing(void **state)
@@ -881,7 +914,7 @@ static void test_hearing_allocates_nothing(void **state)
 static void test_allocation_failures_at_creation(void **state)
 {
     struct talk *t = talk_new(NULL, NULL);
-    const struct local_options opt = { .agent = t->agent, .grammar = t->grammar, .voice = t->voice, .pool = t->pool };
+    const struct local_options opt = {.agent = t->agent, .grammar = t->grammar, .voice = t->voice, .pool = t->pool};
 
     (void)state;
     for (long n = 1;; n++) {
