@@ -11,7 +11,7 @@
 #include "base/ring.h"
 #include "store/store_parts.h"
 
-enum { IDLE_MS = 1000, BUSY_PAUSE_MS = 20, FAILURE_LINE_US = 60 * 1000000, FULL_LINE_US = 10 * 1000000 };
+enum { IDLE_MS = 1000, BUSY_PAUSE_MS = 20, BUSY_POLL_MS = 1, FAILURE_LINE_US = 60 * 1000000, FULL_LINE_US = 10 * 1000000 };
 
 enum { SQL_BEGIN, SQL_INSERT, SQL_COMMIT, SQL_COUNT };
 
@@ -204,6 +204,15 @@ static void *writer(void *arg)
     }
 }
 
+/* SQLite's own handler sleeps longer and longer, up to 100 ms, and so misses the gaps between another process's transactions: the
+ * queue filled behind ten imports in a row (seen). */
+static int on_busy(void *arg, int tries)
+{
+    (void)arg;
+    nanosleep(&(struct timespec){ .tv_nsec = BUSY_POLL_MS * 1000000L }, NULL);
+    return tries < STORE_BUSY_MS / BUSY_POLL_MS;
+}
+
 static int prepare_all(struct store *s, char **problem)
 {
     for (int i = 0; i < SQL_COUNT; i++) {
@@ -250,6 +259,8 @@ static int build(struct store *s, const char *path, const struct log *log, char 
         return err;
     s->has_bell = true;
     err = store_db_open(&s->db, path, STORE_MODE_WRITE, problem);
+    if (!err)
+        sqlite3_busy_handler(s->db, on_busy, NULL);
     if (!err)
         err = prepare_all(s, problem);
     if (!err)
