@@ -18,6 +18,7 @@ struct dial {
     struct transfer transfer; /* first */
     bool is_plain;            /* no TLS anywhere on the way */
     dial_on_open *on_open;
+    void (*on_abandon)(void *arg); /* may be NULL */
     void *arg;
 };
 
@@ -128,8 +129,17 @@ static void on_done(struct transfer *t, CURLcode code)
 
 static void abandon(struct transfer *t)
 {
+    struct dial *x = (struct dial *)(void *)t;
+
     transfer_close(t);
-    free(t);
+    if (x->on_abandon)
+        x->on_abandon(x->arg);
+    free(x);
+}
+
+void dial_on_abandon(struct dial *x, void (*on_abandon)(void *arg))
+{
+    x->on_abandon = on_abandon;
 }
 
 static int options_set(CURL *easy, const struct dialer *d)
@@ -181,6 +191,8 @@ fail:
 
 void dial_cancel(struct dial *x)
 {
-    if (x)
-        abandon(&x->transfer);
+    if (!x)
+        return;
+    transfer_close(&x->transfer);
+    free(x);
 }

@@ -41,6 +41,9 @@ CURL *transfer_take(struct transfer *x);
 int transfer_err(const struct transfer *x, CURLcode code);
 const char *transfer_detail(const struct transfer *x, CURLcode code);
 
+/* Tells when dialer_free takes x away before on_open could run. */
+void dial_on_abandon(struct dial *x, void (*on_abandon)(void *arg));
+
 /* A TLS stream over a handle that has connected (stream_curl.c). On success it owns easy. Call in the DONE handler: curl
  * takes a connection that was never read from for idle, and closes it when the next one starts late. */
 int stream_curl_open(struct stream **out, struct dialer *d, CURL *easy) MUST_USE;

@@ -19,9 +19,10 @@ static char tls_dir[64];
 /* argv: certificate name, mode. Prints its port first.
  * echo: as it says. banner: speaks first. late: reads nothing until the file "go" is there, then wants argv[3] bytes of the
  * pattern, says same or different. flood: sends argv[3] bytes of the pattern, then waits for the end. leave: closes after
- * the handshake. reset: after one byte. talk: sends for ever small pieces, and prints what it got until the end. */
+ * the handshake. reset: after one byte. talk: sends for ever small pieces, and prints what it got until the end. ws: a WebSocket
+ * that begins to read after argv[3] ms and echoes each frame. */
 static const char tls_script[] =
-    "import socket, ssl, struct, sys, threading, time, os\n"
+    "import base64, hashlib, socket, ssl, struct, sys, threading, time, os\n"
     "d = os.path.dirname(os.path.abspath(__file__)) + '/'\n"
     "name, mode = sys.argv[1], sys.argv[2]\n"
     "size = int(sys.argv[3]) if len(sys.argv) > 3 else 0\n"
@@ -39,8 +40,31 @@ static const char tls_script[] =
     "        b = c.recv(65536)\n"
     "        if not b: break\n"
     "        c.sendall(b)\n"
+    "def frame(c):\n"
+    "    a = take(c, 2)\n"
+    "    n = a[1] & 127\n"
+    "    if n == 126: n = struct.unpack('>H', take(c, 2))[0]\n"
+    "    elif n == 127: n = struct.unpack('>Q', take(c, 8))[0]\n"
+    "    mask = take(c, 4); b = take(c, n)\n"
+    "    key = int.from_bytes((mask * (n // 4 + 1))[:n], 'big')\n"
+    "    return a[0], (int.from_bytes(b, 'big') ^ key).to_bytes(n, 'big')\n"
+    "def websocket(c):\n"
+    "    head = b''\n"
+    "    while not head.endswith(b'\\r\\n\\r\\n'): head += take(c, 1)\n"
+    "    key = [l.split(b': ')[1] for l in head.split(b'\\r\\n') if l.startswith(b'Sec-WebSocket-Key')][0]\n"
+    "    sum = hashlib.sha1(key + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest()\n"
+    "    c.sendall(b'HTTP/1.1 101 Up\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: '\n"
+    "              + base64.b64encode(sum) + b'\\r\\n\\r\\n')\n"
+    "    time.sleep(size / 1000)\n"
+    "    while True:\n"
+    "        op, b = frame(c)\n"
+    "        n = len(b)\n"
+    "        c.sendall(bytes([op]) + (bytes([n]) if n < 126 else b'\\x7e' + struct.pack('>H', n) if n < 65536\n"
+    "                  else b'\\x7f' + struct.pack('>Q', n)) + b)\n"
+    "        if op & 15 == 8: break\n"
     "def serve(c):\n"
     "    if mode == 'echo': echo(c)\n"
+    "    elif mode == 'ws': websocket(c)\n"
     "    elif mode == 'banner': c.sendall(b'welcome\\r\\n'); echo(c)\n"
     "    elif mode == 'late':\n"
     "        while not os.path.exists(d + 'go'): time.sleep(0.01)\n"
