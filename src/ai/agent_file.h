@@ -59,7 +59,7 @@ struct agent_file {
 };
 
 /* Every mistake at once: problems get file:line and one sentence each. 0, -EINVAL when there was any error (nothing in *out),
- * -ENOENT..., -ENOMEM. problem is called for each, in file order; may be NULL. */
+ * -ENOENT..., -ENOMEM. problem is called for each, in file order; may be NULL. A message that begins with "warning: " is no error. */
 typedef void agent_on_problem(const struct conf_place *place, const char *message, void *arg);
 int agent_file_load(struct agent_file **out, const char *path, agent_on_problem *problem, void *arg) MUST_USE;
 void agent_file_free(struct agent_file *a);

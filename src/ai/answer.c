@@ -82,8 +82,11 @@ int answer_digits(struct buf *out, const struct agent_file *agent)
         const struct agent_intent *in = &agent->intents[i];
         if (!in->digit)
             continue;
-        buf_addf(out, "%s%.*s for %.*s", left == all ? "" : left == 1 ? " or " : ", ", TEXT_ARG(digit_name(&in->digit)),
-                 TEXT_ARG(in->title));
+        buf_addf(out, "%s%.*s for %.*s",
+                 left == all ? ""
+                 : left == 1 ? " or "
+                             : ", ",
+                 TEXT_ARG(digit_name(&in->digit)), TEXT_ARG(in->title));
         left--;
     }
     return out->err;

@@ -18,10 +18,10 @@ enum {
 };
 
 enum phase {
-    EAR_QUIET,       /* nothing, or not sure */
-    EAR_HELD,        /* speech that does not count yet */
-    EAR_OPEN,        /* told */
-    EAR_DEAF,        /* the rest of a speech that is dealt with already */
+    EAR_QUIET, /* nothing, or not sure */
+    EAR_HELD,  /* speech that does not count yet */
+    EAR_OPEN,  /* told */
+    EAR_DEAF,  /* the rest of a speech that is dealt with already */
 };
 
 struct ear {
@@ -29,10 +29,10 @@ struct ear {
     enum phase phase;
     bool discarded;
     int16_t store[STORE];
-    size_t n;                       /* samples in store */
-    int64_t total;                  /* samples taken so far; the store's last is number total - 1 */
-    int64_t at_us, at_sample;       /* a moment and the sample that belongs to it */
-    int64_t started, ended;         /* samples, of the present or last utterance */
+    size_t n;                 /* samples in store */
+    int64_t total;            /* samples taken so far; the store's last is number total - 1 */
+    int64_t at_us, at_sample; /* a moment and the sample that belongs to it */
+    int64_t started, ended;   /* samples, of the present or last utterance */
     size_t utterance_n;
 };
 

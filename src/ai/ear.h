@@ -1,4 +1,5 @@
-/* The embedded agent's ear: cuts a caller's utterances out of the line's samples, with 300 ms before and up to 500 ms after the speech.
+/* The embedded agent's ear: cuts a caller's utterances out of the line's samples, with 300 ms before and up to 500 ms after
+ * the speech.
  * Pure; allocates at creation only. Time is counted in samples fed (8 kHz). */
 #pragma once
 

@@ -1,5 +1,7 @@
 /* The embedded agent: energy VAD with pre-roll, closed-grammar recogniser with score zones, digits, flite with a prompt cache.
- * No key, no network. 8 kHz. */
+ * No key, no network. 8 kHz.
+ * Time is counted in the samples that it hears: feed it while the agent speaks and while nobody does. When nothing comes for
+ * half a second it takes that for silence. It keeps at most one job in the pool for its voice and one for its recogniser. */
 #pragma once
 
 #include "ai/provider.h"

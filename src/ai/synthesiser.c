@@ -25,8 +25,8 @@ static const struct {
     const char *name;
     cst_voice *(*open)(const char *voxdir);
 } voices[] = {
-    { "slt", register_cmu_us_slt },     { "rms", register_cmu_us_rms }, { "awb", register_cmu_us_awb },
-    { "kal16", register_cmu_us_kal16 }, { "kal", register_cmu_us_kal },
+    {"slt", register_cmu_us_slt},     {"rms", register_cmu_us_rms}, {"awb", register_cmu_us_awb},
+    {"kal16", register_cmu_us_kal16}, {"kal", register_cmu_us_kal},
 };
 
 enum { VOICES = sizeof voices / sizeof voices[0] };
@@ -75,7 +75,7 @@ static char *words_plain(struct text words)
 /* The wave belongs to the caller. */
 static cst_wave *flite_speak(int voice, const char *words)
 {
-    static bool is_ready;              /* both under the lock */
+    static bool is_ready; /* both under the lock */
     static cst_voice *open[VOICES];
     cst_wave *wave = NULL;
 
@@ -126,13 +126,13 @@ int speech_make(const char *voice, const char *words, int16_t **pcm, size_t *n)
 
 struct clip {
     UT_hash_handle hh;
-    struct clip *prev, *next;          /* least recently used first */
+    struct clip *prev, *next; /* least recently used first */
     unsigned users;
     bool is_cached;
     int16_t *pcm;
     size_t n;
     size_t key_n;
-    char key[];                        /* a byte for the voice, then the words */
+    char key[]; /* a byte for the voice, then the words */
 };
 
 struct synthesiser {
@@ -238,10 +238,10 @@ void synthesiser_free(struct synthesiser *s)
 
 struct speech_job {
     struct synthesiser *s;
-    speech_on_done *on_done;           /* NULL: forgotten */
+    speech_on_done *on_done; /* NULL: forgotten */
     void *arg;
     int voice, err;
-    struct clip *clip;                 /* held */
+    struct clip *clip; /* held */
     size_t key_n;
     char key[];
 };
@@ -250,7 +250,7 @@ static void job_run(void *arg)
 {
     struct speech_job *j = arg;
 
-    j->clip = clip_hold(j->s, j->key, j->key_n);   /* made meanwhile by a job before this one */
+    j->clip = clip_hold(j->s, j->key, j->key_n); /* made meanwhile by a job before this one */
     if (j->clip)
         return;
     struct clip *c = calloc(1, sizeof *c + j->key_n);

@@ -8,6 +8,8 @@
 
 #include "app/call_loop_parts.h"
 
+enum { CALL_LOOP_BUSY = 1024 };
+
 static int lookup(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg)
 {
     struct call_loop *c = arg;
@@ -50,7 +52,8 @@ static int load_tools(struct call_loop *c, void (*problem)(const char *line, voi
 static int open_fastagi(struct call_loop *c, const struct call_loop_options *opt, void (*problem)(const char *line, void *arg),
                         void *arg)
 {
-    const struct listener_options lo = { .reuse_port = true };
+    /* Room beyond the ceiling of sessions: those get a BUSY in words, only a flood is closed without. */
+    const struct listener_options lo = { .reuse_port = true, .max_streams = opt->routes.sessions_max + CALL_LOOP_BUSY };
     char where[100], line[200];
     int err;
 
@@ -85,6 +88,8 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     c->figures = calloc(c->route_count + 1, sizeof *c->figures);
     if (c->figures)
         err = loop_new(&c->loop, opt->log);
+    if (!err)
+        loop_hold(c->loop);
     if (!err)
         err = ticker_new(&c->ticker, c->loop);
     if (!err)
@@ -191,6 +196,7 @@ void call_loop_free(struct call_loop *c)
         return;
     listener_close(c->fastagi);
     if (c->routes) { /* never started */
+        c->is_closing = true;
         routes_close(c->routes, 0, on_routes_closed, c);
         loop_run(c->loop);
     }
@@ -200,7 +206,8 @@ void call_loop_free(struct call_loop *c)
     if (c->ticker)
         ticker_free(c->ticker);
     if (c->loop)
-        loop_free(c->loop);
+        loop_release(c->loop);
+    loop_free(c->loop);
     free(c->figures);
     free(c);
 }

@@ -174,11 +174,22 @@ static void read_facts(struct demo *d)
         fprintf(stderr, "sidetone demo: cannot read %s\n", d->files.store);
 }
 
+/* Asterisk's own stamp ("1795375003.185978"), which is this machine's clock. */
+static int64_t event_time(struct text m)
+{
+    struct text stamp = pbx_ami_header(m, TEXT("Timestamp")), seconds;
+    int64_t s, us;
+
+    if (text_cut(&stamp, '.', &seconds) && stamp.n == 6 && text_to_i64(seconds, &s) == 0 && text_to_i64(stamp, &us) == 0)
+        return s * 1000000 + us;
+    return clock_wall_us();
+}
+
 static void tell_event(struct demo *d, struct text m)
 {
     const struct text step = pbx_ami_header(m, TEXT("Step")), status = pbx_ami_header(m, TEXT("Status"));
     const struct text name = pbx_ami_header(m, TEXT("CallerName")), reason = pbx_ami_header(m, TEXT("Reason"));
-    const int64_t now = clock_wall_us();
+    const int64_t now = event_time(m);
 
     demo_proof_event(&d->proof, step, status, name, reason);
     if (text_eq(step, TEXT("asked")))
@@ -216,7 +227,7 @@ static void on_moment(int64_t wall_us, const char *what, const char *detail, voi
 
     demo_proof_moment(&d->proof, wall_us, what, detail);
     if (strcmp(what, "said-start") == 0)
-        story_line(d->story, wall_us, "caller", "> \"%s\"", detail);
+        story_line(d->story, wall_us, "caller", "> \"%s\"", strncmp(detail, "say ", 4) == 0 ? detail + 4 : detail);
     else if (strcmp(what, "heard-start") == 0)
         story_line(d->story, wall_us, "caller", "hears a voice");
     else if (strcmp(what, "heard-stop") == 0)
@@ -323,7 +334,7 @@ static void measure(struct demo *d)
     on_poll(d);
     story_tell(d->story, 0, 0);
     d->is_measuring = true;
-    if (d->was_interrupted || d->is_late || originate(d, "Local/measure@demo/n", "measured-peer") < 0)
+    if (d->was_interrupted || d->is_late || originate(d, "Local/measure@demo/n", "wait") < 0)
         return;
     timer_start(d->limit, 10000);
     loop_run(d->loop);

@@ -48,7 +48,10 @@ static const char dialplan[] =
     " same => n,Set(n=$[${n} + 1])\n"
     " same => n,GotoIf($[${n} < @LOOKUPS@]?again)\n"
     " same => n,UserEvent(SidetoneDemo,Step: measured,Count: ${n},Status: ${SIDETONE_STATUS})\n"
-    " same => n,Hangup()\n";
+    " same => n,Hangup()\n"
+    "\n"
+    "exten => wait,1,Answer()\n"
+    " same => n,Wait(30)\n";
 
 static int problem_set(char **problem, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 static int problem_set(char **problem, int err, const char *fmt, ...)

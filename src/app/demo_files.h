@@ -25,5 +25,5 @@ extern const char demo_caller_script[];
 #define DEMO_CALLER_NUMBER "1001"
 #define DEMO_CALLER_NAME "Ada Lovelace"
 #define DEMO_QUESTION "what are your opening hours"
-#define DEMO_REQUEST "i want to talk to the operator"
+#define DEMO_REQUEST "connect me with the operator"
 enum { DEMO_LOOKUPS = 200 };

@@ -80,9 +80,9 @@ void demo_proof_moment(struct demo_proof *p, int64_t wall_us, const char *what, 
             p->answer_heard_us = wall_us;
             p->done[STEP_ANSWER] = true;
         }
-    } else if (strcmp(what, "said-start") == 0 && strcmp(detail, DEMO_REQUEST) == 0) {
+    } else if (strcmp(what, "said-start") == 0 && strcmp(detail, "say " DEMO_REQUEST) == 0) {
         p->cut_in_us = wall_us;
-    } else if (strcmp(what, "said-stop") == 0 && strcmp(detail, DEMO_QUESTION) == 0) {
+    } else if (strcmp(what, "said-stop") == 0 && strcmp(detail, "say " DEMO_QUESTION) == 0) {
         p->question_end_us = wall_us;
     } else if (strcmp(what, "heard-stop") == 0 && p->cut_in_us && !p->cut_heard_us && wall_us > p->cut_in_us) {
         p->cut_heard_us = wall_us;

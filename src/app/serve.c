@@ -198,6 +198,8 @@ static int open_all(struct daemon *d)
     if (!err)
         err = loop_new(&d->control, &d->log);
     if (!err)
+        loop_hold(d->control);
+    if (!err)
         err = timer_new(&d->ready, d->control, on_ready_time, d);
     if (!err)
         err = loop_signal_new(&d->term, d->control, SIGTERM, on_signal, d);
@@ -284,6 +286,8 @@ static void close_all(struct daemon *d)
         loop_signal_free(d->term);
     if (d->interrupt)
         loop_signal_free(d->interrupt);
+    if (d->control)
+        loop_release(d->control);
     loop_free(d->control);
     if (d->voice)
         synthesiser_free(d->voice);

@@ -144,8 +144,10 @@ static void tell_agi_handoff(struct story *s, const struct fact *f, const cJSON 
 
 static void tell_agi_end(struct story *s, const struct fact *f, const cJSON *o)
 {
-    story_line(s, f->wall_us, "agi", "back in the dialplan with SIDETONE_STATUS=%s after %.0f commands, the slowest %.2f ms",
-               str(o, "status"), num(o, "commands"), num(o, "command_max_us") / 1000);
+    const double n = num(o, "commands");
+
+    story_line(s, f->wall_us, "agi", "back in the dialplan with SIDETONE_STATUS=%s after %.0f command%s, the slowest %.2f ms",
+               str(o, "status"), n, n == 1 ? "" : "s", num(o, "command_max_us") / 1000);
 }
 
 static void tell_stasis_start(struct story *s, const struct fact *f, const cJSON *o)

@@ -8,10 +8,12 @@
 #include <spandsp.h>
 
 enum {
-    ON_MS = 70, OFF_MS = 70, SAMPLES_PER_MS = 8,
+    ON_MS = 70,
+    OFF_MS = 70,
+    SAMPLES_PER_MS = 8,
     PER_DIGIT = (ON_MS + OFF_MS) * SAMPLES_PER_MS,
     DIGITS_MAX = 1000,
-    FEED_PIECE = 1600,           /* 200 ms: spandsp keeps 128 digits, no piece can hold so many */
+    FEED_PIECE = 1600, /* 200 ms: spandsp keeps 128 digits, no piece can hold so many */
 };
 
 struct dtmf_receiver {
@@ -44,7 +46,7 @@ void dtmf_receiver_free(struct dtmf_receiver *d)
 /* What does not fit stays in spandsp's own store (128 digits) for the next call. */
 size_t dtmf_receiver_feed(struct dtmf_receiver *d, const int16_t *pcm, size_t n, char *out, size_t max)
 {
-    char got[MAX_DTMF_DIGITS + 1];   /* spandsp adds a NUL */
+    char got[MAX_DTMF_DIGITS + 1]; /* spandsp adds a NUL */
     size_t count = 0;
 
     do {

@@ -11,18 +11,18 @@ enum { FADE_MS = 8 };
 
 struct mark {
     uint32_t item;
-    size_t waiting;              /* samples of it in the ring */
-    uint64_t played;             /* samples of it taken */
+    size_t waiting;  /* samples of it in the ring */
+    uint64_t played; /* samples of it taken */
     bool finished;
 };
 
 struct playout {
     unsigned rate_hz;
     int16_t *ring;
-    size_t cap, head, used;      /* head: next sample to take */
+    size_t cap, head, used; /* head: next sample to take */
     struct mark marks[PLAYOUT_ITEMS];
-    size_t first, count;         /* of marks, a ring too */
-    int16_t *fade;               /* end of what a flush cut off */
+    size_t first, count; /* of marks, a ring too */
+    int16_t *fade;       /* end of what a flush cut off */
     size_t fade_n, fade_at;
     uint64_t underruns;
 };
@@ -69,9 +69,9 @@ int playout_begin(struct playout *p, uint32_t item)
 {
     if (p->count == PLAYOUT_ITEMS)
         return -ENOBUFS;
-    playout_finish(p);           /* only the newest item can grow */
+    playout_finish(p); /* only the newest item can grow */
     p->count++;
-    *mark_last(p) = (struct mark){ .item = item };
+    *mark_last(p) = (struct mark){.item = item};
     return 0;
 }
 
@@ -146,7 +146,7 @@ size_t playout_take(struct playout *p, int16_t *out, size_t n, uint32_t *ended)
             break;
         }
         if (*ended)
-            break;               /* this one's end is told by the next call */
+            break; /* this one's end is told by the next call */
         *ended = m->item;
         p->first = (p->first + 1) % PLAYOUT_ITEMS;
         p->count--;

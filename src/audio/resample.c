@@ -11,7 +11,7 @@
 enum { QUALITY = 3, CLIP_PIECE = 8000, CLIP_MAX = 1 << 28 };
 
 struct resampler {
-    SpeexResamplerState *st;     /* NULL when both rates are equal */
+    SpeexResamplerState *st; /* NULL when both rates are equal */
 };
 
 int resampler_new(struct resampler **out, unsigned from_hz, unsigned to_hz)

@@ -6,21 +6,26 @@
 
 enum {
     FRAME_MS = 10,
-    WINDOW_FRAMES = 150,      /* 1.5 s: speech dips to the floor within it, steady noise does not */
-    GAP_MAX_MS = 40,          /* a stop consonant inside a beginning word */
-    KEEP_256 = 160,           /* once speaking, this part of the threshold is enough: soft endings */
+    WINDOW_FRAMES = 150, /* 1.5 s: speech dips to the floor within it, steady noise does not */
+    GAP_MAX_MS = 40,     /* a stop consonant inside a beginning word */
+    KEEP_256 = 160,      /* once speaking, this part of the threshold is enough: soft endings */
 };
 
 void vad_options_default(struct vad_options *o)
 {
-    *o = (struct vad_options){ .rate_hz = 8000, .attack_ms = 60, .hangover_ms = 600, .floor_min = 120, .ratio_256 = 768 };
+    *o = (struct vad_options){.rate_hz = 8000, .attack_ms = 60, .hangover_ms = 600, .floor_min = 120, .ratio_256 = 768};
 }
 
 void vad_init(struct vad *v, const struct vad_options *opt)
 {
     *v = (struct vad){
-        .opt = *opt, .loud_since = -1, .quiet_since = -1, .started_at = -1, .ended_at = -1,
-        .low_now = INT_MAX, .low_before = INT_MAX,
+        .opt = *opt,
+        .loud_since = -1,
+        .quiet_since = -1,
+        .started_at = -1,
+        .ended_at = -1,
+        .low_now = INT_MAX,
+        .low_before = INT_MAX,
     };
 }
 

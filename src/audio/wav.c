@@ -12,14 +12,14 @@ enum {
     LOAD_MAX_BYTES = 64 * 1024 * 1024,
     FORMAT_PCM = 1,
     FORMAT_EXTENSIBLE = 0xfffe,
-    WRITE_CHUNK = 2048,          /* samples converted at a time */
+    WRITE_CHUNK = 2048, /* samples converted at a time */
 };
 
 struct wav_writer {
     FILE *f;
     uint32_t data_bytes;
     unsigned rate_hz, channels;
-    int err;                     /* sticks */
+    int err; /* sticks */
 };
 
 static void put16(uint8_t *p, unsigned v)
@@ -96,7 +96,7 @@ int wav_write(struct wav_writer *w, const int16_t *pcm, size_t frames)
     if (w->err)
         return w->err;
     if (frames > (UINT32_MAX - HEADER_BYTES - w->data_bytes) / (w->channels * 2))
-        return w->err = -EFBIG;   /* the header's sizes are 32 bit */
+        return w->err = -EFBIG; /* the header's sizes are 32 bit */
     for (size_t left = frames * w->channels; left > 0;) {
         const size_t n = left < WRITE_CHUNK ? left : WRITE_CHUNK;
         for (size_t i = 0; i < n; i++)
@@ -171,11 +171,11 @@ static bool format_read(const uint8_t *p, size_t n, struct layout *l)
         return false;
     unsigned format = get16(p);
     if (format == FORMAT_EXTENSIBLE && n >= 26)
-        format = get16(p + 24);   /* the sub-format's first two bytes */
+        format = get16(p + 24); /* the sub-format's first two bytes */
     l->channels = get16(p + 2);
     l->rate_hz = get32(p + 4);
-    return format == FORMAT_PCM && get16(p + 14) == 16 && (l->channels == 1 || l->channels == 2) &&
-           l->rate_hz >= 1000 && l->rate_hz <= 192000;
+    return format == FORMAT_PCM && get16(p + 14) == 16 && (l->channels == 1 || l->channels == 2) && l->rate_hz >= 1000 &&
+           l->rate_hz <= 192000;
 }
 
 /* A data chunk whose size is larger than the file (a writer that was killed) ends with the file. */
@@ -211,7 +211,7 @@ static bool layout_find(const uint8_t *p, size_t n, struct layout *l)
 
 int wav_load(const char *path, int16_t **pcm, size_t *frames, unsigned *rate_hz, unsigned *channels)
 {
-    struct layout l = { 0 };
+    struct layout l = {0};
     uint8_t *bytes = NULL;
     size_t n = 0;
     int err = file_read(path, &bytes, &n);

@@ -1,10 +1,10 @@
-/* Holds one talk: what the caller says goes to the provider, what the provider says waits in the playout and is taken by the
- * audio clock, and whichever side ends first, both are closed before on_ended runs.
+/* Holds one talk: what the caller says goes to the provider, what the provider says to the caller, and whichever side ends first,
+ * both are closed before on_ended runs.
  *
- *   TALKING --wish--> WISHED --playout empty, or WISH_MS--> CLOSING --leg and provider closed--> ENDED
- *      +---------- error, leg lost, max_ms, stop ----------------^
+ *   TALKING --wish--> WISHED --nothing left to say, or WISH_MS--> CLOSING --leg and provider closed--> ENDED
+ *      +------------- error, leg lost, max_ms, stop ----------------^
  *
- * The audio tick (on_fill) only moves samples and sets flags; their consequences run in on_turn, a timer of 0 ms. */
+ * Samples toward the caller are voice.c's, tools are toolbox.c's. */
 #include "call/conversation.h"
 
 #include <errno.h>
@@ -12,21 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audio/playout.h"
 #include "audio/resample.h"
 #include "base/clock.h"
 #include "base/ref.h"
 #include "call/toolbox.h"
+#include "call/voice.h"
 
 enum {
-    PLAYOUT_MS = 60 * 1000,        /* what a provider may send ahead of the caller's ear; more is dropped and counted */
     WISH_MS = 30 * 1000,           /* longest farewell */
     CLOSE_MS = 5000,               /* leg and provider end within; then on_ended runs without them */
     TALK_MAX_MS = 30 * 60 * 1000,
     TOOL_MS = 5000,
     RATE_RATIO_MAX = 6,            /* 8 to 48 kHz */
     PIECE = 960,                   /* samples converted at once */
-    ENDED_MAX = 8,                 /* items that end within one turn of the loop */
     REASON_MAX = 200,
 };
 
@@ -44,38 +42,21 @@ static const char *const how_names[] = {
     [TALK_ERROR] = "error",         [TALK_TIMEOUT] = "timeout", [TALK_STOPPED] = "stopped",
 };
 
-struct cut {                       /* an interruption whose last agent sample is still to come */
-    bool waits, is_measured;
-    uint32_t item;
-    unsigned played_ms;
-    const char *by;
-    int64_t onset_us, cut_us;
-};
-
 struct conversation {
     enum talk_state state;
     struct log log;
     struct leg *leg;               /* NULL once closed */
     struct provider *provider;     /* NULL once closed */
-    struct playout *playout;       /* at the leg's rate */
-    struct resampler *to_provider, *to_leg;
+    struct voice *voice;           /* provider to caller */
+    struct resampler *to_provider; /* caller to provider; NULL: same rate */
     struct toolbox *tools;
     char *call;
     const struct timeline *timeline;
     bool barge_in_voice, barge_in_dtmf;
-    struct timer *turn, *longest, *farewell; /* farewell: of a wish, then of closing */
-
-    uint32_t newest;               /* item last begun in the playout */
-    bool newest_open;
-    uint32_t cut_up_to;            /* items up to this one were thrown away: late audio of them is too */
-    uint32_t refused;              /* item for which the playout had no place */
-    uint32_t ended[ENDED_MAX];
-    size_t ended_count;
-    struct cut cut;
-    bool is_silent;                /* WISHED, and the clock has taken all there was */
+    struct timer *longest, *farewell; /* farewell: of a wish, then of closing */
 
     int64_t started_us;
-    uint64_t dropped;              /* samples that did not fit */
+    bool has_dropped;              /* logged once */
     enum talk_end how;
     char reason[REASON_MAX];
     struct conversation_figures figures;
@@ -101,8 +82,6 @@ static struct text call_of(const struct conversation *c)
 
 /* ---- the end ---- */
 
-static void cut_tell(struct conversation *c);
-
 static void tell_ended(struct conversation *c)
 {
     if (c->state == TALK_ENDED)
@@ -122,6 +101,18 @@ static void side_closed(struct conversation *c)
     ref_drop(c);
 }
 
+static void figures_take(struct conversation *c)
+{
+    struct voice_figures f;
+
+    voice_figures(c->voice, &f);
+    c->figures.underruns = f.underruns;
+    if (f.first_us)
+        c->figures.first_audio_ms = f.first_us > c->started_us ? (f.first_us - c->started_us) / 1000 : 0;
+    if (f.dropped)
+        log_warn(&c->log, "speech_dropped", kv_str("call", c->call), kv_int("samples", (int64_t)f.dropped));
+}
+
 static void end(struct conversation *c, enum talk_end how, struct text reason)
 {
     if (!is_on(c))
@@ -129,12 +120,11 @@ static void end(struct conversation *c, enum talk_end how, struct text reason)
     set_state(c, TALK_CLOSING);
     c->how = how;
     text_copy(c->reason, sizeof c->reason, reason);
-    cut_tell(c);
-    timer_stop(c->turn);
+    voice_stop(c->voice);
     timer_stop(c->longest);
     timer_start(c->farewell, CLOSE_MS);
     toolbox_stop(c->tools);
-    c->figures.underruns = playout_underruns(c->playout);
+    figures_take(c);
     if (c->leg)
         leg_close(c->leg);
     if (c->provider)
@@ -191,92 +181,46 @@ void conversation_stop(struct conversation *c)
     end(c, TALK_STOPPED, TEXT("stopped"));
 }
 
-/* ---- interruptions ---- */
+/* ---- from the voice ---- */
 
-static void cut_tell(struct conversation *c)
+static void on_heard(uint32_t item, void *arg)
 {
-    struct cut *const k = &c->cut;
+    struct conversation *c = arg;
 
-    if (!k->waits)
-        return;
-    k->waits = false;
-    if (!k->is_measured)
-        k->cut_us = clock_mono_us() - k->onset_us;
+    TIMELINE(c->timeline, call_of(c), "agent.heard", kv_int("item", item));
+    provider_heard(c->provider, item);
+}
+
+static void on_cut(const struct voice_cut *k, void *arg)
+{
+    struct conversation *c = arg;
+
     if (k->cut_us > c->figures.cut_max_us)
         c->figures.cut_max_us = k->cut_us;
     TIMELINE(c->timeline, call_of(c), "barge_in", kv_int("item", k->item), kv_int("played_ms", k->played_ms),
              kv_str("by", k->by), kv_int("cut_us", k->cut_us));
 }
 
+static void on_silent(void *arg)
+{
+    struct conversation *c = arg;
+
+    if (c->state == TALK_WISHED)
+        wish_grant(c);
+}
+
+static const struct voice_handlers voice_on = { .on_heard = on_heard, .on_cut = on_cut, .on_silent = on_silent };
+
 /* Throws away what the agent still wanted to say, and tells the provider how much of it was heard. */
 static void interrupt(struct conversation *c, const char *by, int64_t onset_us)
 {
-    struct cut k = { .waits = true, .by = by, .onset_us = onset_us };
+    uint32_t item;
+    unsigned played_ms;
 
-    if (!playout_is_talking(c->playout))
+    if (!voice_interrupt(c->voice, by, onset_us, &item, &played_ms))
         return;
-    cut_tell(c);                   /* of an interruption before, if the clock has not come round yet */
-    playout_flush(c->playout, &k.item, &k.played_ms);
-    c->cut_up_to = c->newest;
-    c->newest_open = false;
     c->figures.barge_ins++;
-    c->cut = k;
-    provider_interrupted(c->provider, k.item, k.played_ms);
-}
-
-/* ---- the audio tick: no allocation, lock, log or formatting ---- */
-
-static void cut_measure(struct conversation *c, size_t spoken, size_t n, int64_t at_us)
-{
-    struct cut *const k = &c->cut;
-    const int64_t last_us = at_us + (int64_t)spoken * LEG_FRAME_MS * 1000 / (int64_t)n;
-
-    if (!k->waits || k->is_measured)
-        return;
-    k->is_measured = true;
-    k->cut_us = last_us > k->onset_us ? last_us - k->onset_us : 0;
-    timer_start(c->turn, 0);
-}
-
-static void on_fill(int16_t *out, size_t n, int64_t at_us, void *arg)
-{
-    struct conversation *c = arg;
-    uint32_t ended = 0;
-    size_t spoken;
-
-    if (!is_on(c)) {
-        memset(out, 0, n * sizeof *out);
-        return;
-    }
-    if (c->state == TALK_WISHED && !playout_is_talking(c->playout)) {
-        c->is_silent = true;       /* what was said has left with the frames before this one */
-        timer_start(c->turn, 0);
-    }
-    spoken = playout_take(c->playout, out, n, &ended);
-    if (spoken > 0 && c->figures.first_audio_ms < 0)
-        c->figures.first_audio_ms = at_us > c->started_us ? (at_us - c->started_us) / 1000 : 0;
-    cut_measure(c, spoken, n, at_us);
-    if (ended && c->ended_count < ENDED_MAX) {
-        c->ended[c->ended_count++] = ended;
-        timer_start(c->turn, 0);
-    }
-}
-
-/* What the tick noticed. */
-static void on_turn(void *arg)
-{
-    struct conversation *c = ref_hold(arg);
-
-    if (c->cut.waits && c->cut.is_measured)
-        cut_tell(c);
-    for (size_t i = 0; i < c->ended_count && is_on(c); i++) {
-        TIMELINE(c->timeline, call_of(c), "agent.heard", kv_int("item", c->ended[i]));
-        provider_heard(c->provider, c->ended[i]);
-    }
-    c->ended_count = 0;
-    if (c->is_silent && c->state == TALK_WISHED)
-        wish_grant(c);
-    ref_drop(c);
+    provider_interrupted(c->provider, item, played_ms);
 }
 
 /* ---- from the leg ---- */
@@ -313,69 +257,31 @@ static void on_digit(char digit, void *arg)
     provider_digit(c->provider, digit);
 }
 
+/* The audio tick: no allocation, lock, log or formatting. */
+static void on_fill(int16_t *out, size_t n, int64_t at_us, void *arg)
+{
+    struct conversation *c = arg;
+
+    if (is_on(c))
+        voice_take(c->voice, out, n, at_us);
+    else
+        memset(out, 0, n * sizeof *out);
+}
+
 static const struct leg_handlers leg_on = {
     .on_audio = on_leg_audio, .on_fill = on_fill, .on_digit = on_digit, .on_closed = on_leg_closed,
 };
 
 /* ---- from the provider ---- */
 
-static void drop_count(struct conversation *c, size_t n)
-{
-    if (n == 0)
-        return;
-    if (c->dropped == 0)
-        log_warn(&c->log, "playout_full", kv_str("call", c->call), kv_int("ceiling_ms", PLAYOUT_MS));
-    c->dropped += n;
-}
-
-static void playout_put(struct conversation *c, const int16_t *pcm, size_t n)
-{
-    int16_t out[PIECE * RATE_RATIO_MAX + 1];
-
-    if (!c->to_leg) {
-        drop_count(c, n - playout_add(c->playout, pcm, n));
-        return;
-    }
-    while (n > 0) {
-        const size_t piece = n < PIECE ? n : PIECE;
-        const size_t made = resampler_run(c->to_leg, pcm, piece, out, sizeof out / sizeof out[0]);
-
-        drop_count(c, made - playout_add(c->playout, out, made));
-        pcm += piece;
-        n -= piece;
-    }
-}
-
-static bool item_begin(struct conversation *c, uint32_t item)
-{
-    if (c->newest_open && item == c->newest)
-        return true;
-    if (item == c->refused || playout_begin(c->playout, item) != 0) {
-        c->refused = item;         /* whole or not at all: a piece of its middle would be nonsense */
-        return false;
-    }
-    c->newest = item;
-    c->newest_open = true;
-    if (c->to_leg)
-        resampler_reset(c->to_leg);
-    return true;
-}
-
 static void on_agent_audio(uint32_t item, const int16_t *pcm, size_t n, bool last, void *arg)
 {
     struct conversation *c = arg;
 
-    if (!is_on(c) || item <= c->cut_up_to)
+    if (!is_on(c) || voice_add(c->voice, item, pcm, n, last) || c->has_dropped)
         return;
-    if (!item_begin(c, item)) {
-        drop_count(c, n);
-        return;
-    }
-    playout_put(c, pcm, n);
-    if (!last)
-        return;
-    playout_finish(c->playout);
-    c->newest_open = false;
+    c->has_dropped = true;
+    log_warn(&c->log, "playout_full", kv_str("call", c->call), kv_int("item", item));
 }
 
 static void on_ready(void *arg)
@@ -445,6 +351,7 @@ static void on_wish(enum provider_wish wish, struct text reason, void *arg)
     set_state(c, TALK_WISHED);
     c->how = wish == PROVIDER_HANG_UP ? TALK_HANG_UP : TALK_HAND_BACK;
     text_copy(c->reason, sizeof c->reason, reason);
+    voice_await_silence(c->voice);
     timer_start(c->farewell, WISH_MS);
 }
 
@@ -480,39 +387,12 @@ static void destroy(void *obj)
 {
     struct conversation *c = obj;
 
-    if (c->dropped > 0)
-        log_warn(&c->log, "playout_dropped", kv_str("call", c->call), kv_int("samples", (int64_t)c->dropped));
     toolbox_free(c->tools);
-    timer_free(c->turn);
     timer_free(c->longest);
     timer_free(c->farewell);
     resampler_free(c->to_provider);
-    resampler_free(c->to_leg);
-    playout_free(c->playout);
+    voice_free(c->voice);
     free(c->call);
-}
-
-static int resamplers_new(struct conversation *c, unsigned leg_hz, unsigned provider_hz)
-{
-    int err;
-
-    if (leg_hz == provider_hz)
-        return 0;
-    if (leg_hz > provider_hz * RATE_RATIO_MAX || provider_hz > leg_hz * RATE_RATIO_MAX)
-        return -EINVAL;
-    err = resampler_new(&c->to_provider, leg_hz, provider_hz);
-    return err ? err : resampler_new(&c->to_leg, provider_hz, leg_hz);
-}
-
-static int timers_new(struct conversation *c, struct loop *l)
-{
-    int err = timer_new(&c->turn, l, on_turn, c);
-
-    if (!err)
-        err = timer_new(&c->longest, l, on_longest, c);
-    if (!err)
-        err = timer_new(&c->farewell, l, on_farewell, c);
-    return err;
 }
 
 static int make(struct conversation *c, struct loop *l, const struct conversation_options *opt)
@@ -529,11 +409,13 @@ static int make(struct conversation *c, struct loop *l, const struct conversatio
     c->call = text_dup(opt->call.p ? opt->call : TEXT(""));
     if (!c->call)
         return -ENOMEM;
-    err = timers_new(c, l);
+    err = timer_new(&c->longest, l, on_longest, c);
     if (!err)
-        err = playout_new(&c->playout, leg_rate(c->leg), PLAYOUT_MS);
+        err = timer_new(&c->farewell, l, on_farewell, c);
     if (!err)
-        err = resamplers_new(c, leg_rate(c->leg), c->provider->rate_hz);
+        err = voice_new(&c->voice, l, leg_rate(c->leg), c->provider->rate_hz, &voice_on, c);
+    if (!err && leg_rate(c->leg) != c->provider->rate_hz)
+        err = resampler_new(&c->to_provider, leg_rate(c->leg), c->provider->rate_hz);
     if (!err)
         err = toolbox_new(&c->tools, l, &tools, on_tool_result, c);
     return err;

@@ -10,13 +10,15 @@ static const struct {
 } verbs[] = {
     { "caller", "a test caller behind AudioSocket: speaks a script, listens, stamps, records", cmd_sim_caller },
     { "pbx", "a private Asterisk, until it is told to stop", cmd_sim_pbx },
+    { "say", "speaks a text into a WAV file", cmd_sim_say },
+    { "recognise", "recognises a piece of a recording with an agent's grammar", cmd_sim_recognise },
 };
 
 static void usage(FILE *to)
 {
     fprintf(to, "usage: sidetone sim VERB [options]\n\n");
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+        fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].help);
     fprintf(to, "\n`sidetone sim VERB --help` tells more.\n");
 }
 

@@ -25,6 +25,10 @@ void loop_stop(struct loop *l);
 /* Runs fn(arg) on the loop, in the order posted. Any thread. 0, or -ENOBUFS when LOOP_POSTS_MAX wait, or -ENOMEM:
  * then nothing was taken. What was taken runs, at the latest in loop_free; while it waits, loop_run does not end by itself. */
 int loop_post(struct loop *l, void (*fn)(void *arg), void *arg) MUST_USE;
+/* Keeps loop_run from ending for lack of work, for whoever expects posts. Counted; each hold is released before loop_free.
+ * loop_stop ends a held loop all the same. Any thread. */
+void loop_hold(struct loop *l);
+void loop_release(struct loop *l);
 /* Monotonic time of this turn, milliseconds. Loop thread. */
 int64_t loop_now_ms(const struct loop *l);
 const struct log *loop_log(const struct loop *l);

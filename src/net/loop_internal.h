@@ -50,9 +50,6 @@ struct loop {
 void loop_defer(struct loop *l, struct loop_deferred *d);
 void loop_undefer(struct loop *l, struct loop_deferred *d);
 
-/* Keeps loop_run from ending for lack of work: a post will come. Any thread. */
-void loop_hold(struct loop *l);
-void loop_release(struct loop *l);
 /* Any thread. loop_post_node: false when full, the node stays the caller's. loop_post_late cannot fail: only for a number
  * of nodes that something else bounds. */
 bool loop_post_node(struct loop *l, struct loop_post_node *n);

@@ -33,7 +33,7 @@ static const unsigned moves[] = {
 enum answers {
     ANSWERS_ALWAYS,   /* later, or at once with result=1 (WAIT FOR DIGIT): one reply in any case */
     ANSWERS_EXEC,     /* as above; after "200 result=1" a 520 usage text may follow (res_agi.c: handle_exec) */
-    ANSWERS_NEVER,    /* cut short without a word */
+    ANSWERS_NEVER,    /* cut short without a word, unless its reply has just left (or it plays on: SAY was seen to, over FastAGI) */
 };
 
 struct agi_session {

@@ -84,6 +84,8 @@ static int verb_answered(lua_State *L, int status, lua_KContext ctx)
 
     (void)status;
     script_answer_check(L, r);
+    if (r->answer.reply->code == 511 && agi_session_is_dead(r->session))
+        return refuse_dead(L, r); /* it left before we knew */
     note_name(L, r, v, r->answer.reply);
     return script_verb_decode(L, v, r->answer.reply);
 }

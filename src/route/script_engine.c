@@ -16,9 +16,11 @@ enum { MEMORY_MAX = 64 * 1024 * 1024, BUDGET = 10 * 1000 * 1000 };
 
 /* One run may take the free half of the ceiling and a quarter of its own, so that a greedy script meets the ceiling before the
  * others do. What garbage collection frees is credited to the run that happens to pay for it; hence "about". */
-static bool may_grow(const struct script_engine *e, size_t n)
+static bool may_grow(const struct script_engine *e, size_t from, size_t to)
 {
-    if (n > SCRIPT_BLOCK_MAX || e->used + n > e->memory_max)
+    const size_t n = to - from;
+
+    if (to > SCRIPT_BLOCK_MAX || e->used + n > e->memory_max)
         return false;
     if (!e->current || e->used + n <= e->memory_max / 2)
         return true;
@@ -48,7 +50,7 @@ static void *allocate(void *arg, void *p, size_t from, size_t to)
         account(e, from, 0);
         return NULL;
     }
-    if (to > from && !may_grow(e, to - from))
+    if (to > from && !may_grow(e, from, to))
         return NULL;
     q = realloc(p, to);
     if (!q)

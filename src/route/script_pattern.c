@@ -230,7 +230,9 @@ static const char *match_again(struct match *m, const char *s, int digit)
 
     if (i < 0 || i >= m->level || m->capture[i].n == OPEN)
         luaL_error(m->L, "invalid capture index %%%d", i + 1);
-    n = m->capture[i].n == POSITION ? 0 : (size_t)m->capture[i].n;
+    if (m->capture[i].n == POSITION)
+        return NULL; /* as the library does: a position is no text to find again */
+    n = (size_t)m->capture[i].n;
     m->steps += (int64_t)n;
     if ((size_t)(m->end - s) < n || memcmp(m->capture[i].at, s, n) != 0)
         return NULL;

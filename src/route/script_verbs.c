@@ -163,7 +163,7 @@ static void encode_one(lua_State *L, char kind, int arg, struct agi_command *c)
         agi_command_raw(c, check_text(L, arg));
         return;
     default:
-        INVARIANT(!"a letter that the table of verbs does not know");
+        INVARIANT(kind == 'r'); /* no other letter is in the table */
     }
 }
 
@@ -245,10 +245,13 @@ static int decode_uri(lua_State *L, struct text t)
         const int high = i + 2 < t.n ? hex_value(t.p[i + 1]) : -1, low = i + 2 < t.n ? hex_value(t.p[i + 2]) : -1;
         const bool coded = t.p[i] == '%' && high >= 0 && low >= 0;
 
-        const char c = coded ? (char)(high << 4 | low) : t.p[i];
+        char c = t.p[i];
 
+        if (coded) {
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
         luaL_addchar(&b, c);
-        i += coded ? 2 : 0;
     }
     luaL_pushresult(&b);
     return 1;

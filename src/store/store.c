@@ -11,7 +11,7 @@
 #include "base/ring.h"
 #include "store/store_parts.h"
 
-enum { IDLE_MS = 1000, BUSY_PAUSE_MS = 20 };
+enum { IDLE_MS = 1000, BUSY_PAUSE_MS = 20, BUSY_POLL_MS = 1, FAILURE_LINE_US = 60 * 1000000, FULL_LINE_US = 10 * 1000000 };
 
 enum { SQL_BEGIN, SQL_INSERT, SQL_COMMIT, SQL_COUNT };
 
@@ -38,7 +38,8 @@ struct store {
     sqlite3_stmt *sql[SQL_COUNT];
     struct fact *batch[STORE_BATCH];
     size_t batch_count;
-    bool is_failing, is_waiting;    /* each is told once, and once more when it is over */
+    bool is_failing, is_waiting;    /* told in the log, and not over yet */
+    int64_t failing_told_us;
     uint64_t full_told;
     int64_t full_told_us, stopping_since_us;
     atomic_uint_fast64_t full;      /* part of dropped: the queue had no room */
@@ -102,12 +103,17 @@ static int insert_batch(struct store *s, char *why, size_t size)
     return store_db_errno(rc);
 }
 
+/* Once, until it is over. On an almost full disk small batches still pass (seen): then no more than a line a minute. */
 static void tell_failure(struct store *s, const char *why)
 {
-    if (s->is_failing)
+    const int64_t now = clock_mono_us();
+
+    if (s->is_failing || (s->failing_told_us && now - s->failing_told_us < FAILURE_LINE_US))
         return;
     s->is_failing = true;
-    log_error(&s->log, "facts_not_stored", kv_str("file", s->path), kv_str("why", why), kv_int("dropped", (int64_t)s->batch_count),
+    s->failing_told_us = now;
+    log_error(&s->log, "facts_not_stored", kv_str("file", s->path), kv_str("why", why),
+              kv_int("dropped", (int64_t)store_facts_dropped(s)),
               kv_str("next", "facts are dropped and counted until writing works again"));
 }
 
@@ -160,7 +166,7 @@ static void tell_full(struct store *s)
     const uint64_t full = atomic_load(&s->full);
     const int64_t now = clock_mono_us();
 
-    if (full == s->full_told || (s->full_told_us && now - s->full_told_us < 10 * 1000000LL))
+    if (full == s->full_told || (s->full_told_us && now - s->full_told_us < FULL_LINE_US))
         return;
     log_warn(&s->log, "fact_queue_full", kv_int("dropped", (int64_t)(full - s->full_told)), kv_int("ceiling", STORE_FACTS_MAX));
     s->full_told = full;
@@ -196,6 +202,15 @@ static void *writer(void *arg)
         if (facts_waiting(s))
             store_bell_wait(&s->bell, STORE_BATCH, STORE_BATCH_MS, facts_waiting, s, &s->stop);
     }
+}
+
+/* SQLite's own handler sleeps longer and longer, up to 100 ms, and so misses the gaps between another process's transactions: the
+ * queue filled behind ten imports in a row (seen). */
+static int on_busy(void *arg, int tries)
+{
+    (void)arg;
+    nanosleep(&(struct timespec){ .tv_nsec = BUSY_POLL_MS * 1000000L }, NULL);
+    return tries < STORE_BUSY_MS / BUSY_POLL_MS;
 }
 
 static int prepare_all(struct store *s, char **problem)
@@ -244,6 +259,8 @@ static int build(struct store *s, const char *path, const struct log *log, char 
         return err;
     s->has_bell = true;
     err = store_db_open(&s->db, path, STORE_MODE_WRITE, problem);
+    if (!err)
+        sqlite3_busy_handler(s->db, on_busy, NULL);
     if (!err)
         err = prepare_all(s, problem);
     if (!err)

@@ -46,9 +46,8 @@ static int put_row(struct import *im)
         return fail_line(im, im->csv.row_line, "expected a key, came an empty one");
     if (key.n > STORE_KEY_MAX)
         return fail_line(im, im->csv.row_line, "the key is too long");
-    sqlite3_bind_text(im->put, 1, im->table.p, (int)im->table.n, SQLITE_STATIC);
-    sqlite3_bind_text(im->put, 2, key.p, (int)key.n, SQLITE_STATIC);
-    sqlite3_bind_text(im->put, 3, value.p, (int)value.n, SQLITE_STATIC);
+    sqlite3_bind_text(im->put, 1, key.p, (int)key.n, SQLITE_STATIC);
+    sqlite3_bind_text(im->put, 2, value.p, (int)value.n, SQLITE_STATIC);
     rc = sqlite3_step(im->put);
     sqlite3_reset(im->put);
     if (rc != SQLITE_DONE)
@@ -96,21 +95,55 @@ static int put_file(struct import *im, int fd)
     return err;
 }
 
-static int put_all(struct import *im, int fd)
+static int run(struct import *im, const char *sql)
 {
-    int rc = sqlite3_prepare_v2(im->db, "INSERT OR REPLACE INTO lookup(table_name, key, value) VALUES(?1, ?2, ?3)", -1, &im->put, NULL);
-    int err;
+    const int rc = sqlite3_exec(im->db, sql, NULL, NULL, NULL);
 
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(im->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : fail_db(im, rc);
+}
+
+/* Into a table of this connection alone: however long the file takes, nobody is locked out. */
+static int stage(struct import *im, int fd)
+{
+    int err = run(im, "CREATE TEMP TABLE staged(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID; BEGIN");
+    int rc;
+
+    if (err)
+        return err;
+    rc = sqlite3_prepare_v2(im->db, "INSERT OR REPLACE INTO temp.staged(key, value) VALUES(?1, ?2)", -1, &im->put, NULL);
     if (rc != SQLITE_OK)
         return fail_db(im, rc);
     err = put_file(im, fd);
-    if (!err) {
-        rc = sqlite3_exec(im->db, "COMMIT", NULL, NULL, NULL);
-        if (rc != SQLITE_OK)
-            err = fail_db(im, rc);
+    return err ? err : run(im, "COMMIT");
+}
+
+/* The only moment that holds the write lock, which a daemon's facts wait for; rows come in key order, so it is short. */
+static int publish(struct import *im)
+{
+    sqlite3_stmt *st = NULL;
+    int err = run(im, "BEGIN IMMEDIATE");
+    int rc;
+
+    if (err)
+        return err;
+    rc = sqlite3_prepare_v2(im->db, "INSERT OR REPLACE INTO main.lookup(table_name, key, value) SELECT ?1, key, value FROM temp.staged "
+                            "ORDER BY key", -1, &st, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_text(st, 1, im->table.p, (int)im->table.n, SQLITE_STATIC);
+        rc = sqlite3_step(st);
+        rc = rc == SQLITE_DONE ? SQLITE_OK : rc;
     }
+    err = rc == SQLITE_OK ? 0 : fail_db(im, rc);
+    sqlite3_finalize(st);
+    return err ? err : run(im, "COMMIT");
+}
+
+static int put_all(struct import *im, int fd)
+{
+    int err = stage(im, fd);
+
+    if (!err)
+        err = publish(im);
     if (!sqlite3_get_autocommit(im->db))
         sqlite3_exec(im->db, "ROLLBACK", NULL, NULL, NULL);
     return err;

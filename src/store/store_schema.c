@@ -81,16 +81,30 @@ static int number_of(sqlite3 *db, const char *sql, int64_t *out)
     return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
 }
 
+/* In one transaction: between two of these reads, another process may make the schema (seen, as "not one of ours"). */
+static int read_marks(sqlite3 *db, int64_t *id, int64_t *version, int64_t *tables)
+{
+    int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = number_of(db, "PRAGMA application_id", id);
+    if (rc == SQLITE_OK)
+        rc = number_of(db, "PRAGMA user_version", version);
+    if (rc == SQLITE_OK)
+        rc = number_of(db, "SELECT count(*) FROM sqlite_master", tables);
+    if (rc == SQLITE_OK)
+        return sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
 /* A new file is ours to make; one with content must carry our mark. Returns an errno. */
 static int check_owner(sqlite3 *db, const char *path, int64_t *version, char **problem)
 {
     int64_t id = 0, tables = 0;
-    int rc = number_of(db, "PRAGMA application_id", &id);
+    const int rc = read_marks(db, &id, version, &tables);
 
-    if (rc == SQLITE_OK)
-        rc = number_of(db, "PRAGMA user_version", version);
-    if (rc == SQLITE_OK)
-        rc = number_of(db, "SELECT count(*) FROM sqlite_master", &tables);
     if (rc != SQLITE_OK) {
         *problem = store_problem("%s: %s", path, sqlite3_errmsg(db));
         return store_db_errno(rc);

@@ -10,10 +10,10 @@ enum { LINES_STEP = 32, RANK_ARG = 1000 };
 
 /* The order in which res_agi.c:setup_env writes. A name after a later one can only be forged text (22.10.1). */
 static const char *const env_order[] = {
-    "agi_network",      "agi_network_script", "agi_request",     "agi_channel",    "agi_language",    "agi_type",
-    "agi_uniqueid",     "agi_version",        "agi_callerid",    "agi_calleridname", "agi_callingpres", "agi_callingani2",
-    "agi_callington",   "agi_callingtns",     "agi_dnid",        "agi_rdnis",      "agi_context",     "agi_extension",
-    "agi_priority",     "agi_enhanced",       "agi_accountcode", "agi_threadid",
+    "agi_network",    "agi_network_script", "agi_request",     "agi_channel",      "agi_language",    "agi_type",
+    "agi_uniqueid",   "agi_version",        "agi_callerid",    "agi_calleridname", "agi_callingpres", "agi_callingani2",
+    "agi_callington", "agi_callingtns",     "agi_dnid",        "agi_rdnis",        "agi_context",     "agi_extension",
+    "agi_priority",   "agi_enhanced",       "agi_accountcode", "agi_threadid",
 };
 
 void agi_env_init(struct agi_env *e)
@@ -157,10 +157,11 @@ ssize_t agi_env_feed(struct agi_env *e, const void *bytes, size_t n)
 
 bool agi_env_at(const struct agi_env *e, size_t i, struct text *name, struct text *value)
 {
-    const struct agi_env_line *l = e->lines + i;
+    const struct agi_env_line *l;
 
     if (i >= e->count)
         return false;
+    l = &e->lines[i];
     *name = text_make(e->raw.p + l->name_at, l->name_n);
     *value = text_make(e->raw.p + l->value_at, l->value_n);
     return true;

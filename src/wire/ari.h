@@ -47,15 +47,18 @@ struct ari_event {
     char fault[ARI_FAULT_MAX];
 };
 
-/* 0: *out is set, free it; -EPROTO with a sentence in out->fault (not JSON, no type, a field of the wrong kind); -ENOMEM.
- * agreed depth and size: nesting over 32 or more than 1 MiB is -EPROTO. */
+/* 0: *out is set, free it; -EPROTO with a sentence in out->fault (not JSON, no type, a field of the wrong kind, no id where
+ * the event needs one); -ENOMEM. After an error nothing is to be freed. Agreed depth and size: nesting over 32 or more than
+ * 1 MiB is -EPROTO. ARI_OTHER is read leniently: fields of a wrong kind are absent. Arguments past the 16th are dropped.
+ * Texts may be invalid UTF-8, but hold no NUL; of equal names the first counts. */
 int ari_event_parse(struct ari_event *out, struct text json) MUST_USE;
 void ari_event_free(struct ari_event *e);
 
 /* The "message" (or "error") of an error body, else TEXT_NONE... copied into out, cut if needed. Returns its length. */
 size_t ari_error_text(struct text json, char *out, size_t size);
 
-/* What GET /applications/{app} says is inside. Lists are malloc'ed copies, NULL-terminated; ari_list_free each. */
+/* What GET /applications/{app} says is inside. Lists are malloc'ed copies, NULL-terminated; ari_list_free each.
+ * 0, -EPROTO or -ENOMEM; outputs are untouched on error. */
 int ari_application_parse(struct text json, char ***channel_ids, char ***bridge_ids) MUST_USE;
 /* The "id" of every element of a JSON array (GET /bridges, GET /channels). */
 int ari_ids_parse(struct text json, char ***ids) MUST_USE;

@@ -38,8 +38,8 @@ int audiosocket_read(struct audiosocket_reader *r, struct text *in, struct audio
         return 0;
     n = (unsigned)r->store[1] << 8 | r->store[2];
     if (n > r->max_payload) {
-        snprintf(r->fault, sizeof r->fault, "a frame of kind 0x%02x announces %u bytes, more than the %u allowed", r->store[0], n,
-                 r->max_payload);
+        snprintf(r->fault, sizeof r->fault, "a frame of kind 0x%02x announces %u bytes, more than the %u allowed", r->store[0],
+                 n, r->max_payload);
         return -EMSGSIZE;
     }
     if (!fill(r, in, AUDIOSOCKET_HEAD + (size_t)n))

@@ -63,7 +63,8 @@ static void include(const struct inclusion *in, unsigned level)
     int err;
 
     if (level > CONF_INCLUDE_DEPTH || !b->source) {
-        report(in, severity, b->source ? "included files nest deeper than 10; do they include each other?" : "not followed here");
+        report(in, severity,
+               b->source ? "included files nest deeper than 10; do they include each other?" : "not followed here");
         return;
     }
     err = b->source->expand(b->source->arg, b->from, in->pattern.p, &paths);
@@ -109,7 +110,8 @@ void conf_build_directive(struct conf_build *b, const struct conf_line *l, const
     is_exec = text_eq_nocase(name, TEXT("exec"));
     in.is_try = text_eq_nocase(name, TEXT("tryinclude"));
     if (!is_exec && !in.is_try && !text_eq_nocase(name, TEXT("include"))) {
-        conf_problem(b, CONF_WARNING, place, "unknown directive \"#%.*s\": the line is ignored", (int)(n < 40 ? n : 40), name.p);
+        conf_problem(b, CONF_WARNING, place, "unknown directive \"#%.*s\": the line is ignored", (int)(n < 40 ? n : 40),
+                     name.p);
         return;
     }
     if (!argument.n) {

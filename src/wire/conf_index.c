@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 struct conf_slot {
-    struct text name;                      /* .p NULL: free */
+    struct text name; /* .p NULL: free */
     size_t kind, value;
     uint64_t hash;
 };

@@ -40,7 +40,8 @@ static bool raw_line(struct conf_lexer *x, struct conf_build *b, struct text *ou
         /* The limit counts the LF. Asterisk does not even look for comments in such a line. */
         if (out->n >= CONF_LINE_MAX)
             conf_problem(b, CONF_ERROR, place_at(x, CONF_LINE_MAX - 1),
-                         "a line of %zu bytes: Asterisk skips lines over %d bytes, so it is not read", out->n, CONF_LINE_MAX - 1);
+                         "a line of %zu bytes: Asterisk skips lines over %d bytes, so it is not read", out->n,
+                         CONF_LINE_MAX - 1);
     } while (out->n >= CONF_LINE_MAX);
     return true;
 }

@@ -15,7 +15,7 @@ struct conf_memory {
     size_t problems_unlisted;
     struct section_own {
         size_t cap, indexed;
-    } *own;                                /* beside conf.sections, same capacity */
+    } * own; /* beside conf.sections, same capacity */
 };
 
 struct conf *conf_new(void)

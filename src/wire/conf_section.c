@@ -10,7 +10,7 @@ struct header {
     const struct conf_line *line;
     const char *file;
     struct text name;
-    size_t target;                         /* the new section, or the one that (+) found */
+    size_t target; /* the new section, or the one that (+) found */
     bool is_new;
 };
 
@@ -53,7 +53,8 @@ static void inherit(struct header *h, struct text name)
     size_t base = 0;
 
     if (!name.n)
-        conf_problem(b, CONF_WARNING, place_of(h, name.p), "an empty name in the list: Asterisk takes the file's first section");
+        conf_problem(b, CONF_WARNING, place_of(h, name.p),
+                     "an empty name in the list: Asterisk takes the file's first section");
     if (name.n ? !conf_index_get(&b->index, CONF_KEY_ANY, name, &base) : !first_new) {
         conf_problem(b, CONF_ERROR, place_of(h, name.p), "no section or template \"%.*s\" above this line (blanks count)",
                      (int)(name.n < CONF_SECTION_NAME_MAX ? name.n : CONF_SECTION_NAME_MAX), name.p);
@@ -85,7 +86,8 @@ static bool find_for_plus(struct header *h, struct text filter, size_t *at)
     if (text_eq_nocase(kind, TEXT("restrict")))
         return conf_index_get(&b->index, CONF_KEY_TEMPLATE, h->name, at);
     if (filter.n)
-        conf_problem(b, CONF_ERROR, place_of(h, filter.p), "the filter \"%.*s\" is not supported; TEMPLATES=include and restrict are",
+        conf_problem(b, CONF_ERROR, place_of(h, filter.p),
+                     "the filter \"%.*s\" is not supported; TEMPLATES=include and restrict are",
                      (int)(filter.n < 40 ? filter.n : 40), filter.p);
     return find_live(b, b->c->section_count - h->is_new, h->name, at);
 }
@@ -171,7 +173,8 @@ static struct text read_name(struct header *h, struct text line)
     else if (!text_trim(name).n || text_trim(name).n != name.n)
         conf_problem(h->b, CONF_WARNING, place_of(h, line.p), "blanks between [ and ] belong to the section's name");
     if (name.n > CONF_SECTION_NAME_MAX)
-        conf_problem(h->b, CONF_WARNING, place_of(h, line.p), "Asterisk cuts section names after %d bytes", CONF_SECTION_NAME_MAX);
+        conf_problem(h->b, CONF_WARNING, place_of(h, line.p), "Asterisk cuts section names after %d bytes",
+                     CONF_SECTION_NAME_MAX);
     return name;
 }
 

@@ -17,7 +17,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 
-enum peer_kind { PEER_SEND, PEER_EXPECT, PEER_WAIT, PEER_CLOSE, PEER_RESET, PEER_END };
+enum peer_kind { PEER_SEND, PEER_EXPECT, PEER_WAIT, PEER_QUIET, PEER_CLOSE, PEER_RESET, PEER_END };
 enum { PEER_PATIENCE_MS = 8000 };
 
 struct peer_step {
@@ -25,7 +25,7 @@ struct peer_step {
     const char *text;       /* SEND: bytes; EXPECT: a line without its LF */
     size_t n;               /* SEND: 0 = strlen */
     int line;               /* of the transcript, for messages */
-    int64_t ms;             /* WAIT */
+    int64_t ms;             /* WAIT; QUIET: nothing may come meanwhile */
 };
 
 struct agi_peer {
@@ -94,6 +94,12 @@ static inline int peer_step_do(struct agi_peer *p, const struct peer_step *s)
         return peer_expect(p, s);
     case PEER_WAIT:
         return p->waited ? 1 : 0;
+    case PEER_QUIET:
+        if (p->in.n > 0) {
+            peer_fail(p, "bytes came too early", buf_text(&p->in));
+            return -1;
+        }
+        return p->waited ? 1 : 0;
     case PEER_CLOSE:
         stream_close(p->stream, 100);
         return 1;
@@ -110,6 +116,11 @@ static inline int peer_step_do(struct agi_peer *p, const struct peer_step *s)
     return 1;
 }
 
+static inline bool peer_waits(const struct peer_step *s)
+{
+    return s->kind == PEER_WAIT || s->kind == PEER_QUIET;
+}
+
 static inline void peer_go(struct agi_peer *p)
 {
     while (!p->done && p->at < p->count) {
@@ -120,7 +131,7 @@ static inline void peer_go(struct agi_peer *p)
             return;
         if (got == 0) {
             if (!timer_is_running(p->timer))
-                timer_start(p->timer, s->kind == PEER_WAIT ? s->ms : PEER_PATIENCE_MS);
+                timer_start(p->timer, peer_waits(s) ? s->ms : PEER_PATIENCE_MS);
             return;
         }
         timer_stop(p->timer);
@@ -135,7 +146,7 @@ static inline void peer_on_time(void *arg)
 {
     struct agi_peer *p = arg;
 
-    if (p->at < p->count && p->steps[p->at].kind == PEER_WAIT) {
+    if (p->at < p->count && peer_waits(&p->steps[p->at])) {
         p->waited = true;
         peer_go(p);
     } else {

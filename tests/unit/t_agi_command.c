@@ -33,21 +33,21 @@ static int build(struct agi_command *c, struct text *out, const char *how, ...)
     return agi_command_finish(c, out);
 }
 
-#define ASSERT_LINE(expect, ...)                                                                  \
-    do {                                                                                          \
-        struct agi_command c_;                                                                    \
-        struct text line_ = TEXT_NONE;                                                            \
-        assert_int_equal(build(&c_, &line_, __VA_ARGS__), 0);                                     \
-        assert_true(text_eq(line_, text_of(expect)));                                             \
-        agi_command_free(&c_);                                                                    \
+#define ASSERT_LINE(expect, ...)                                                                                               \
+    do {                                                                                                                       \
+        struct agi_command c_;                                                                                                 \
+        struct text line_ = TEXT_NONE;                                                                                         \
+        assert_int_equal(build(&c_, &line_, __VA_ARGS__), 0);                                                                  \
+        assert_true(text_eq(line_, text_of(expect)));                                                                          \
+        agi_command_free(&c_);                                                                                                 \
     } while (0)
-#define ASSERT_REFUSED(err, ...)                                                                  \
-    do {                                                                                          \
-        struct agi_command c_;                                                                    \
-        struct text line_ = TEXT_NONE;                                                            \
-        assert_int_equal(build(&c_, &line_, __VA_ARGS__), err);                                   \
-        assert_null(line_.p);                                                                     \
-        agi_command_free(&c_);                                                                    \
+#define ASSERT_REFUSED(err, ...)                                                                                               \
+    do {                                                                                                                       \
+        struct agi_command c_;                                                                                                 \
+        struct text line_ = TEXT_NONE;                                                                                         \
+        assert_int_equal(build(&c_, &line_, __VA_ARGS__), err);                                                                \
+        assert_null(line_.p);                                                                                                  \
+        agi_command_free(&c_);                                                                                                 \
     } while (0)
 
 static void test_builds_lines(void **state)
@@ -211,7 +211,8 @@ static void test_survives_every_failing_allocation(void **state)
         int err;
 
         fail_alloc_at(n);
-        err = build(&c, &line, "wwwq", "SET", "VARIABLE", "X", "a value that needs a second, larger buffer: 0123456789012345678901234");
+        err = build(&c, &line, "wwwq", "SET", "VARIABLE", "X",
+                    "a value that needs a second, larger buffer: 0123456789012345678901234");
         if (!fail_alloc_hit()) {
             fail_alloc_off();
             assert_int_equal(err, 0);

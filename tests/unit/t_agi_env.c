@@ -13,34 +13,33 @@
 #include "fail_alloc.h"
 
 /* As Asterisk 22.10.1 sent it for AGI(agi://127.0.0.1:4573/path/x?a=1&b=2,one,two words,"q,c",). */
-static const char plain[] =
-    "agi_network: yes\n"
-    "agi_network_script: path/x?a=1&b=2\n"
-    "agi_request: agi://127.0.0.1:4573/path/x?a=1&b=2\n"
-    "agi_channel: Local/101@default-00000000;2\n"
-    "agi_language: en\n"
-    "agi_type: Local\n"
-    "agi_uniqueid: 1700000000.1\n"
-    "agi_version: 22.10.1+dfsg+~cs6.17\n"
-    "agi_callerid: 1001\n"
-    "agi_calleridname: Anna: B\n"
-    "agi_callingpres: 0\n"
-    "agi_callingani2: 0\n"
-    "agi_callington: 0\n"
-    "agi_callingtns: 0\n"
-    "agi_dnid: unknown\n"
-    "agi_rdnis: unknown\n"
-    "agi_context: default\n"
-    "agi_extension: 101\n"
-    "agi_priority: 2\n"
-    "agi_enhanced: 0.0\n"
-    "agi_accountcode: \n"
-    "agi_threadid: 140123456789\n"
-    "agi_arg_1: one\n"
-    "agi_arg_2: two words\n"
-    "agi_arg_3: q,c\n"
-    "agi_arg_4: \n"
-    "\n";
+static const char plain[] = "agi_network: yes\n"
+                            "agi_network_script: path/x?a=1&b=2\n"
+                            "agi_request: agi://127.0.0.1:4573/path/x?a=1&b=2\n"
+                            "agi_channel: Local/101@default-00000000;2\n"
+                            "agi_language: en\n"
+                            "agi_type: Local\n"
+                            "agi_uniqueid: 1700000000.1\n"
+                            "agi_version: 22.10.1+dfsg+~cs6.17\n"
+                            "agi_callerid: 1001\n"
+                            "agi_calleridname: Anna: B\n"
+                            "agi_callingpres: 0\n"
+                            "agi_callingani2: 0\n"
+                            "agi_callington: 0\n"
+                            "agi_callingtns: 0\n"
+                            "agi_dnid: unknown\n"
+                            "agi_rdnis: unknown\n"
+                            "agi_context: default\n"
+                            "agi_extension: 101\n"
+                            "agi_priority: 2\n"
+                            "agi_enhanced: 0.0\n"
+                            "agi_accountcode: \n"
+                            "agi_threadid: 140123456789\n"
+                            "agi_arg_1: one\n"
+                            "agi_arg_2: two words\n"
+                            "agi_arg_3: q,c\n"
+                            "agi_arg_4: \n"
+                            "\n";
 
 static void assert_value(const struct agi_env *e, const char *name, const char *value)
 {
@@ -63,8 +62,8 @@ static char *outcome(const struct agi_env *e)
     struct buf b;
 
     buf_init(&b, 1 << 20);
-    buf_addf(&b, "err %d fault %s done %d dup %zu odd %zu mis %zu\n", e->err, e->fault, e->done, e->duplicates,
-             e->odd, e->misplaced);
+    buf_addf(&b, "err %d fault %s done %d dup %zu odd %zu mis %zu\n", e->err, e->fault, e->done, e->duplicates, e->odd,
+             e->misplaced);
     for (size_t i = 0; agi_env_at(e, i, &name, &value); i++) {
         buf_add_text(&b, name);
         buf_add_char(&b, '=');
@@ -148,8 +147,9 @@ static void test_stops_behind_the_blank_line(void **state)
 /* Trap 7: a caller name with LF forges lines. */
 static void test_first_of_a_name_wins_and_forgery_shows(void **state)
 {
-    static const char bytes[] = "agi_network: yes\nagi_channel: PJSIP/a-1\nagi_callerid: 1\nagi_calleridname: Eve\nagi_channel: fake\n"
-                                "agi_extension: 999\nagi_callingpres: 0\nagi_extension: 101\n\n";
+    static const char bytes[] =
+        "agi_network: yes\nagi_channel: PJSIP/a-1\nagi_callerid: 1\nagi_calleridname: Eve\nagi_channel: fake\n"
+        "agi_extension: 999\nagi_callingpres: 0\nagi_extension: 101\n\n";
     struct agi_env e;
 
     (void)state;
@@ -176,7 +176,8 @@ static void test_a_forged_argument_shows_without_a_duplicate(void **state)
 
 static void test_keeps_cr_and_foreign_names_counts_odd_lines(void **state)
 {
-    static const char bytes[] = "agi_network: yes\r\nInjected: yes\r\nno colon here\nhttp://x\ntwo words: 1\n: empty\n\r\nagi_type:\n\n";
+    static const char bytes[] =
+        "agi_network: yes\r\nInjected: yes\r\nno colon here\nhttp://x\ntwo words: 1\n: empty\n\r\nagi_type:\n\n";
     struct agi_env e;
 
     (void)state;

@@ -32,19 +32,19 @@ static void assert_text(struct text got, const char *expect)
     assert_memory_equal(got.p, expect, got.n);
 }
 
-#define ASSERT_FINAL(bytes, result_, value_, extra_)                                              \
-    do {                                                                                          \
-        struct agi_reply_reader r_;                                                               \
-        const struct agi_reply reply_ = one(&r_, bytes);                                          \
-        const char *value_text_ = value_;                                                         \
-        assert_int_equal(reply_.kind, AGI_REPLY_FINAL);                                           \
-        assert_int_equal(reply_.code, 200);                                                       \
-        assert_text(reply_.result, result_);                                                      \
-        assert_int_equal(reply_.has_value, value_text_ != NULL);                                  \
-        if (value_text_)                                                                          \
-            assert_text(reply_.value, value_text_);                                               \
-        assert_text(reply_.extra, extra_);                                                        \
-        agi_reply_reader_free(&r_);                                                               \
+#define ASSERT_FINAL(bytes, result_, value_, extra_)                                                                           \
+    do {                                                                                                                       \
+        struct agi_reply_reader r_;                                                                                            \
+        const struct agi_reply reply_ = one(&r_, bytes);                                                                       \
+        const char *value_text_ = value_;                                                                                      \
+        assert_int_equal(reply_.kind, AGI_REPLY_FINAL);                                                                        \
+        assert_int_equal(reply_.code, 200);                                                                                    \
+        assert_text(reply_.result, result_);                                                                                   \
+        assert_int_equal(reply_.has_value, value_text_ != NULL);                                                               \
+        if (value_text_)                                                                                                       \
+            assert_text(reply_.value, value_text_);                                                                            \
+        assert_text(reply_.extra, extra_);                                                                                     \
+        agi_reply_reader_free(&r_);                                                                                            \
     } while (0)
 
 static void test_results_values_extras(void **state)
@@ -118,7 +118,8 @@ static void test_errors_are_final(void **state)
         { "510 Invalid or unknown command\n", 510 },
         { "511 Command Not Permitted on a dead channel or intercept routine\n", 511 },
         { "520 Invalid command syntax.  Proper usage not available.\n", 520 },
-        { "520-Invalid command syntax.  Proper usage follows:\nUsage: SET <x>\n\n200 result=0\nHANGUP\n520-\n520 End of proper usage.\n",
+        { "520-Invalid command syntax.  Proper usage follows:\nUsage: SET <x>\n\n200 result=0\nHANGUP\n520-\n520 End of proper "
+          "usage.\n",
           520 },
     };
 
@@ -156,9 +157,9 @@ static void test_hangup_and_trying_are_no_answers(void **state)
 
 static void test_strays_are_told_apart(void **state)
 {
-    static const char *const rows[] = { "\n",          "agi_extension: 101\n", "HANGUP \n",      "hangup\n",      "200\n",
-                                        "200 OK\n",    "200 results=1\n",      "404 not here\n", "5100\n",        "100\n",
-                                        "520End\n",    " 200 result=1\n",      "\xff\xfe\n",     "200result=1\n", "HANGUP\r\n" };
+    static const char *const rows[] = { "\n",       "agi_extension: 101\n", "HANGUP \n",      "hangup\n",      "200\n",
+                                        "200 OK\n", "200 results=1\n",      "404 not here\n", "5100\n",        "100\n",
+                                        "520End\n", " 200 result=1\n",      "\xff\xfe\n",     "200result=1\n", "HANGUP\r\n" };
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

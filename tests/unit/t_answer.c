@@ -56,7 +56,7 @@ static void test_every_cut_of_the_json(void **state)
     for (size_t n = 0; n < sizeof json - 1; n++) {
         struct buf b;
         buf_init(&b, 200);
-        char *cut = malloc(n + 1);          /* exact size: a read past the end is seen by the checker */
+        char *cut = malloc(n + 1); /* exact size: a read past the end is seen by the checker */
         memcpy(cut, json, n);
         assert_int_equal(answer_fill(&b, TEXT("{opens}"), text_make(cut, n)), -EBADMSG);
         free(cut);
@@ -89,17 +89,19 @@ static void test_put(void **state)
     (void)state;
     buf_init(&b, 100);
     assert_int_equal(answer_put(&b, TEXT("Did you say {title}?"), TEXT("title"), TEXT("a {b} c")), 0);
-    assert_string_equal(buf_cstr(&b), "Did you say a {b} c?");       /* what was put in is not looked at again */
+    assert_string_equal(buf_cstr(&b), "Did you say a {b} c?"); /* what was put in is not looked at again */
     buf_free(&b);
 }
 
 static void test_digits(void **state)
 {
     const struct agent_intent in[] = {
-        { .title = TEXT("our hours"), .digit = '1' }, { .title = TEXT("nothing") }, { .title = TEXT("our address"), .digit = '*' },
-        { .title = TEXT("a colleague"), .digit = '0' },
+        {.title = TEXT("our hours"), .digit = '1'},
+        {.title = TEXT("nothing")},
+        {.title = TEXT("our address"), .digit = '*'},
+        {.title = TEXT("a colleague"), .digit = '0'},
     };
-    struct agent_file a = { .intents = in, .intent_count = 4 };
+    struct agent_file a = {.intents = in, .intent_count = 4};
     struct buf b;
 
     (void)state;
@@ -120,12 +122,8 @@ static void test_digits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_every_cut_of_the_json),
-        cmocka_unit_test(test_ceiling),
-        cmocka_unit_test(test_put),
-        cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_fill),    cmocka_unit_test(test_refusals), cmocka_unit_test(test_every_cut_of_the_json),
+        cmocka_unit_test(test_ceiling), cmocka_unit_test(test_put),      cmocka_unit_test(test_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

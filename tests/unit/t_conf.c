@@ -136,8 +136,8 @@ static void assert_problem(const struct conf *c, size_t i, enum conf_severity se
 }
 
 /* Content with exactly one problem. */
-static void assert_one_problem(const char *content, const char *expect, enum conf_severity severity, unsigned line, unsigned column,
-                               const char *part)
+static void assert_one_problem(const char *content, const char *expect, enum conf_severity severity, unsigned line,
+                               unsigned column, const char *part)
 {
     struct conf *c = parse(content);
 
@@ -289,13 +289,17 @@ static void test_wrong_lines(void **state)
 
 static void test_places_survive_comments_and_escapes(void **state)
 {
-    struct conf *c = parse("\xef\xbb\xbf  [ab]\n\n  x = 1\n;-- c --; y => \\;2 ; z\n\\#q=\n;--\n--;\tw\t=;-- v --; 3\nx +=  4\n");
+    struct conf *c =
+        parse("\xef\xbb\xbf  [ab]\n\n  x = 1\n;-- c --; y => \\;2 ; z\n\\#q=\n;--\n--;\tw\t=;-- v --; 3\nx +=  4\n");
     const struct conf_item *item = c->sections[0].items;
     static const struct {
         const char *name, *value;
         unsigned line, column, value_column;
     } rows[] = {
-        { "x", "1  4", 8, 1, 7 }, { "y", ";2", 4, 11, 16 }, { "#q", "", 5, 2, 5 }, { "w", "3", 7, 5, 18 },
+        { "x", "1  4", 8, 1, 7 },
+        { "y", ";2", 4, 11, 16 },
+        { "#q", "", 5, 2, 5 },
+        { "w", "3", 7, 5, 18 },
     };
 
     (void)state;
@@ -359,8 +363,8 @@ static void test_wrong_headers(void **state)
     assert_one_problem("[ a ]\nq=1\n", "[ a ] q=1\n", CONF_WARNING, 1, 1, "blanks");
     assert_one_problem("[]\nq=1\n", "[] q=1\n", CONF_WARNING, 1, 1, "blanks");
     assert_one_problem("[12345678901234567890123456789012345678901234567890123456789012345678901234567890]\n",
-                       "[12345678901234567890123456789012345678901234567890123456789012345678901234567890]\n", CONF_WARNING, 1, 1,
-                       "after 79 bytes");
+                       "[12345678901234567890123456789012345678901234567890123456789012345678901234567890]\n", CONF_WARNING, 1,
+                       1, "after 79 bytes");
 }
 
 static void test_append(void **state)
@@ -429,7 +433,8 @@ static void test_includes(void **state)
 static void test_missing_includes_and_exec(void **state)
 {
     static const struct memory_file files[] = {
-        { "r.conf", "[a]\n#include none.inc\n#include none/*.inc\n #exec /bin/x -y ; c\n#include locked\n#tryinclude locked\nx=1\n" },
+        { "r.conf",
+          "[a]\n#include none.inc\n#include none/*.inc\n #exec /bin/x -y ; c\n#include locked\n#tryinclude locked\nx=1\n" },
         { "./locked", "EACCES" },
         { NULL, NULL },
     };
@@ -454,8 +459,9 @@ static void test_missing_includes_and_exec(void **state)
 static void test_cycles_end_at_the_depth_limit(void **state)
 {
     static const struct memory_file once[] = { { "./r.conf", "[a]\n#include r.conf\ny=2\n" }, { NULL, NULL } };
-    static const struct memory_file often[] = { { "./r.conf", "#include r.conf\n#include r.conf\n#include r.conf\n#include r.conf\n" },
-                                                { NULL, NULL } };
+    static const struct memory_file often[] = {
+        { "./r.conf", "#include r.conf\n#include r.conf\n#include r.conf\n#include r.conf\n" }, { NULL, NULL }
+    };
     struct conf *c = load(once);
 
     (void)state;
@@ -552,10 +558,12 @@ static void test_all_problems_are_collected_up_to_a_ceiling(void **state)
 /* Shapes that a careless reader takes quadratic time for; the suite's time limit is the judge. */
 static void test_long_files_take_linear_time(void **state)
 {
-    static const char *const shapes[] = { "s%d = 1\n",        "x%d += 1\n",          "[s%d](t)\n",     "[t](+)\nx%d += 1\n",
-                                          "[t](!)\n;%d\n",    "[x%d](+)\n",          "no equals %d\n", "[a](!,+)\n[a]\n;%d\n",
-                                          "#unknown %d x\n",  ";-- %d\n",            "--; %d\n",       "y%d=\\;\\;\\;\\;\\;\\;\\;\\;\n",
-                                          "[t](+t=%d)\nx=\n", "[same]\nsame=%d\n",   "\\#%d=x\n",      "[t](+TEMPLATES=restrict)\n;%d\n" };
+    static const char *const shapes[] = {
+        "s%d = 1\n",        "x%d += 1\n",        "[s%d](t)\n",     "[t](+)\nx%d += 1\n",
+        "[t](!)\n;%d\n",    "[x%d](+)\n",        "no equals %d\n", "[a](!,+)\n[a]\n;%d\n",
+        "#unknown %d x\n",  ";-- %d\n",          "--; %d\n",       "y%d=\\;\\;\\;\\;\\;\\;\\;\\;\n",
+        "[t](+t=%d)\nx=\n", "[same]\nsame=%d\n", "\\#%d=x\n",      "[t](+TEMPLATES=restrict)\n;%d\n"
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
@@ -587,8 +595,9 @@ static uint32_t next_random(uint32_t *s)
 
 static void test_garbage_is_an_ordinary_result(void **state)
 {
-    static const char *const pieces[] = { ";", "--", ";--", "--;", "\\", "[", "]", "(", ")", "!", "+", ",", "=", ">", "#include ", "\n", "\r",
-                                          "a", "b", " ", "\xff", "TEMPLATES=", "#exec x" };
+    static const char *const pieces[] = { ";",  "--", ";--", "--;", "\\",   "[",          "]",         "(",
+                                          ")",  "!",  "+",   ",",   "=",    ">",          "#include ", "\n",
+                                          "\r", "a",  "b",   " ",   "\xff", "TEMPLATES=", "#exec x" };
     uint32_t seed = 12345;
     char bytes[4096];
 
@@ -693,7 +702,8 @@ static void test_disk(void **state)
         big[i] = '\n';
     assert_int_equal(mkdir("d", 0700), 0);
     assert_int_equal(mkfifo("fifo", 0600), 0);
-    write_file("r.conf", "[a]\n#include d/*.conf\n#include {x,y}.inc\n#include big\n#tryinclude d\n#tryinclude fifo\n#tryinclude none\n");
+    write_file("r.conf",
+               "[a]\n#include d/*.conf\n#include {x,y}.inc\n#include big\n#tryinclude d\n#tryinclude fifo\n#tryinclude none\n");
     write_file("d/2.conf", "two=2\n");
     write_file("d/1.conf", "one=1\n");
     write_file("y.inc", "y=1\n");

@@ -30,7 +30,7 @@ static size_t listen(const int16_t *pcm, size_t n, size_t piece, char *out, size
 
 static void test_all_digits_in_any_cut(void **state)
 {
-    const size_t pieces[] = { 1, 80, 160, 161, 20000 };
+    const size_t pieces[] = {1, 80, 160, 161, 20000};
     int16_t *pcm = NULL;
     size_t n = 0;
 
@@ -58,13 +58,14 @@ static void test_repeated_digit_counts_twice(void **state)
     free(pcm);
 }
 
-/* In how many of 102 positions (spandsp looks at blocks of 102 samples) a lone digit 5 (770 + 1336 Hz) of that length is heard. */
+/* In how many of 102 positions (spandsp looks at blocks of 102 samples) a lone digit 5 (770 + 1336 Hz) of that length is heard.
+ */
 static int heard_of(int ms)
 {
     int heard = 0;
 
     for (int offset = 0; offset < 102; offset++) {
-        int16_t pcm[2000] = { 0 };
+        int16_t pcm[2000] = {0};
         char got[8];
         for (int i = 0; i < ms * 8; i++) {
             const double t = (double)i / 8000;
@@ -75,7 +76,8 @@ static int heard_of(int ms)
     return heard;
 }
 
-/* Q.24: 40 ms must be heard. Between 21 and 33 ms it depends on how the tone falls into the blocks (seen: 30 ms in 69 of 102). */
+/* Q.24: 40 ms must be heard. Between 21 and 33 ms it depends on how the tone falls into the blocks (seen: 30 ms in 69 of 102).
+ */
 static void test_length_that_makes_a_digit(void **state)
 {
     (void)state;
@@ -135,10 +137,8 @@ static void test_refusals_and_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_digits_in_any_cut),
-        cmocka_unit_test(test_repeated_digit_counts_twice),
-        cmocka_unit_test(test_length_that_makes_a_digit),
-        cmocka_unit_test(test_full_output_keeps_the_rest),
+        cmocka_unit_test(test_all_digits_in_any_cut),     cmocka_unit_test(test_repeated_digit_counts_twice),
+        cmocka_unit_test(test_length_that_makes_a_digit), cmocka_unit_test(test_full_output_keeps_the_rest),
         cmocka_unit_test(test_refusals_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

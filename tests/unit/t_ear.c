@@ -61,7 +61,7 @@ static size_t run(struct ear *e, int from_ms, int to_ms, size_t piece, int need_
             continue;
         assert_true(count < max);
         struct told *t = &out[count++];
-        *t = (struct told){ .kind = kind, .at_ms = (int)(at / MS) };
+        *t = (struct told){.kind = kind, .at_ms = (int)(at / MS)};
         const int16_t *pcm = ear_utterance(e, &t->n);
         if (kind == EAR_STOPPED && t->n > 0)
             t->first = pcm[(size_t)EAR_LEAD_MS * MS + 4];
@@ -100,7 +100,7 @@ static void test_speech_at_once_has_a_shorter_lead(void **state)
 
 static void test_any_cut_gives_the_same(void **state)
 {
-    const size_t pieces[] = { 1, 33, 80, 81, 160, 240, 4000, 100000 };
+    const size_t pieces[] = {1, 33, 80, 81, 160, 240, 4000, 100000};
     struct told want[8], t[8];
 
     speech(2000, 3000);
@@ -124,7 +124,7 @@ static void test_need_delays_what_counts(void **state)
 {
     struct told t[4];
 
-    speech(2000, 2100);             /* too short to cut an agent off */
+    speech(2000, 2100); /* too short to cut an agent off */
     speech(4000, 5000);
     assert_int_equal(run(*state, 0, 8000, 160, 200, t, 4), 2);
     assert_int_equal(t[0].time_ms, 4000);
@@ -137,9 +137,9 @@ static void test_speech_that_may_not_count_yet_counts_later(void **state)
     struct told t[4];
 
     speech(1000, 4000);
-    assert_int_equal(run(*state, 0, 2500, 160, -1, t, 4), 0);       /* the agent speaks and cannot be cut */
+    assert_int_equal(run(*state, 0, 2500, 160, -1, t, 4), 0); /* the agent speaks and cannot be cut */
     assert_false(ear_is_quiet(*state));
-    assert_int_equal(run(*state, 2500, 6000, 160, 0, t, 4), 2);     /* it stopped */
+    assert_int_equal(run(*state, 2500, 6000, 160, 0, t, 4), 2); /* it stopped */
     assert_int_equal(t[0].time_ms, 1000);
     assert_int_equal(t[1].n, (size_t)(t[1].voiced_ms + EAR_LEAD_MS + EAR_TAIL_MS) * MS);
 }
@@ -155,7 +155,7 @@ static void test_eight_seconds_are_the_most(void **state)
     assert_in_range(t[1].at_ms, 8950, 9050);
     assert_in_range(t[1].n, 8200 * MS, 8310 * MS);
     assert_int_equal(t[1].first, line[1000 * MS + 4]);
-    assert_int_equal(t[2].kind, EAR_STARTED);                      /* the rest of the long one is not heard again */
+    assert_int_equal(t[2].kind, EAR_STARTED); /* the rest of the long one is not heard again */
     assert_int_equal(t[2].time_ms, 20000);
 }
 
@@ -168,7 +168,7 @@ static void test_discard(void **state)
     assert_int_equal(run(*state, 0, 2000, 160, 0, t, 4), 1);
     ear_discard(*state);
     assert_int_equal(run(*state, 2000, 5000, 160, 0, t, 4), 1);
-    assert_int_equal(t[0].kind, EAR_STOPPED);                      /* told, and empty */
+    assert_int_equal(t[0].kind, EAR_STOPPED); /* told, and empty */
     assert_int_equal(t[0].n, 0);
     assert_int_equal(run(*state, 5000, 9000, 160, 0, t, 4), 2);
     assert_true(t[1].n > 0);

@@ -12,8 +12,8 @@
 
 static void test_levels(void **state)
 {
-    const int16_t square[] = { 1000, -1000, 1000, -1000 };
-    const int16_t low[] = { INT16_MIN, INT16_MIN };
+    const int16_t square[] = {1000, -1000, 1000, -1000};
+    const int16_t low[] = {INT16_MIN, INT16_MIN};
 
     (void)state;
     assert_int_equal(pcm_rms(square, 4), 1000);
@@ -28,8 +28,8 @@ static void test_levels(void **state)
 
 static void test_mix_saturates(void **state)
 {
-    int16_t into[] = { 30000, -30000, 5 };
-    const int16_t from[] = { 10000, -10000, -7 };
+    int16_t into[] = {30000, -30000, 5};
+    const int16_t from[] = {10000, -10000, -7};
 
     (void)state;
     pcm_mix(into, from, 3);
@@ -50,7 +50,7 @@ static void test_fade(void **state)
     assert_int_equal(s[128], 5000);
     for (int i = 1; i < 256; i++)
         assert_true(s[i] < s[i - 1] && s[i] > 0);
-    pcm_fade(s, 0, 256, 0);      /* nothing to do, nothing divided by */
+    pcm_fade(s, 0, 256, 0); /* nothing to do, nothing divided by */
     s[0] = INT16_MIN;
     pcm_fade(s, 1, 512, 512);
     assert_int_equal(s[0], INT16_MIN);

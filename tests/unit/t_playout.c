@@ -46,7 +46,7 @@ static void test_items_in_order_without_a_gap(void **state)
     assert_int_equal(playout_waiting_ms(p), 62);
     assert_int_equal(playout_take(p, out, 160, &ended), 160);
     assert_int_equal(ended, 0);
-    assert_int_equal(playout_take(p, out, 160, &ended), 160);     /* 40 of the first, 120 of the second */
+    assert_int_equal(playout_take(p, out, 160, &ended), 160); /* 40 of the first, 120 of the second */
     assert_int_equal(ended, 1);
     assert_int_equal(playout_take(p, out, 160, &ended), 160);
     assert_int_equal(ended, 0);
@@ -67,7 +67,7 @@ static void test_one_end_a_call(void **state)
 
     for (uint32_t i = 1; i <= 3; i++)
         add(p, i, 10);
-    assert_int_equal(playout_begin(p, 4), 0);     /* an empty item ends too */
+    assert_int_equal(playout_begin(p, 4), 0); /* an empty item ends too */
     playout_finish(p);
     assert_int_equal(playout_take(p, out, 160, &ended), 20);
     assert_int_equal(ended, 1);
@@ -91,13 +91,13 @@ static void test_flush_tells_exactly_what_was_heard(void **state)
     add(p, 2, 4000);
     add(p, 3, 800);
     for (int i = 0; i < 11; i++)
-        playout_take(p, out, 160, &ended);        /* 160 of item 1, 1600 = 200 ms of item 2 */
+        playout_take(p, out, 160, &ended); /* 160 of item 1, 1600 = 200 ms of item 2 */
     assert_int_equal(playout_flush(p, &item, &played), (4000 - 1600 - 64 + 800) / 8);
     assert_int_equal(item, 2);
     assert_int_equal(played, 200);
     assert_false(playout_is_talking(p));
     assert_int_equal(playout_waiting_ms(p), 0);
-    assert_int_equal(playout_take(p, out, 160, &ended), 64);      /* the 8 ms fade */
+    assert_int_equal(playout_take(p, out, 160, &ended), 64); /* the 8 ms fade */
     assert_int_equal(ended, 0);
     assert_int_equal(out[0], 1000);
     for (int i = 1; i < 64; i++)
@@ -120,8 +120,8 @@ static void test_flush_of_nothing_and_of_the_unheard(void **state)
     assert_int_equal(playout_flush(p, &item, &played), 100);
     assert_int_equal(item, 5);
     assert_int_equal(played, 0);
-    assert_int_equal(playout_take(p, out, 160, &ended), 0);       /* nothing was heard: nothing to fade */
-    assert_int_equal(playout_add(p, ones, 10), 0);                /* late audio of a dropped item has no home */
+    assert_int_equal(playout_take(p, out, 160, &ended), 0); /* nothing was heard: nothing to fade */
+    assert_int_equal(playout_add(p, ones, 10), 0);          /* late audio of a dropped item has no home */
     add(p, 6, 80);
     assert_int_equal(playout_take(p, out, 160, &ended), 80);
     assert_int_equal(ended, 6);
@@ -156,7 +156,7 @@ static void test_ceilings(void **state)
     assert_int_equal(playout_add(p, ones, 1), 0);
     assert_int_equal(playout_room(p), 0);
     playout_take(p, out, 3000, &ended);
-    assert_int_equal(playout_add(p, ones, 7000), 3000);           /* around the end of the ring */
+    assert_int_equal(playout_add(p, ones, 7000), 3000); /* around the end of the ring */
     assert_int_equal(playout_take(p, out, 8000, &ended), 8000);
     for (int i = 0; i < 8000; i++)
         assert_int_equal(out[i], 1000);
@@ -172,7 +172,7 @@ static void test_underruns_are_counted_once_it_plays(void **state)
 
     assert_int_equal(playout_begin(p, 1), 0);
     playout_take(p, out, 160, &ended);
-    assert_int_equal(playout_underruns(p), 0);                    /* has not begun */
+    assert_int_equal(playout_underruns(p), 0); /* has not begun */
     playout_add(p, ones, 170);
     playout_take(p, out, 160, &ended);
     assert_int_equal(playout_underruns(p), 0);

@@ -38,11 +38,11 @@ static void check_clip(unsigned from, unsigned to)
 
     tone(in, from, 1000, from);
     assert_int_equal(resample_clip(in, from, from, to, &out, &n), 0);
-    assert_int_equal(n, to);                                         /* one second stays one second */
+    assert_int_equal(n, to); /* one second stays one second */
     assert_in_range(crossings(out, n), 997, 1003);
-    assert_in_range(pcm_rms(out + n / 4, n / 2), 6900, 7200);        /* 10000 / sqrt 2 */
-    assert_in_range(pcm_rms(out, n / 50), 6300, 7400);               /* no delay at the front, */
-    assert_in_range(pcm_rms(out + n - n / 50, n / 50), 6300, 7400);  /* no missing tail */
+    assert_in_range(pcm_rms(out + n / 4, n / 2), 6900, 7200);       /* 10000 / sqrt 2 */
+    assert_in_range(pcm_rms(out, n / 50), 6300, 7400);              /* no delay at the front, */
+    assert_in_range(pcm_rms(out + n - n / 50, n / 50), 6300, 7400); /* no missing tail */
     free(out);
     free(in);
 }
@@ -72,7 +72,7 @@ static void test_above_the_band_is_gone(void **state)
 static void test_split_does_not_matter(void **state)
 {
     static int16_t in[N], whole[N * 2 + 1], parts[N * 2 + 1];
-    const size_t steps[] = { 1, 7, 80, 160, 161, 3000 };
+    const size_t steps[] = {1, 7, 80, 160, 161, 3000};
     struct resampler *r = NULL;
 
     (void)state;
@@ -89,7 +89,7 @@ static void test_split_does_not_matter(void **state)
         }
         assert_int_equal(got, made);
         for (size_t i = 0; i < made; i++)
-            assert_in_range(parts[i] - whole[i] + 2, 0, 4);          /* float sums in another order */
+            assert_in_range(parts[i] - whole[i] + 2, 0, 4); /* float sums in another order */
     }
     resampler_free(r);
 }
@@ -113,7 +113,7 @@ static void test_room_is_kept_to(void **state)
 static void test_refusals_and_memory(void **state)
 {
     struct resampler *r = NULL;
-    int16_t in[10] = { 0 }, *out = NULL;
+    int16_t in[10] = {0}, *out = NULL;
     size_t n = 0;
 
     (void)state;

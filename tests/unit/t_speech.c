@@ -21,22 +21,26 @@
 
 enum { PER_MS = 8, DEADLINE_MS = 60000 };
 
-#define T(s) { .p = s, .n = sizeof(s) - 1 }
+#define T(s)                                                                                                                   \
+    {                                                                                                                          \
+        .p = s, .n = sizeof(s) - 1                                                                                             \
+    }
 
-static const struct text hours[] = { T("what are your opening hours"), T("when are you open"), T("tell me your opening hours") };
-static const struct text address[] = { T("where are you located"), T("where can i find you"), T("how do i get to your office") };
-static const struct text person[] = { T("can i talk to a person"), T("connect me with the operator"), T("i need to talk to somebody") };
-static const struct text bye[] = { T("goodbye and have a nice day") };
+static const struct text hours[] = {T("what are your opening hours"), T("when are you open"), T("tell me your opening hours")};
+static const struct text address[] = {T("where are you located"), T("where can i find you"), T("how do i get to your office")};
+static const struct text person[] = {T("can i talk to a person"), T("connect me with the operator"),
+                                     T("i need to talk to somebody")};
+static const struct text bye[] = {T("goodbye and have a nice day")};
 static const struct agent_intent intents[] = {
-    { .name = T("hours"), .phrases = hours, .phrase_count = 3 },
-    { .name = T("address"), .phrases = address, .phrase_count = 3 },
-    { .name = T("person"), .phrases = person, .phrase_count = 3 },
-    { .name = T("bye"), .phrases = bye, .phrase_count = 1 },
+    {.name = T("hours"), .phrases = hours, .phrase_count = 3},
+    {.name = T("address"), .phrases = address, .phrase_count = 3},
+    {.name = T("person"), .phrases = person, .phrase_count = 3},
+    {.name = T("bye"), .phrases = bye, .phrase_count = 1},
 };
-static const struct agent_file agent = { .intents = intents, .intent_count = 4, .accept = -2300, .confirm_above = -3000 };
+static const struct agent_file agent = {.intents = intents, .intent_count = 4, .accept = -2300, .confirm_above = -3000};
 
-static const struct log_sink sink = { .fd = 2, .level = LOG_ERROR };
-static const struct log test_log = { .sink = &sink, .module = "test" };
+static const struct log_sink sink = {.fd = 2, .level = LOG_ERROR};
+static const struct log test_log = {.sink = &sink, .module = "test"};
 
 struct rig {
     struct loop *loop;
@@ -73,7 +77,7 @@ static int teardown(void **state)
     timer_free(r->watchdog);
     loop_free(r->loop);
     grammar_free(r->grammar);
-    const int err = rmdir(r->dir);      /* fails if the cut dictionary was left behind */
+    const int err = rmdir(r->dir); /* fails if the cut dictionary was left behind */
     free(r);
     return err;
 }
@@ -132,13 +136,13 @@ static int16_t *utterance(const char *voice, const char *words, size_t *n)
 
 static struct heard recognise(struct rig *r, struct recogniser *rec, const char *voice, const char *words)
 {
-    struct heard h = { .loop = r->loop };
+    struct heard h = {.loop = r->loop};
     size_t n;
     int16_t *pcm = utterance(voice, words, &n);
 
     assert_int_equal(recogniser_submit(rec, pcm, n, on_result, &h), 0);
     free(pcm);
-    assert_int_equal(h.count, 0);       /* never from inside the call */
+    assert_int_equal(h.count, 0); /* never from inside the call */
     wait_for_stop(r);
     assert_int_equal(h.count, 1);
     assert_int_equal(h.err, 0);
@@ -148,7 +152,7 @@ static struct heard recognise(struct rig *r, struct recogniser *rec, const char 
 static void test_every_phrase_of_two_voices(void **state)
 {
     struct rig *r = *state;
-    const char *const voices[] = { "rms", "awb" };
+    const char *const voices[] = {"rms", "awb"};
     struct recogniser *rec = NULL;
 
     for (size_t v = 0; v < 2; v++) {
@@ -173,8 +177,8 @@ static void test_yes_and_no(void **state)
         const char *words;
         int intent;
     } cases[] = {
-        { "yes please", RECOGNISED_YES }, { "yes that is right", RECOGNISED_YES }, { "yes", RECOGNISED_YES },
-        { "no thank you", RECOGNISED_NO }, { "no that is wrong", RECOGNISED_NO }, { "no", RECOGNISED_NO },
+        {"yes please", RECOGNISED_YES},  {"yes that is right", RECOGNISED_YES}, {"yes", RECOGNISED_YES},
+        {"no thank you", RECOGNISED_NO}, {"no that is wrong", RECOGNISED_NO},   {"no", RECOGNISED_NO},
     };
 
     assert_int_equal(recogniser_new(&rec, r->grammar, r->pool, r->loop), 0);
@@ -190,8 +194,10 @@ static void test_foreign_sentences_are_not_accepted(void **state)
 {
     struct rig *r = *state;
     static const char *const foreign[] = {
-        "the quick brown fox jumps over the lazy dog", "please send me an invoice for the blue bicycle",
-        "what time does the train to london leave", "seventeen people waited under the bridge",
+        "the quick brown fox jumps over the lazy dog",
+        "please send me an invoice for the blue bicycle",
+        "what time does the train to london leave",
+        "seventeen people waited under the bridge",
         "the weather in the mountains was beautiful yesterday",
     };
     struct recogniser *rec = NULL;
@@ -208,11 +214,11 @@ static void test_silence_is_nothing(void **state)
 {
     struct rig *r = *state;
     static int16_t silence[8000];
-    struct heard h = { .loop = r->loop };
+    struct heard h = {.loop = r->loop};
     struct recogniser *rec = NULL;
 
     assert_int_equal(recogniser_new(&rec, r->grammar, r->pool, r->loop), 0);
-    for (size_t n = 1; n <= 8000; n = n * 20 - 1) {        /* 1, 19, 379, 7579 samples */
+    for (size_t n = 1; n <= 8000; n = n * 20 - 1) { /* 1, 19, 379, 7579 samples */
         assert_int_equal(recogniser_submit(rec, silence, n, on_result, &h), 0);
         wait_for_stop(r);
         assert_int_equal(h.err, 0);
@@ -232,7 +238,7 @@ static void on_timer_stop(void *arg)
 static void test_close_with_a_job_under_way(void **state)
 {
     struct rig *r = *state;
-    struct heard h = { .loop = r->loop };
+    struct heard h = {.loop = r->loop};
     struct recogniser *rec = NULL, *other = NULL;
     size_t n;
     int16_t *pcm = utterance("kal", "when are you open", &n);
@@ -245,7 +251,7 @@ static void test_close_with_a_job_under_way(void **state)
     /* Each of these two ends after the first one began, and no pool runs more than two at a time. */
     assert_int_equal(recogniser_new(&other, r->grammar, r->pool, r->loop), 0);
     for (int i = 0; i < 2; i++) {
-        struct heard later = { .loop = r->loop };
+        struct heard later = {.loop = r->loop};
         assert_int_equal(recogniser_submit(other, pcm, n, on_result, &later), 0);
         wait_for_stop(r);
         assert_int_equal(later.count, 1);
@@ -270,9 +276,9 @@ static size_t files_in(const char *dir)
 static void test_grammar_refusals(void **state)
 {
     struct rig *r = *state;
-    static const struct text odd[] = { T("talk to the gwxlb department"), T("zzyzx and more") };
-    const struct agent_intent in = { .name = T("x"), .phrases = odd, .phrase_count = 2 };
-    const struct agent_file a = { .intents = &in, .intent_count = 1 };
+    static const struct text odd[] = {T("talk to the gwxlb department"), T("zzyzx and more")};
+    const struct agent_intent in = {.name = T("x"), .phrases = odd, .phrase_count = 2};
+    const struct agent_file a = {.intents = &in, .intent_count = 1};
     struct grammar *g = NULL;
     char *missing = NULL;
 
@@ -284,8 +290,34 @@ static void test_grammar_refusals(void **state)
     assert_null(missing);
     assert_int_equal(grammar_new(&g, &agent, NULL, "/nowhere/at/all", &missing), -ENOENT);
     assert_null(g);
-    assert_int_equal(files_in(r->dir), 1);      /* of the rig's grammar: refused ones leave nothing behind */
+    assert_int_equal(files_in(r->dir), 1); /* of the rig's grammar: refused ones leave nothing behind */
     grammar_free(NULL);
+}
+
+/* Every word of the shipped example is in the dictionary. It is found from this source file, whose name may be relative to the
+ * build directory, two above the program. */
+static void test_the_shipped_agent(void **state)
+{
+    struct rig *r = *state;
+    const char *end = strstr(__FILE__, "tests/unit/");
+    const bool is_absolute = __FILE__[0] == '/';
+    struct agent_file *a = NULL;
+    struct grammar *g = NULL;
+    char exe[512], file[1024], *missing = NULL;
+    const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+
+    assert_true(end && n > 0);
+    exe[n] = '\0';
+    *strrchr(exe, '/') = '\0';
+    snprintf(file, sizeof file, "%s%s%.*sagents/reception.agent", is_absolute ? "" : exe, is_absolute ? "" : "/../../",
+             (int)(end - __FILE__), __FILE__);
+    assert_int_equal(agent_file_load(&a, file, NULL, NULL), 0);
+    const int err = grammar_new(&g, a, NULL, r->dir, &missing);
+    if (missing)
+        fail_msg("not in the dictionary: %s", missing);
+    assert_int_equal(err, 0);
+    grammar_free(g);
+    agent_file_free(a);
 }
 
 static void test_grammar_allocation_failures(void **state)
@@ -337,7 +369,7 @@ static void on_said(int err, const int16_t *pcm, size_t n, void *arg)
 
 static struct said say(struct rig *r, struct synthesiser *s, const char *voice, const char *words)
 {
-    struct said said = { .loop = r->loop, .wanted = 1 };
+    struct said said = {.loop = r->loop, .wanted = 1};
     struct speech_job *job = NULL;
 
     assert_int_equal(synthesiser_say(&job, s, r->loop, text_of(voice), text_of(words), on_said, &said), 0);
@@ -369,14 +401,14 @@ static void test_cache_keeps_to_its_ceiling(void **state)
     struct rig *r = *state;
     struct synthesiser *s = NULL;
 
-    assert_int_equal(synthesiser_new(&s, r->pool, 60000), 0);      /* about two of these */
+    assert_int_equal(synthesiser_new(&s, r->pool, 60000), 0); /* about two of these */
     const uint64_t sum = say(r, s, "kal", "This is the first sentence.").sum;
     for (int i = 0; i < 10; i++) {
         char words[64];
         snprintf(words, sizeof words, "This is another sentence, number %d.", i);
         say(r, s, "kal", words);
     }
-    assert_int_equal(say(r, s, "kal", "This is the first sentence.").sum, sum);    /* thrown out, and made again */
+    assert_int_equal(say(r, s, "kal", "This is the first sentence.").sum, sum); /* thrown out, and made again */
     synthesiser_free(s);
     assert_int_equal(synthesiser_new(&s, r->pool, 0), 0);
     assert_int_equal(say(r, s, "kal", "This is the first sentence.").sum, sum);
@@ -386,12 +418,12 @@ static void test_cache_keeps_to_its_ceiling(void **state)
 static void test_many_at_once(void **state)
 {
     struct rig *r = *state;
-    struct said said = { .loop = r->loop, .wanted = 16 };
+    struct said said = {.loop = r->loop, .wanted = 16};
     struct synthesiser *s = NULL;
 
     assert_int_equal(synthesiser_new(&s, r->pool, 300000), 0);
     for (int i = 0; i < 20; i++) {
-        const char *const words[] = { "One of two.", "Two of two." };
+        const char *const words[] = {"One of two.", "Two of two."};
         struct speech_job *job = NULL;
         assert_int_equal(synthesiser_say(&job, s, r->loop, TEXT("kal16"), text_of(words[i % 2]), on_said, &said), 0);
         if (i % 5 == 0)
@@ -400,7 +432,7 @@ static void test_many_at_once(void **state)
     speech_forget(NULL);
     wait_for_stop(r);
     assert_int_equal(said.count, 16);
-    worker_pool_free(r->pool);          /* the forgotten ones are freed by their ends */
+    worker_pool_free(r->pool); /* the forgotten ones are freed by their ends */
     r->pool = NULL;
     timer_start(r->watchdog, DEADLINE_MS);
     struct timer *end = NULL;
@@ -434,7 +466,7 @@ static void test_odd_texts(void **state)
 
 static void test_make_and_voices(void **state)
 {
-    const char *const voices[] = { "slt", "rms", "awb", "kal16", "kal" };
+    const char *const voices[] = {"slt", "rms", "awb", "kal16", "kal"};
     int16_t *pcm = NULL;
     size_t n = 0;
 
@@ -461,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_silence_is_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_with_a_job_under_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_grammar_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_shipped_agent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_grammar_allocation_failures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_say_is_cached_by_voice_and_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cache_keeps_to_its_ceiling, setup, teardown),

@@ -1,4 +1,5 @@
-/* Voice activity on synthetic noise and bursts: where speech begins and ends, and that the cut of the stream does not matter. */
+/* Voice activity on synthetic noise and bursts: where speech begins and ends, and that the cut of the stream does not matter.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@ static uint32_t seed;
 
 static int noise(int rms)
 {
-    int sum = 0;                       /* sum of twelve uniform values: nearly normal, deviation 1 */
+    int sum = 0; /* sum of twelve uniform values: nearly normal, deviation 1 */
     for (int i = 0; i < 12; i++) {
         seed = seed * 1664525 + 1013904223;
         sum += (int)(seed >> 16) % 1000 - 500;
@@ -50,7 +51,7 @@ struct heard {
 static struct heard run(size_t piece, int to_ms)
 {
     struct vad_options opt;
-    struct heard h = { 0 };
+    struct heard h = {0};
     struct vad v;
 
     vad_options_default(&opt);
@@ -90,7 +91,7 @@ static int setup(void **state)
 static void test_noise_is_no_speech(void **state)
 {
     (void)state;
-    const int levels[] = { 0, 10, 60, 150 };
+    const int levels[] = {0, 10, 60, 150};
     for (size_t i = 0; i < 4; i++) {
         line_noise(0, SECONDS * 1000, levels[i]);
         assert_int_equal(run(160, SECONDS * 1000).starts, 0);
@@ -155,7 +156,7 @@ static void test_speech_over_loud_noise(void **state)
 static void test_new_steady_noise_becomes_the_floor(void **state)
 {
     (void)state;
-    line_noise(3000, SECONDS * 1000, 1500);   /* a fan is switched on and stays */
+    line_noise(3000, SECONDS * 1000, 1500); /* a fan is switched on and stays */
     const struct heard h = run(160, 9000);
     assert_int_equal(h.starts, 1);
     assert_int_equal(h.stops, 1);
@@ -176,7 +177,7 @@ static void test_long_speech_is_not_taken_for_noise(void **state)
 
 static void test_cut_does_not_matter(void **state)
 {
-    const size_t pieces[] = { 1, 7, 79, 80, 81, 160, 240, 333, 480 };
+    const size_t pieces[] = {1, 7, 79, 80, 81, 160, 240, 333, 480};
 
     (void)state;
     line_speech(1000, 1800, 4000);

@@ -50,7 +50,7 @@ static void file_put(const void *bytes, size_t n)
 
 static void write_stereo(void)
 {
-    const int16_t a[] = { 1, -1, 300, -300 }, b[] = { INT16_MAX, INT16_MIN };
+    const int16_t a[] = {1, -1, 300, -300}, b[] = {INT16_MAX, INT16_MIN};
     struct wav_writer *w = NULL;
 
     assert_int_equal(wav_create(&w, path, 8000, 2), 0);
@@ -74,7 +74,7 @@ static int load_only(void)
 
 static void test_round_trip(void **state)
 {
-    const int16_t want[] = { 1, -1, 300, -300, INT16_MAX, INT16_MIN };
+    const int16_t want[] = {1, -1, 300, -300, INT16_MAX, INT16_MIN};
     int16_t *pcm = NULL;
     size_t frames = 0;
     unsigned rate = 0, channels = 0;
@@ -143,7 +143,7 @@ static void test_every_byte_changed(void **state)
         refused += err != 0;
         bytes[i] ^= 0xff;
     }
-    assert_in_range(refused, 24, 36);   /* every byte but the sizes and rates that may be anything */
+    assert_in_range(refused, 24, 36); /* every byte but the sizes and rates that may be anything */
 }
 
 static void test_refusals(void **state)
@@ -159,7 +159,7 @@ static void test_refusals(void **state)
     assert_int_equal(wav_close(NULL), 0);
     assert_int_equal(wav_create(&w, path, 8000, 1), 0);
     assert_int_equal(wav_write(w, pcm, SIZE_MAX / 4), -EFBIG);
-    assert_int_equal(wav_write(w, pcm, 1), -EFBIG);      /* sticks */
+    assert_int_equal(wav_write(w, pcm, 1), -EFBIG); /* sticks */
     assert_int_equal(wav_close(w), -EFBIG);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(load_only(), -ENOENT);
