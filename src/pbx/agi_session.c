@@ -492,14 +492,13 @@ int agi_session_send(struct agi_session *s, struct agi_command *c)
     s->pending.given_up = false;
     s->pending.answers = answers_of(line);
     s->pending.sent_us = clock_mono_us();
-    if (s->reply_ms > 0)
-        timer_start(s->timer, s->reply_ms);
+    timer_start(s->timer, s->reply_ms);
     return 0;
 }
 
-void agi_session_set_reply_ms(struct agi_session *s, int64_t ms)
+void agi_session_reply_limit(struct agi_session *s, int64_t reply_ms)
 {
-    s->reply_ms = ms;
+    s->reply_ms = reply_ms > 0 ? reply_ms : REPLY_MS;
 }
 
 void agi_session_finish(struct agi_session *s, enum agi_end status, struct text reason, struct text call_id)

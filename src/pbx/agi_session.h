@@ -40,8 +40,8 @@ void agi_session_handle(struct agi_session *s, const struct agi_session_handlers
 const struct agi_env *agi_session_env(const struct agi_session *s);
 bool agi_session_is_dead(const struct agi_session *s);    /* hung up, or started on a dead channel (agi_extension: h) */
 bool agi_session_is_busy(const struct agi_session *s);    /* a command waits for its reply */
-/* The longest wait for a reply from now on; 0: none, for who keeps a deadline of his own. */
-void agi_session_set_reply_ms(struct agi_session *s, int64_t ms);
+/* Longest wait for one reply from now on; 0 = 60,000. */
+void agi_session_reply_limit(struct agi_session *s, int64_t reply_ms);
 /* 0; -EBUSY while one is outstanding; -EPIPE when closing or closed; the command's own error. */
 int agi_session_send(struct agi_session *s, struct agi_command *c) MUST_USE;
 /* Ends the session: sets SIDETONE_STATUS, SIDETONE_REASON and SIDETONE_CALL (texts are cleaned of LF, CR, NUL, and cut at

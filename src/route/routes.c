@@ -17,7 +17,8 @@ enum {
 };
 
 struct route {
-    struct script *script;
+    struct script *script;        /* one of both */
+    struct hosted_pool *host;
     int64_t deadline_ms;
     struct route_figures figures;
 };
@@ -27,7 +28,8 @@ struct visit {
     struct routes *routes;
     struct route *route;    /* NULL until chosen, and for those who fit none */
     struct agi_session *session;
-    struct script_run *run;
+    struct script_run *run;       /* one of both, once chosen */
+    struct hosted *hosted;
     bool refused;           /* over the ceiling: counted apart */
     const char *answer;     /* reason told without a handler; NULL: none */
     enum agi_end status;
@@ -167,6 +169,19 @@ static void tell_start(const struct visit *v, const struct agi_env *env)
              kv_text("exten", told.exten), kv_text("context", told.context));
 }
 
+static int visit_run(struct visit *v, struct route *r, struct agi_session *s)
+{
+    struct hist *const commands = &r->figures.command_us;
+    int err;
+
+    if (r->host)
+        return hosted_run(&v->hosted, r->host, s, text_of(v->call), r->deadline_ms, commands, on_done, v);
+    err = script_run_agi(&v->run, r->script, s, text_of(v->call), r->deadline_ms, commands, on_done, v);
+    if (err)
+        v->run = NULL;
+    return err;
+}
+
 static void on_ready(struct agi_session *s, void *arg)
 {
     struct visit *v = arg;
@@ -187,9 +202,8 @@ static void on_ready(struct agi_session *s, void *arg)
     tell_start(v, env);
     r->figures.sessions++;
     r->figures.active++;
-    if (script_run_agi(&v->run, r->script, s, text_of(v->call), r->deadline_ms, &r->figures.command_us, on_done, v) == 0)
+    if (visit_run(v, r, s) == 0)
         return;
-    v->run = NULL;
     r->figures.active--;
     r->figures.errors++;
     visit_answer(v, AGI_END_ERROR, "memory");
@@ -236,8 +250,11 @@ void routes_accept(struct stream *s, void *arg)
 
 static void routes_free(struct routes *rs)
 {
-    for (size_t i = 0; rs->list && i < rs->count; i++)
-        script_release(rs->list[i].script);
+    for (size_t i = 0; rs->list && i < rs->count; i++) {
+        if (rs->list[i].script)
+            script_release(rs->list[i].script);
+        hosted_pool_close(rs->list[i].host);
+    }
     timer_free(rs->linger);
     free(rs->list);
     free(rs);
@@ -246,11 +263,14 @@ static void routes_free(struct routes *rs)
 static int load(struct routes *rs, size_t i, const struct route_options *opt, void (*problem)(const char *line, void *arg), void *arg)
 {
     struct route *r = &rs->list[i];
-    char *why;
-    int err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
+    char *why = NULL;
+    int err;
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
     r->deadline_ms = opt->deadline_ms;
+    if (opt->script)
+        return hosted_pool_open(&r->host, rs->loop, opt->script, &rs->log, problem, arg);
+    err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
     if (err && err != -ENOMEM && why)
         problem(why, arg);
     free(why);
@@ -304,6 +324,14 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
     return 0;
 }
 
+bool routes_hosted(const struct routes *r, size_t i, struct hosted_figures *out)
+{
+    if (i >= r->count || !r->list[i].host)
+        return false;
+    hosted_pool_figures(r->list[i].host, out);
+    return true;
+}
+
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
 {
     if (i > r->count)
@@ -327,6 +355,8 @@ static void stop_all(struct routes *rs)
     DL_FOREACH_SAFE(rs->visits, v, next) {
         if (v->run)
             script_stop(v->run);
+        else if (v->hosted)
+            hosted_stop(v->hosted);
         else if (!v->answer)
             agi_session_abort(v->session);
     }

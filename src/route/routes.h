@@ -5,14 +5,16 @@
 #include "base/hist.h"
 #include "call/timeline.h"
 #include "net/listener.h"
+#include "route/hosted.h"
 #include "route/script.h"
 
 struct routes;
 
 struct route_options {
     const char *name;
-    const char *handler;           /* absolute path of a Lua file */
+    const char *handler;           /* absolute path of a Lua file; NULL: the route has a script */
     int64_t deadline_ms;
+    const struct hosted_options *script; /* outlives the routes in what it points at; NULL: the route has a handler */
 };
 
 struct routes_options {
@@ -31,6 +33,8 @@ struct route_figures {
 int routes_open(struct routes **out, struct loop *l, struct script_engine *e, const struct routes_options *opt,
                 const struct timeline *timeline, const struct log *log,
                 void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
+/* Copies what the script host counted for route i; false when that has no script, or there is no such route. */
+bool routes_hosted(const struct routes *r, size_t i, struct hosted_figures *out);
 /* listener_on_accept: arg is the struct routes. */
 void routes_accept(struct stream *s, void *arg);
 /* Copies figures of route i; false past the end. */
