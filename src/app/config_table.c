@@ -6,6 +6,8 @@
 static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL }; /* order of enum log_level */
 static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
 
+static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
+
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
       .standard = "/var/lib/sidetone", .help = "Directory of the embedded store (sidetone.db)." },
@@ -25,6 +27,17 @@ static const struct config_key fastagi_keys[] = {
       .min = 1, .max = 65536, .help = "Sessions at one time on each call loop; one more is told SIDETONE_STATUS=BUSY." },
     { .name = "linger", .type = CONFIG_DURATION, .offset = offsetof(struct config_fastagi, linger_ms), .standard = "10s",
       .min = 0, .max = 600000, .reloads = true, .help = "How long running sessions may go on when the daemon stops." },
+    { .name = "asterisk_conf", .type = CONFIG_PATH, .offset = offsetof(struct config_fastagi, asterisk_conf),
+      .standard = "/etc/asterisk/asterisk.conf", .base = "",
+      .help = "Its [directories] become the AST_ variables of scripts; what it lacks, or all of it, has Debian's values." },
+    { .name = "agi_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_fastagi, agi_dir), .standard_help = "Asterisk's astagidir",
+      .example = "/usr/share/asterisk/agi-bin", .base = "", .help = "Where a script with a relative name is." },
+    { .name = "script_cwd", .type = CONFIG_PATH, .offset = offsetof(struct config_fastagi, script_cwd),
+      .standard_help = "Asterisk's astvarlibdir", .example = "/var/lib/asterisk", .base = "",
+      .help = "The working directory of scripts: make it the one that Asterisk runs in." },
+    { .name = "pass_env", .type = CONFIG_LIST, .offset = offsetof(struct config_fastagi, pass_env),
+      .standard_help = "PATH, HOME, LANG, TZ and the like only", .example = "PYTHONPATH, ODBCINI",
+      .help = "More variables of the daemon's environment that scripts see." },
 };
 
 static const struct config_key audiosocket_keys[] = {
@@ -57,11 +70,35 @@ static const struct config_key node_keys[] = {
 };
 
 static const struct config_key route_keys[] = {
-    { .name = "handler", .type = CONFIG_PATH, .offset = offsetof(struct config_route, handler), .is_required = true,
-      .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
+    { .name = "handler", .type = CONFIG_PATH, .offset = offsetof(struct config_route, handler),
+      .standard_help = "the route has a script", .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
       .help = "The Lua file that decides; relative to handlers/ beside the configuration file." },
     { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, deadline_ms), .standard = "5s", .min = 10,
-      .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT." },
+      .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT. Of a script: 1h when not set." },
+    { .name = "script", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, script_text),
+      .standard_help = "the route has a handler", .example = "ivr.py",
+      .help = "The program that AGI() ran, unchanged; a relative name is looked for in agi_dir." },
+    { .name = "args", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, args),
+      .standard_help = "those that come three times in a row", .example = "sales,de",
+      .help = "Arguments that processes started ahead get; a call with others starts one of its own." },
+    { .name = "warm", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, warm), .standard = "0", .min = 0, .max = 256,
+      .help = "How many processes of the script are started ahead and wait for calls, on each call loop." },
+    { .name = "warm_max_age", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, warm_max_age_ms), .standard = "10m",
+      .min = 1000, .max = 86400000, .help = "A waiting process of that age is replaced." },
+    { .name = "memory", .type = CONFIG_BYTES, .offset = offsetof(struct config_route, memory_bytes), .standard = "0", .min = 0,
+      .max = INT64_C(1) << 40, .help = "Address space of each process of the script; 0: no limit of its own." },
+    { .name = "cpu_seconds", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, cpu_seconds), .standard = "0", .min = 0,
+      .max = 86400, .help = "Processor time of each process of the script; 0: no limit of its own." },
+    { .name = "open_files", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, open_files), .standard = "0", .min = 0,
+      .max = 1048576, .help = "Files that each process of the script may have open; 0: no limit of its own." },
+    { .name = "user", .type = CONFIG_NAME, .offset = offsetof(struct config_route, user), .standard_help = "the daemon's user",
+      .example = "asterisk", .help = "Who runs the script; the daemon must be root for that." },
+    { .name = "sandbox", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, sandbox), .standard = "basic", .choices = sandboxes,
+      .help = "basic: no new privileges (so no sudo), and calls such as ptrace and mount fail; strict: files are read-only, too." },
+    { .name = "allow_read", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, read_text), .standard_help = "all files may be read",
+      .example = "/var/lib/asterisk, /srv/ivr", .help = "With sandbox = strict: paths that may be read, beside the system's programs and /etc." },
+    { .name = "allow_write", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, write_text), .standard_help = "nothing may be written",
+      .example = "/var/log/ivr, /tmp", .help = "With sandbox = strict: paths that may be written." },
 };
 
 static const struct config_key agent_keys[] = {

@@ -12,6 +12,7 @@
 
 #include "app/call_loop.h"
 #include "app/serve_nodes.h"
+#include "app/serve_scripts.h"
 #include "store/store.h"
 
 enum {
@@ -32,6 +33,7 @@ struct daemon {
     struct loop *control;
     struct call_loop **loops;
     size_t loop_count;
+    struct serve_scripts *scripts;
     struct serve_nodes *nodes;
     struct timer *ready;
     struct loop_signal *term, *interrupt;
@@ -100,12 +102,14 @@ static int open_loops(struct daemon *d)
     const size_t count = count_or_cores(c->sidetone.workers);
     int err = 0;
 
+    err = serve_scripts_new(&d->scripts, c);
     d->loops = calloc(count, sizeof *d->loops);
     if (!routes || !d->loops)
         err = -ENOMEM;
     for (size_t i = 0; !err && i < c->route_count; i++)
         routes[i] = (struct route_options){ .name = c->routes[i].head.name, .handler = c->routes[i].handler,
-                                            .deadline_ms = c->routes[i].deadline_ms };
+                                            .deadline_ms = c->routes[i].deadline_ms,
+                                            .script = serve_scripts_options(d->scripts, i) };
     while (!err && d->loop_count < count) {
         lo.index = (unsigned)d->loop_count;
         err = call_loop_new(&d->loops[d->loop_count], &lo, on_problem, NULL);
@@ -281,6 +285,7 @@ static void close_all(struct daemon *d)
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_free(d->loops[i]);
     free(d->loops);
+    serve_scripts_free(d->scripts);
     timer_free(d->ready);
     if (d->term)
         loop_signal_free(d->term);
