@@ -66,9 +66,15 @@ static void pass(struct building *b, const char *name)
         add(b, name, value);
 }
 
-static void add_directories(struct building *b, const struct conf *conf)
+/* The daemon cannot know AST_VERSION and AST_BUILD_*. */
+static void add_asterisk(struct building *b, const struct conf *conf, const char *file)
 {
+    const struct text name = conf ? conf_get(conf, TEXT("options"), TEXT("systemname")) : TEXT_NONE;
     char path[PATH_BYTES];
+
+    add(b, "AST_CONFIG_FILE", file);
+    snprintf(path, sizeof path, "%.*s", TEXT_ARG(name));
+    add(b, "AST_SYSTEMNAME", path);
 
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
         const char *found = directory(b, conf, directories[i].key, directories[i].standard);
@@ -109,8 +115,7 @@ int script_env_new(struct script_env *out, const struct script_env_options *opt)
         pass(&b, harmless[i]);
     for (size_t i = 0; i < opt->pass_count; i++)
         pass(&b, opt->pass[i]);
-    add(&b, "AST_CONFIG_FILE", opt->asterisk_conf);
-    add_directories(&b, conf);
+    add_asterisk(&b, conf, opt->asterisk_conf);
     e = (struct script_env){ .list = b.list, .agi_dir = keep(&b, opt->agi_dir, conf, "astagidir", "/usr/share/asterisk/agi-bin"),
                              .cwd = keep(&b, opt->cwd, conf, "astvarlibdir", "/var/lib/asterisk"), .memory = b.arena };
     conf_free(conf);

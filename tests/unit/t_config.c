@@ -457,15 +457,16 @@ static void uncomment(char *sample)
 static void test_sample(void **state)
 {
     struct place *p = *state;
-    char *sample = printed(print_sample, NULL), *script;
+    char *sample = printed(print_sample, NULL);
+    ptrdiff_t script_at;
     struct config *c = good(p, sample);
 
     assert_int_equal(c->node_count + c->route_count + c->agent_count, 0);
     config_free(c);
     uncomment(sample);
-    script = strstr(sample, "\nscript = ");
-    assert_non_null(script);
-    script[1] = ';'; /* a route has one of both */
+    script_at = text_find_text(text_of(sample), TEXT("\nscript = "));
+    assert_true(script_at > 0);
+    sample[script_at + 1] = ';'; /* a route has one of both */
     /* every key that it shows exists, and every default and example is good */
     c = good(p, sample);
     assert_int_equal(c->node_count, 1);
