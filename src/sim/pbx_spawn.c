@@ -208,7 +208,7 @@ static void place_mount(const struct pbx_place *p, int to)
         return;
     if ((mkdir(p->mount, 0755) < 0 && errno != EEXIST) || unshare(CLONE_NEWNS) < 0 ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount(p->base, p->mount, NULL, MS_BIND, NULL) < 0) {
-        snprintf(what, sizeof what, "it runs as nobody, who cannot enter %s (%s): use a folder that others may enter, or another user",
+        snprintf(what, sizeof what, "it runs as nobody, who cannot enter %.500s (%s): use a folder that others may enter, or another user",
                  p->base, strerror(errno));
         child_fail(to, what);
     }
