@@ -8,7 +8,7 @@
 
 #include "app/call_loop_parts.h"
 
-enum { CALL_LOOP_BUSY = 1024 };
+enum { CALL_LOOP_BUSY = 2048 };
 
 static int lookup(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg)
 {
@@ -53,7 +53,8 @@ static int open_fastagi(struct call_loop *c, const struct call_loop_options *opt
                         void *arg)
 {
     /* Room beyond the ceiling of sessions: those get a BUSY in words, only a flood is closed without. */
-    const struct listener_options lo = { .reuse_port = true, .max_streams = opt->routes.sessions_max + CALL_LOOP_BUSY };
+    const struct listener_options lo = { .reuse_port = true, .max_streams = opt->routes.sessions_max + CALL_LOOP_BUSY,
+                                         .allow = opt->allow };
     char where[100], line[200];
     int err;
 

@@ -14,6 +14,7 @@ struct call_talk;
 struct call_loop_options {
     unsigned index;
     struct address fastagi;               /* shared by all loops (SO_REUSEPORT) */
+    const struct allow_list *allow;       /* who may connect to it */
     bool has_fastagi;
     struct routes_options routes;
     const struct agents *agents;

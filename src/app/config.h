@@ -38,14 +38,35 @@ struct config_sidetone {
 struct config_fastagi {
     struct config_head head;
     struct address listen;
-    int64_t sessions_max;           /* per call loop */
+    int64_t sessions_max;           /* all call loops together */
     int64_t linger_ms;
+    int64_t env_ms;                 /* environment complete within */
+    const char *allow_text;         /* as written; NULL: everybody may connect */
+    struct allow_list allow;
 };
 
 struct config_audiosocket {
     struct config_head head;
     struct address listen;
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
+};
+
+/* dialplan place; context NULL: none */
+struct config_fallback {
+    const char *context, *extension, *priority; /* priority: a number or a label */
+};
+
+enum config_on_full { CONFIG_FULL_BUSY, CONFIG_FULL_FALLBACK };
+
+struct config_route {
+    struct config_head head;
+    const char *handler;            /* absolute path */
+    int64_t deadline_ms, idle_ms;
+    int64_t max;                    /* sessions at a time; 0: no ceiling of its own */
+    int64_t queue, queue_wait_ms;   /* that may wait for one of max */
+    int on_full;                    /* enum config_on_full */
+    const char *fallback_text;      /* as written; NULL: none */
+    struct config_fallback fallback;
 };
 
 struct config_node {
@@ -60,11 +81,6 @@ struct config_node {
     const char *default_agent;      /* names one of agents; NULL: none */
 };
 
-struct config_route {
-    struct config_head head;
-    const char *handler;            /* absolute path */
-    int64_t deadline_ms;
-};
 
 enum config_provider { CONFIG_PROVIDER_LOCAL };
 
@@ -73,10 +89,6 @@ struct config_tool {
     const char *path;               /* absolute path of a Lua file */
 };
 
-/* dialplan place; context NULL: none */
-struct config_fallback {
-    const char *context, *extension, *priority; /* priority: a number or a label */
-};
 
 struct config_agent {
     struct config_head head;

@@ -32,6 +32,7 @@ struct daemon {
     struct loop *control;
     struct call_loop **loops;
     size_t loop_count;
+    struct gate sessions, *route_gates; /* places that all loops share; route_gates as config->routes */
     struct serve_nodes *nodes;
     struct timer *ready;
     struct loop_signal *term, *interrupt;
@@ -88,6 +89,19 @@ static int open_speech(struct daemon *d)
     return err ? err : agents_load(&d->agents, d->config, d->config->sidetone.state_dir, on_problem, NULL);
 }
 
+static struct route_options route_options_of(const struct config_route *r, struct gate *gate)
+{
+    struct route_options opt = {
+        .name = r->head.name, .handler = r->handler, .deadline_ms = r->deadline_ms, .idle_ms = r->idle_ms, .gate = gate,
+        .queue = r->max > 0 ? (size_t)r->queue : 0, .queue_wait_ms = r->queue_wait_ms,
+    };
+
+    gate->max = (size_t)r->max;
+    if (r->on_full == CONFIG_FULL_FALLBACK)
+        opt.when_full = (struct route_place){ r->fallback.context, r->fallback.extension, r->fallback.priority };
+    return opt;
+}
+
 static int open_loops(struct daemon *d)
 {
     const struct config *c = d->config;
@@ -95,17 +109,20 @@ static int open_loops(struct daemon *d)
     struct call_loop_options lo = {
         .fastagi = c->fastagi.listen, .has_fastagi = c->route_count > 0, .agents = d->agents, .store = d->store,
         .voice = d->voice, .speech = d->speech, .control = d->control, .log = &d->log,
-        .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max },
+        .allow = &c->fastagi.allow,
+        .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max, .gate = &d->sessions,
+                    .env_ms = c->fastagi.env_ms },
     };
     const size_t count = count_or_cores(c->sidetone.workers);
     int err = 0;
 
     d->loops = calloc(count, sizeof *d->loops);
-    if (!routes || !d->loops)
+    d->route_gates = calloc(c->route_count + 1, sizeof *d->route_gates);
+    d->sessions.max = (size_t)c->fastagi.sessions_max;
+    if (!routes || !d->loops || !d->route_gates)
         err = -ENOMEM;
     for (size_t i = 0; !err && i < c->route_count; i++)
-        routes[i] = (struct route_options){ .name = c->routes[i].head.name, .handler = c->routes[i].handler,
-                                            .deadline_ms = c->routes[i].deadline_ms };
+        routes[i] = route_options_of(&c->routes[i], &d->route_gates[i]);
     while (!err && d->loop_count < count) {
         lo.index = (unsigned)d->loop_count;
         err = call_loop_new(&d->loops[d->loop_count], &lo, on_problem, NULL);
@@ -281,6 +298,7 @@ static void close_all(struct daemon *d)
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_free(d->loops[i]);
     free(d->loops);
+    free(d->route_gates);
     timer_free(d->ready);
     if (d->term)
         loop_signal_free(d->term);

@@ -13,7 +13,8 @@ enum {
     REPLY_MS = 60000,
     FINISH_MS = 1000,
     LINGER_MS = 1000,
-    FAREWELLS = 3,        /* SIDETONE_STATUS, SIDETONE_REASON, SIDETONE_CALL */
+    VARIABLES = 3,        /* SIDETONE_STATUS, SIDETONE_REASON, SIDETONE_CALL */
+    FAREWELLS = VARIABLES + 3, /* ... and where the dialplan goes on, when a place was given */
     FAREWELL_MAX = 200,   /* bytes of one such value */
     STRAYS_MAX = 256,     /* lines that answer nothing, before the peer counts as talking nonsense */
 };
@@ -62,8 +63,10 @@ struct agi_session {
 
     struct {
         bool wanted;
+        bool in_one;                   /* the variables are on their way in one command */
         unsigned sent;
-        char value[FAREWELLS][FAREWELL_MAX + 1];
+        char value[VARIABLES][FAREWELL_MAX + 1];
+        const char *place[FAREWELLS - VARIABLES]; /* borrowed; NULL: the dialplan goes on behind AGI() */
     } farewell;
 
     int err;                           /* what on_closed will say */
@@ -99,35 +102,83 @@ static void close_carrier(struct agi_session *s, int err, const char *why)
     s->carrier->type->close(s->carrier, LINGER_MS);
 }
 
-static int farewell_build(const struct agi_session *s, unsigned i, struct agi_command *c, struct text *line)
+static unsigned farewell_count(const struct agi_session *s)
 {
-    static const char *const names[FAREWELLS] = { "SIDETONE_STATUS", "SIDETONE_REASON", "SIDETONE_CALL" };
-
-    agi_command_init(c);
-    agi_command_word(c, TEXT("SET"));
-    agi_command_word(c, TEXT("VARIABLE"));
-    agi_command_word(c, text_of(names[i]));
-    agi_command_quoted(c, text_of(s->farewell.value[i]));
-    return agi_command_finish(c, line);
+    return s->farewell.place[0] ? FAREWELLS : VARIABLES;
 }
 
-static int farewell_send(struct agi_session *s, unsigned i)
+static void farewell_build(const struct agi_session *s, unsigned i, struct agi_command *c)
+{
+    static const char *const names[FAREWELLS] = { "SIDETONE_STATUS", "SIDETONE_REASON", "SIDETONE_CALL",
+                                                  "CONTEXT", "EXTENSION", "PRIORITY" };
+
+    agi_command_word(c, TEXT("SET"));
+    if (i < VARIABLES)
+        agi_command_word(c, TEXT("VARIABLE"));
+    agi_command_word(c, text_of(names[i]));
+    agi_command_quoted(c, text_of(i < VARIABLES ? s->farewell.value[i] : s->farewell.place[i - VARIABLES]));
+}
+
+/* All three in one round trip. MSet is built into Asterisk 20-22 and works on dead channels; seen with 22.10.1. */
+static void farewell_build_one(const struct agi_session *s, struct agi_command *c)
+{
+    char list[sizeof s->farewell.value + 64];
+
+    snprintf(list, sizeof list, "SIDETONE_STATUS=%s,SIDETONE_REASON=%s,SIDETONE_CALL=%s", s->farewell.value[0], s->farewell.value[1],
+             s->farewell.value[2]);
+    agi_command_word(c, TEXT("EXEC"));
+    agi_command_word(c, TEXT("MSet"));
+    agi_command_quoted(c, text_of(list));
+}
+
+static int farewell_send(struct agi_session *s, unsigned i, bool in_one)
 {
     struct agi_command c;
     struct text line;
-    int err = farewell_build(s, i, &c, &line);
+    int err;
 
+    agi_command_init(&c);
+    if (in_one)
+        farewell_build_one(s, &c);
+    else
+        farewell_build(s, i, &c);
+    err = agi_command_finish(&c, &line);
     if (!err)
         err = s->carrier->type->send(s->carrier, line);
     agi_command_free(&c);
     return err;
 }
 
+/* MSet splits at commas, minds brackets and quotes, trims blanks, and with AGIEXECFULL ${} is looked into: only what none of that
+ * can touch goes there. Any other value travels whole in a SET VARIABLE of its own. */
+static bool is_plain_value(const char *v)
+{
+    const size_t n = strlen(v);
+
+    if (n > 0 && (v[0] == ' ' || v[n - 1] == ' '))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char c = (unsigned char)v[i];
+
+        if (c < ' ' || c == 0x7f || strchr(",\"\\$(){}[]|=", c))
+            return false;
+    }
+    return true;
+}
+
+static bool farewell_fits_one(const struct agi_session *s)
+{
+    for (unsigned i = 0; i < VARIABLES; i++)
+        if (!is_plain_value(s->farewell.value[i]))
+            return false;
+    return true;
+}
+
 /* Nobody confirms any more: what is left goes out together with our end of stream. Asterisk runs one buffered line for each time
  * it finds the socket readable, and an ended one stays readable, so all of them are run once the present command is over. */
 static void farewell_rest(struct agi_session *s)
 {
-    while (s->farewell.sent < FAREWELLS && farewell_send(s, s->farewell.sent) == 0)
+    while (s->farewell.sent < farewell_count(s) && farewell_send(s, s->farewell.sent, false) == 0)
         s->farewell.sent++;
 }
 
@@ -135,11 +186,12 @@ static void farewell_next(struct agi_session *s)
 {
     int err;
 
-    if (s->farewell.sent == FAREWELLS) {
+    if (s->farewell.sent == farewell_count(s)) {
         close_carrier(s, 0, NULL);
         return;
     }
-    err = farewell_send(s, s->farewell.sent++);
+    err = farewell_send(s, s->farewell.sent, s->farewell.in_one);
+    s->farewell.sent += s->farewell.in_one ? VARIABLES : 1;
     if (err)
         close_carrier(s, err, "the status variables could not be sent");
 }
@@ -149,10 +201,12 @@ static void farewell_begin(struct agi_session *s)
     set_state(s, FINISHING);
     if (s->carrier->type->is_queue) {  /* in order behind whatever runs: nothing to wait for */
         farewell_rest(s);
-        close_carrier(s, s->farewell.sent == FAREWELLS ? 0 : -EPIPE, NULL);
+        close_carrier(s, s->farewell.sent == farewell_count(s) ? 0 : -EPIPE, NULL);
         return;
     }
     timer_start(s->timer, s->finish_ms);
+    /* Behind a command that is still running its reply could not be told from MSet's. */
+    s->farewell.in_one = !s->pending.waits && farewell_fits_one(s);
     farewell_next(s);
 }
 
@@ -170,6 +224,9 @@ static void farewell_reply(struct agi_session *s, const struct agi_reply *r)
     s->pending.waits = false;
     if (owed && !(s->pending.answers == ANSWERS_NEVER && is_plain_one(r)))
         return;
+    if (s->farewell.in_one && !(r->code == 200 && text_eq(r->result, TEXT("0"))))
+        s->farewell.sent = 0; /* no MSet here: one by one */
+    s->farewell.in_one = false;
     farewell_next(s);
 }
 
@@ -576,6 +633,18 @@ int agi_session_send(struct agi_session *s, struct agi_command *c)
     s->pending.sent_us = clock_mono_us();
     timer_start(s->timer, s->reply_ms);
     return 0;
+}
+
+void agi_session_place(struct agi_session *s, const char *context, const char *extension, const char *priority)
+{
+    s->farewell.place[0] = context;
+    s->farewell.place[1] = extension;
+    s->farewell.place[2] = priority;
+}
+
+void agi_session_reply_limit(struct agi_session *s, int64_t reply_ms)
+{
+    s->reply_ms = reply_ms > 0 ? reply_ms : REPLY_MS;
 }
 
 void agi_session_finish(struct agi_session *s, enum agi_end status, struct text reason, struct text call_id)

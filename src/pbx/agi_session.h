@@ -44,6 +44,11 @@ bool agi_session_is_dead(const struct agi_session *s);    /* hung up, or started
 bool agi_session_is_busy(const struct agi_session *s);    /* a command waits for its reply */
 /* 0; -EBUSY while one is outstanding; -EPIPE when closing or closed; -EMSGSIZE beyond agi_session_line_max; the command's own error. */
 int agi_session_send(struct agi_session *s, struct agi_command *c) MUST_USE;
+/* Where the dialplan goes on after agi_session_finish (SET CONTEXT, EXTENSION, PRIORITY). Before finish; the texts
+ * outlive the session. */
+void agi_session_place(struct agi_session *s, const char *context, const char *extension, const char *priority);
+/* Longest wait for one reply from now on; 0 = 60,000. */
+void agi_session_reply_limit(struct agi_session *s, int64_t reply_ms);
 /* Ends the session: sets SIDETONE_STATUS, SIDETONE_REASON and SIDETONE_CALL (texts are cleaned of LF, CR, NUL, and cut at
  * 200 bytes), then closes. Allowed while a command is outstanding: an interruptible one is thereby cut short. Before the
  * environment is complete it waits for that. From now on only on_closed runs. Safe to call twice: the first counts. */
