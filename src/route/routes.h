@@ -55,6 +55,8 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
                 void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
 /* listener_on_accept: arg is the struct routes. */
 void routes_accept(struct stream *s, void *arg);
+/* The same for a channel in AsyncAGI: on success the carrier is the session's, on error it stays the caller's. */
+int routes_take(struct routes *r, struct agi_carrier *c) MUST_USE;
 /* Copies figures of route i; false past the end. */
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out);
 void routes_doors(const struct routes *r, struct routes_doors *out);
