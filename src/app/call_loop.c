@@ -17,7 +17,14 @@ static int lookup(void *arg, struct loop *l, struct text table, struct text key,
     return store_get(c->store, l, table, key, on_value, value_arg);
 }
 
-static int load_tools(struct call_loop *c, void (*problem)(const char *line, void *arg), void *arg)
+static int keep(void *arg, struct loop *l, struct text table, struct text key, struct text value, script_on_put *on_put, void *put_arg)
+{
+    struct call_loop *c = arg;
+
+    return store_put(c->store, l, table, key, value, on_put, put_arg);
+}
+
+static int load_tools(struct call_loop *c, const char *http_hosts, void (*problem)(const char *line, void *arg), void *arg)
 {
     int err = 0;
 
@@ -40,6 +47,8 @@ static int load_tools(struct call_loop *c, void (*problem)(const char *line, voi
                 err = e;
             } else {
                 c->own[i].count++;
+                if (script_grant_http(c->own[i].tools[k], http_hosts))
+                    return -ENOMEM;
             }
             free(why);
             if (e)
@@ -78,7 +87,7 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     if (!c)
         return err;
     c->index = opt->index;
-    c->services = (struct script_services){ .store_get = lookup, .arg = c };
+    c->services = (struct script_services){ .store_get = lookup, .store_put = keep, .arg = c };
     c->log = log_for(opt->log, "call_loop");
     c->agents = opt->agents;
     c->store = opt->store;
@@ -94,9 +103,13 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     if (!err)
         err = ticker_new(&c->ticker, c->loop);
     if (!err)
+        err = dialer_new(&c->dialer, c->loop, &(struct dialer_options){ 0 });
+    if (!err) {
+        c->services.dialer = c->dialer;
         err = script_engine_new(&c->engine, c->loop, &c->services, NULL, opt->log);
+    }
     if (!err)
-        err = load_tools(c, problem, arg);
+        err = load_tools(c, opt->http_hosts, problem, arg);
     if (!err)
         err = routes_open(&c->routes, c->loop, c->engine, &opt->routes, store_timeline(c->store), opt->log, problem, arg);
     if (!err)
@@ -204,6 +217,8 @@ void call_loop_free(struct call_loop *c)
     release_tools(c);
     if (c->engine)
         script_engine_free(c->engine);
+    if (c->dialer)
+        dialer_free(c->dialer);
     if (c->ticker)
         ticker_free(c->ticker);
     if (c->loop)

@@ -15,6 +15,7 @@ struct call_loop_options {
     unsigned index;
     struct address fastagi;               /* shared by all loops (SO_REUSEPORT) */
     const struct allow_list *allow;       /* who may connect to it */
+    const char *http_hosts;               /* that tools may reach; NULL: none */
     bool has_fastagi;
     struct routes_options routes;
     const struct agents *agents;

@@ -413,7 +413,9 @@ static int load(struct routes *rs, size_t i, const struct route_options *opt, vo
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
     r->opt = *opt;
-    r->opt.name = r->opt.handler = NULL;
+    r->opt.name = r->opt.handler = r->opt.http_hosts = NULL;
+    if (!err)
+        err = script_grant_http(r->script, opt->http_hosts);
     if (!err)
         return admission_new(&r->admission, rs->loop, opt->gate, opt->queue, opt->queue_wait_ms);
     if (err != -ENOMEM && why)

@@ -18,6 +18,7 @@ struct route_options {
     struct gate *gate;             /* sessions at a time, on all loops; NULL: no ceiling. Outlives the routes */
     size_t queue;                  /* that may wait for a place, on this loop */
     int64_t queue_wait_ms;
+    const char *http_hosts;        /* NULL: none */
     struct route_place {           /* where a call goes on that found no place; context NULL: behind AGI(). The texts are kept by the caller */
         const char *context, *extension, *priority;
     } when_full;

@@ -135,12 +135,24 @@ static void destroy(void *obj)
     free(s->path);
     free(s->name);
     free(s->entry);
+    free(s->http_hosts);
     buf_free(&s->code);
 }
 
 void script_release(struct script *s)
 {
     ref_drop(s);
+}
+
+int script_grant_http(struct script *s, const char *hosts)
+{
+    char *copy = hosts ? strdup(hosts) : NULL;
+
+    if (hosts && !copy)
+        return -ENOMEM;
+    free(s->http_hosts);
+    s->http_hosts = copy;
+    return 0;
 }
 
 /* "caller_name.lua:3: text" becomes "/etc/sidetone/handlers/caller_name.lua:3: text". */
