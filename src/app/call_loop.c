@@ -166,6 +166,52 @@ static void on_routes_closed(void *arg)
     call_loop_check_done(c);
 }
 
+static void on_kept(const char *line, void *arg)
+{
+    struct call_loop *c = arg;
+
+    log_error(&c->log, "old_version_kept", kv_str("problem", line), kv_int("loop", c->index));
+}
+
+static size_t reload_tools(struct call_loop *c)
+{
+    size_t fresh = 0;
+
+    for (size_t i = 0; i < agents_count(c->agents); i++) {
+        for (size_t k = 0; k < c->own[i].count; k++) {
+            char *why = NULL, line[700];
+            const int err = script_reload(&c->own[i].tools[k], &why);
+
+            if (err) {
+                snprintf(line, sizeof line, "agent %s: tool %s: %s", agents_at(c->agents, i)->name, agents_at(c->agents, i)->tools[k].name,
+                         why ? why : err_text(err));
+                on_kept(line, c);
+            }
+            fresh += !err;
+            free(why);
+        }
+    }
+    return fresh;
+}
+
+static void on_reload(void *arg)
+{
+    struct call_loop *c = arg;
+    size_t fresh;
+
+    if (c->is_closing)
+        return;
+    fresh = routes_reload(c->routes, on_kept, c);
+    fresh += reload_tools(c);
+    log_info(&c->log, "scripts_reloaded", kv_int("files", (int64_t)fresh), kv_int("loop", c->index));
+}
+
+void call_loop_reload(struct call_loop *c)
+{
+    if (c->is_started && loop_post(c->loop, on_reload, c))
+        log_error(&c->log, "reload_refused", kv_str("why", "the loop takes no posts"));
+}
+
 static void begin_close(void *arg)
 {
     struct call_loop *c = arg;

@@ -35,7 +35,7 @@ struct daemon {
     struct gate sessions, *route_gates; /* places that all loops share; route_gates as config->routes */
     struct serve_nodes *nodes;
     struct timer *ready;
-    struct loop_signal *term, *interrupt;
+    struct loop_signal *term, *interrupt, *hangup;
     bool is_closing, is_told_ready;
 };
 
@@ -177,6 +177,18 @@ static void on_signal(void *arg)
     begin_close(arg);
 }
 
+/* SIGHUP: handlers and tools are read again; the configuration is not. */
+static void on_reload(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (d->is_closing)
+        return;
+    log_info(&d->log, "reloading", kv_int("loops", (int64_t)d->loop_count));
+    for (size_t i = 0; i < d->loop_count; i++)
+        call_loop_reload(d->loops[i]);
+}
+
 static void on_ready_time(void *arg)
 {
     struct daemon *d = arg;
@@ -223,6 +235,8 @@ static int open_all(struct daemon *d)
         err = loop_signal_new(&d->term, d->control, SIGTERM, on_signal, d);
     if (!err)
         err = loop_signal_new(&d->interrupt, d->control, SIGINT, on_signal, d);
+    if (!err)
+        err = loop_signal_new(&d->hangup, d->control, SIGHUP, on_reload, d);
     if (!err)
         err = open_loops(d);
     if (!err)
@@ -305,6 +319,8 @@ static void close_all(struct daemon *d)
         loop_signal_free(d->term);
     if (d->interrupt)
         loop_signal_free(d->interrupt);
+    if (d->hangup)
+        loop_signal_free(d->hangup);
     if (d->control)
         loop_release(d->control);
     loop_free(d->control);

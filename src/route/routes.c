@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -471,6 +472,24 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
     }
     *out = rs;
     return 0;
+}
+
+size_t routes_reload(struct routes *rs, void (*problem)(const char *line, void *arg), void *arg)
+{
+    size_t fresh = 0;
+
+    for (size_t i = 0; i < rs->count; i++) {
+        char *why = NULL, line[700];
+        const int err = rs->list[i].script ? script_reload(&rs->list[i].script, &why) : 0;
+
+        if (err) {
+            snprintf(line, sizeof line, "route %s: %s", rs->list[i].figures.name, why ? why : err_text(err));
+            problem(line, arg);
+        }
+        fresh += !err && rs->list[i].script;
+        free(why);
+    }
+    return fresh;
 }
 
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)

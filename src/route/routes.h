@@ -58,6 +58,9 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
 void routes_accept(struct stream *s, void *arg);
 /* Copies figures of route i; false past the end. */
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out);
+/* Reads the handlers again, for new sessions only. A broken one stays as it was; problem tells (route NAME: file:line: text).
+ * Returns how many are new. */
+size_t routes_reload(struct routes *r, void (*problem)(const char *line, void *arg), void *arg);
 void routes_doors(const struct routes *r, struct routes_doors *out);
 /* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last. */
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed)(void *arg), void *arg);

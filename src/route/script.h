@@ -43,6 +43,8 @@ void script_engine_free(struct script_engine *e); /* no runs may be left */
  * *problem (malloc'ed: file:line: text); -ENOENT... Counted by base/ref.h: hold while calls use it. */
 int script_load(struct script **out, struct script_engine *e, const char *path, const char *entry, char **problem) MUST_USE;
 void script_release(struct script *s);
+/* Reads the file of *s again. 0: *s is the new version (the old one lives on in its runs). Otherwise *s stays, and as above. */
+int script_reload(struct script **s, char **problem) MUST_USE;
 /* Grants http to these hosts, "api.example.com, 10.0.0.5:8080" (copied; NULL: none). Without a port: the scheme's own. 0 or -ENOMEM. */
 int script_grant_http(struct script *s, const char *hosts) MUST_USE;
 

@@ -288,3 +288,20 @@ int script_load(struct script **out, struct script_engine *e, const char *path, 
     *out = c.script;
     return 0;
 }
+
+int script_reload(struct script **s, char **problem)
+{
+    struct script *fresh;
+    int err = script_load(&fresh, (*s)->engine, (*s)->path, (*s)->entry, problem);
+
+    if (err)
+        return err;
+    err = script_grant_http(fresh, (*s)->http_hosts);
+    if (err) {
+        script_release(fresh);
+        return err;
+    }
+    script_release(*s);
+    *s = fresh;
+    return 0;
+}
