@@ -30,6 +30,7 @@ struct config_list {
 struct config_sidetone {
     struct config_head head;
     const char *state_dir;          /* absolute */
+    const char *http_hosts;         /* NULL: none */
     int64_t workers;                /* call loops; 0: one per core */
     int64_t speech_threads;         /* 0: one per core */
     int log_level;                  /* enum log_level */
@@ -65,6 +66,7 @@ struct config_route {
     int64_t max;                    /* sessions at a time; 0: no ceiling of its own */
     int64_t queue, queue_wait_ms;   /* that may wait for one of max */
     int on_full;                    /* enum config_on_full */
+    const char *http_hosts;         /* NULL: those of the daemon */
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
 };

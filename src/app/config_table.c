@@ -10,6 +10,9 @@ static const char *const providers[] = { "local", NULL };                       
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
       .standard = "/var/lib/sidetone", .help = "Directory of the embedded store (sidetone.db)." },
+    { .name = "http_hosts", .type = CONFIG_TEXT, .offset = offsetof(struct config_sidetone, http_hosts),
+      .standard_help = "handlers and tools reach no host", .example = "crm.example.com, 127.0.0.1:8080",
+      .help = "Hosts that handlers and tools may reach with http.get and http.post; without a port the scheme's own." },
     { .name = "workers", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, workers), .standard = "auto",
       .may_be_auto = true, .min = 1, .max = 64, .help = "How many call loops run; auto is one per processor core." },
     { .name = "speech_threads", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, speech_threads), .standard = "auto",
@@ -68,6 +71,8 @@ static const struct config_key route_keys[] = {
       .help = "The Lua file that decides; relative to handlers/ beside the configuration file." },
     { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, deadline_ms), .standard = "5s", .min = 10,
       .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT." },
+    { .name = "http_hosts", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, http_hosts),
+      .standard_help = "those of [sidetone]", .example = "crm.example.com", .help = "Hosts that this route may reach, in place of the daemon's." },
     { .name = "idle", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, idle_ms), .standard = "60s", .min = 10,
       .max = 3600000, .reloads = true, .help = "The longest wait for one reply; then the handler gets the error reply_timeout." },
     { .name = "max", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, max), .standard = "0", .min = 0,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -422,7 +423,9 @@ static int load(struct routes *rs, size_t i, const struct route_options *opt, vo
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
     r->opt = *opt;
-    r->opt.name = r->opt.handler = NULL;
+    r->opt.name = r->opt.handler = r->opt.http_hosts = NULL;
+    if (!err)
+        err = script_grant_http(r->script, opt->http_hosts);
     if (!err)
         return admission_new(&r->admission, rs->loop, opt->gate, opt->queue, opt->queue_wait_ms);
     if (err != -ENOMEM && why)
@@ -478,6 +481,24 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
     }
     *out = rs;
     return 0;
+}
+
+size_t routes_reload(struct routes *rs, void (*problem)(const char *line, void *arg), void *arg)
+{
+    size_t fresh = 0;
+
+    for (size_t i = 0; i < rs->count; i++) {
+        char *why = NULL, line[700];
+        const int err = rs->list[i].script ? script_reload(&rs->list[i].script, &why) : 0;
+
+        if (err) {
+            snprintf(line, sizeof line, "route %s: %s", rs->list[i].figures.name, why ? why : err_text(err));
+            problem(line, arg);
+        }
+        fresh += !err && rs->list[i].script;
+        free(why);
+    }
+    return fresh;
 }
 
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)

@@ -18,6 +18,7 @@ struct route_options {
     struct gate *gate;             /* sessions at a time, on all loops; NULL: no ceiling. Outlives the routes */
     size_t queue;                  /* that may wait for a place, on this loop */
     int64_t queue_wait_ms;
+    const char *http_hosts;        /* NULL: none */
     struct route_place {           /* where a call goes on that found no place; context NULL: behind AGI(). The texts are kept by the caller */
         const char *context, *extension, *priority;
     } when_full;
@@ -59,6 +60,9 @@ void routes_accept(struct stream *s, void *arg);
 int routes_take(struct routes *r, struct agi_carrier *c) MUST_USE;
 /* Copies figures of route i; false past the end. */
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out);
+/* Reads the handlers again, for new sessions only. A broken one stays as it was; problem tells (route NAME: file:line: text).
+ * Returns how many are new. */
+size_t routes_reload(struct routes *r, void (*problem)(const char *line, void *arg), void *arg);
 void routes_doors(const struct routes *r, struct routes_doors *out);
 /* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last. */
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed)(void *arg), void *arg);
