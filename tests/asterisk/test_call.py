@@ -235,7 +235,7 @@ def test_hang_up_at_each_stage_leaves_nothing(context):
 def test_asterisk_restart_is_survived(context):
     house = House(context)
     house.start()
-    caller = Caller(context, "wait-speech 20s\nwait-hangup 40s\n")
+    caller = Caller(context, "wait-hangup 60s\n")
     house.ami.originate(caller.channel, "test", "talk")
     caller.wait("heard-start")
     os.kill(house.pbx.pid, signal.SIGKILL)
