@@ -177,7 +177,7 @@ def test_hosted_hangup(context):
     told = {}
     for kind in ("direct", "cold"):
         start = both.begin(f"hup-{kind}")
-        both.ami.wait("VarSet", Variable="WAITING", Channel=start["Channel"])
+        both.ami.wait("AGIExecStart", Command="WAIT FOR DIGIT -1", Channel=start["Channel"])
         answer = both.ami.action("Hangup", Channel=start["Channel"])
         assert answer["Response"] == "Success", answer
         both.ami.wait("VarSet", Variable="AFTER", Channel=start["Channel"])
