@@ -38,6 +38,8 @@ enum answers {
 };
 
 struct agi_session {
+    struct agi_carrier *carrier;
+    struct agi_carrier over_stream;    /* FastAGI's own carrier, and its connection */
     struct stream *stream;
     struct timer *timer;               /* the one deadline of the present state */
     struct log log;
@@ -84,20 +86,20 @@ const char *agi_end_name(enum agi_end e)
 static void set_state(struct agi_session *s, enum state to)
 {
     INVARIANT(moves[s->state] & (1u << to));
-    log_debug(&s->log, "agi_state", kv_str("peer", stream_peer(s->stream)), kv_str("from", state_names[s->state]),
+    log_debug(&s->log, "agi_state", kv_str("peer", agi_session_peer(s)), kv_str("from", state_names[s->state]),
               kv_str("to", state_names[to]));
     s->state = to;
 }
 
 /* ---- the end ---- */
 
-static void close_stream(struct agi_session *s, int err, const char *why)
+static void close_carrier(struct agi_session *s, int err, const char *why)
 {
     set_state(s, CLOSING);
     timer_stop(s->timer);
     s->err = err;
     (void)text_copy(s->why, sizeof s->why, why ? text_of(why) : TEXT(""));
-    stream_close(s->stream, LINGER_MS);
+    s->carrier->type->close(s->carrier, LINGER_MS);
 }
 
 static unsigned farewell_count(const struct agi_session *s)
@@ -142,7 +144,7 @@ static int farewell_send(struct agi_session *s, unsigned i, bool in_one)
         farewell_build(s, i, &c);
     err = agi_command_finish(&c, &line);
     if (!err)
-        err = stream_send_text(s->stream, line);
+        err = s->carrier->type->send(s->carrier, line);
     agi_command_free(&c);
     return err;
 }
@@ -185,18 +187,23 @@ static void farewell_next(struct agi_session *s)
     int err;
 
     if (s->farewell.sent == farewell_count(s)) {
-        close_stream(s, 0, NULL);
+        close_carrier(s, 0, NULL);
         return;
     }
     err = farewell_send(s, s->farewell.sent, s->farewell.in_one);
     s->farewell.sent += s->farewell.in_one ? VARIABLES : 1;
     if (err)
-        close_stream(s, err, "the status variables could not be sent");
+        close_carrier(s, err, "the status variables could not be sent");
 }
 
 static void farewell_begin(struct agi_session *s)
 {
     set_state(s, FINISHING);
+    if (s->carrier->type->is_queue) {  /* in order behind whatever runs: nothing to wait for */
+        farewell_rest(s);
+        close_carrier(s, s->farewell.sent == farewell_count(s) ? 0 : -EPIPE, NULL);
+        return;
+    }
     timer_start(s->timer, s->finish_ms);
     /* Behind a command that is still running its reply could not be told from MSet's. */
     s->farewell.in_one = !s->pending.waits && farewell_fits_one(s);
@@ -252,7 +259,7 @@ static void fail(struct agi_session *s, int err, const char *why)
         farewell_set(s, AGI_END_ERROR, TEXT("protocol"), agi_env_get(&s->env, TEXT("agi_uniqueid")));
         farewell_rest(s);
     }
-    close_stream(s, err, why);
+    close_carrier(s, err, why);
 }
 
 /* ---- replies ---- */
@@ -269,7 +276,7 @@ static void take_hangup(struct agi_session *s)
 
 static void take_stray(struct agi_session *s, const struct agi_reply *r)
 {
-    log_debug(&s->log, "agi_stray", kv_str("peer", stream_peer(s->stream)), kv_text("line", text_head(r->body, 80)));
+    log_debug(&s->log, "agi_stray", kv_str("peer", agi_session_peer(s)), kv_text("line", text_head(r->body, 80)));
     if (++s->strays > STRAYS_MAX)
         fail(s, -EPROTO, "too many lines that answer nothing");
 }
@@ -359,13 +366,11 @@ static struct text eat_env(struct agi_session *s, struct text bytes)
     return text_skip(bytes, (size_t)n);
 }
 
-/* ---- what the stream and the clock tell ---- */
+/* ---- what the carrier and the clock tell ---- */
 
-static void on_data(struct stream *stream, struct text bytes, void *arg)
+void agi_session_take_bytes(struct agi_session *s, struct text bytes)
 {
-    struct agi_session *s = ref_hold(arg);
-
-    (void)stream;
+    ref_hold(s);
     if (s->state == WAIT_ENV)
         bytes = eat_env(s, bytes);
     if (bytes.n > 0 && reads_replies(s))
@@ -373,23 +378,25 @@ static void on_data(struct stream *stream, struct text bytes, void *arg)
     ref_drop(s);
 }
 
-static void on_end(struct stream *stream, void *arg)
+void agi_session_take_hangup(struct agi_session *s)
 {
-    struct agi_session *s = arg;
+    ref_hold(s);
+    take_hangup(s);
+    ref_drop(s);
+}
 
-    (void)stream;
+void agi_session_take_end(struct agi_session *s)
+{
     if (s->state == WAIT_ENV)
         fail(s, -EPROTO, "the connection ended inside the environment");
     else if (reads_replies(s))
-        close_stream(s, 0, "the peer closed the connection");
+        close_carrier(s, 0, "the peer closed the connection");
 }
 
-static void on_closed(struct stream *stream, int err, void *arg)
+void agi_session_take_closed(struct agi_session *s, int err)
 {
-    struct agi_session *s = arg;
     const bool owes = s->pending.waits && !s->pending.given_up && !s->farewell.wanted;
 
-    (void)stream;
     if (s->state != CLOSING)
         s->err = err;
     set_state(s, CLOSED);
@@ -398,7 +405,7 @@ static void on_closed(struct stream *stream, int err, void *arg)
         s->on.on_reply(s, -EPIPE, NULL, clock_mono_us() - s->pending.sent_us, s->arg);
     if (s->on.on_closed)
         s->on.on_closed(s, s->err, s->why[0] ? s->why : NULL, s->arg);
-    ref_drop(s); /* the stream's reference to us */
+    ref_drop(s); /* the carrier's reference to us */
 }
 
 static void on_late_reply(struct agi_session *s)
@@ -416,12 +423,62 @@ static void on_time(void *arg)
         fail(s, -ETIMEDOUT, "no complete environment in time");
     } else if (s->state == FINISHING) {
         farewell_rest(s);
-        close_stream(s, -ETIMEDOUT, "the status variables were not confirmed in time");
+        close_carrier(s, -ETIMEDOUT, "the status variables were not confirmed in time");
     } else if (s->state == OPEN && s->pending.waits) {
         on_late_reply(s);
     }
     ref_drop(s);
 }
+
+/* ---- FastAGI's carrier ---- */
+
+static void on_data(struct stream *stream, struct text bytes, void *arg)
+{
+    (void)stream;
+    agi_session_take_bytes(arg, bytes);
+}
+
+static void on_end(struct stream *stream, void *arg)
+{
+    (void)stream;
+    agi_session_take_end(arg);
+}
+
+static void on_closed(struct stream *stream, int err, void *arg)
+{
+    (void)stream;
+    agi_session_take_closed(arg, err);
+}
+
+static int over_stream_send(struct agi_carrier *c, struct text line)
+{
+    return stream_send_text(c->session->stream, line);
+}
+
+static void over_stream_close(struct agi_carrier *c, int64_t linger_ms)
+{
+    stream_close(c->session->stream, linger_ms);
+}
+
+static void over_stream_abort(struct agi_carrier *c)
+{
+    stream_abort(c->session->stream);
+}
+
+static const char *over_stream_peer(const struct agi_carrier *c)
+{
+    return stream_peer(c->session->stream);
+}
+
+static void over_stream_release(struct agi_carrier *c)
+{
+    ref_drop(c->session->stream);
+}
+
+static const struct agi_carrier_type over_stream = {
+    .send = over_stream_send, .close = over_stream_close, .abort = over_stream_abort, .peer = over_stream_peer,
+    .release = over_stream_release, .line_max = AGI_LINE_MAX,
+};
 
 /* ---- for the owner ---- */
 
@@ -432,13 +489,13 @@ static void destroy(void *obj)
     timer_free(s->timer);
     agi_reply_reader_free(&s->replies);
     agi_env_free(&s->env);
-    ref_drop(s->stream);
+    if (s->carrier)
+        s->carrier->type->release(s->carrier);
 }
 
-int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
-                    const struct agi_session_handlers *on, void *arg, const struct log *log)
+static int session_make(struct agi_session **out, struct loop *l, const struct agi_session_options *opt,
+                        const struct agi_session_handlers *on, void *arg, const struct log *log)
 {
-    static const struct stream_handlers handlers = { .on_data = on_data, .on_end = on_end, .on_closed = on_closed };
     struct agi_session *s = ref_new(sizeof *s, destroy);
     int err;
 
@@ -446,7 +503,7 @@ int agi_session_new(struct agi_session **out, struct stream *stream, const struc
         return -ENOMEM;
     agi_env_init(&s->env);
     agi_reply_reader_init(&s->replies);
-    err = timer_new(&s->timer, stream_loop(stream), on_time, s);
+    err = timer_new(&s->timer, l, on_time, s);
     if (err) {
         ref_drop(s);
         return err;
@@ -457,9 +514,38 @@ int agi_session_new(struct agi_session **out, struct stream *stream, const struc
     s->env_ms = opt && opt->env_ms > 0 ? opt->env_ms : ENV_MS;
     s->reply_ms = opt && opt->reply_ms > 0 ? opt->reply_ms : REPLY_MS;
     s->finish_ms = opt && opt->finish_ms > 0 ? opt->finish_ms : FINISH_MS;
-    s->stream = stream;
-    stream_handle(stream, &handlers, ref_hold(s));
     timer_start(s->timer, s->env_ms);
+    *out = s;
+    return 0;
+}
+
+int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
+                    const struct agi_session_handlers *on, void *arg, const struct log *log)
+{
+    static const struct stream_handlers handlers = { .on_data = on_data, .on_end = on_end, .on_closed = on_closed };
+    struct agi_session *s;
+    const int err = session_make(&s, stream_loop(stream), opt, on, arg, log);
+
+    if (err)
+        return err;
+    s->stream = stream;
+    s->over_stream = (struct agi_carrier){ .type = &over_stream, .loop = stream_loop(stream), .session = s };
+    s->carrier = &s->over_stream;
+    stream_handle(stream, &handlers, ref_hold(s));
+    *out = s;
+    return 0;
+}
+
+int agi_session_over(struct agi_session **out, struct agi_carrier *carrier, const struct agi_session_options *opt,
+                     const struct agi_session_handlers *on, void *arg, const struct log *log)
+{
+    struct agi_session *s;
+    const int err = session_make(&s, carrier->loop, opt, on, arg, log);
+
+    if (err)
+        return err;
+    s->carrier = carrier;
+    carrier->session = ref_hold(s);
     *out = s;
     return 0;
 }
@@ -487,7 +573,12 @@ bool agi_session_is_busy(const struct agi_session *s)
 
 const char *agi_session_peer(const struct agi_session *s)
 {
-    return stream_peer(s->stream);
+    return s->carrier->type->peer(s->carrier);
+}
+
+size_t agi_session_line_max(const struct agi_session *s)
+{
+    return s->carrier->type->line_max;
 }
 
 static struct text next_word(struct text *line)
@@ -531,12 +622,14 @@ int agi_session_send(struct agi_session *s, struct agi_command *c)
         return -EBUSY;
     err = agi_command_finish(c, &line);
     if (!err)
-        err = stream_send_text(s->stream, line);
+        err = line.n - 1 > s->carrier->type->line_max ? -EMSGSIZE : s->carrier->type->send(s->carrier, line);
     if (err)
         return err;
     s->pending.waits = true;
     s->pending.given_up = false;
     s->pending.answers = answers_of(line);
+    if (s->carrier->type->is_queue && s->pending.answers == ANSWERS_NEVER)
+        s->pending.answers = ANSWERS_ALWAYS;
     s->pending.sent_us = clock_mono_us();
     timer_start(s->timer, s->reply_ms);
     return 0;
@@ -570,5 +663,5 @@ void agi_session_abort(struct agi_session *s)
     s->pending.waits = false;
     set_state(s, CLOSING);
     timer_stop(s->timer);
-    stream_abort(s->stream);
+    s->carrier->type->abort(s->carrier);
 }

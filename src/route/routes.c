@@ -345,7 +345,8 @@ static void on_ready(struct agi_session *s, void *arg)
     visit_admit(v);
 }
 
-static int visit_new(struct routes *rs, struct stream *stream)
+/* Over a FastAGI connection, or else over another carrier. */
+static int visit_new(struct routes *rs, struct stream *stream, struct agi_carrier *carrier)
 {
     static const struct agi_session_handlers handlers = { .on_ready = on_ready, .on_hangup = on_hangup, .on_closed = on_closed };
     const struct agi_session_options opt = { .env_ms = rs->env_ms };
@@ -357,7 +358,8 @@ static int visit_new(struct routes *rs, struct stream *stream)
     v->routes = rs;
     v->started_us = clock_mono_us();
     v->ticket.on_turn = on_turn;
-    err = agi_session_new(&v->session, stream, &opt, &handlers, v, &rs->log);
+    err = stream ? agi_session_new(&v->session, stream, &opt, &handlers, v, &rs->log)
+                 : agi_session_over(&v->session, carrier, &opt, &handlers, v, &rs->log);
     if (err) {
         free(v);
         return err;
@@ -384,13 +386,20 @@ void routes_accept(struct stream *s, void *arg)
 
     if (rs->arriving >= ARRIVALS_MAX)
         crowd_out(rs);
-    err = visit_new(rs, s);
+    err = visit_new(rs, s, NULL);
     if (!err)
         return;
     log_warn(&rs->log, "agi_cut_off", kv_str("peer", stream_peer(s)), kv_err(err));
     rs->doors.cut_off++;
     stream_abort(s);
     ref_drop(s);
+}
+
+int routes_take(struct routes *rs, struct agi_carrier *c)
+{
+    if (rs->arriving >= ARRIVALS_MAX)
+        crowd_out(rs);
+    return visit_new(rs, NULL, c);
 }
 
 /* ---- opening ---- */
@@ -539,8 +548,8 @@ static void on_linger(void *arg)
         stop_all(rs);
         return;
     }
+    on_closed_all(closed_arg); /* the figures may be read a last time */
     routes_free(rs);
-    on_closed_all(closed_arg);
 }
 
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed_all)(void *arg), void *arg)

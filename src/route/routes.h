@@ -56,11 +56,14 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
                 void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
 /* listener_on_accept: arg is the struct routes. */
 void routes_accept(struct stream *s, void *arg);
+/* The same for a channel in AsyncAGI: on success the carrier is the session's, on error it stays the caller's. */
+int routes_take(struct routes *r, struct agi_carrier *c) MUST_USE;
 /* Copies figures of route i; false past the end. */
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out);
 /* Reads the handlers again, for new sessions only. A broken one stays as it was; problem tells (route NAME: file:line: text).
  * Returns how many are new. */
 size_t routes_reload(struct routes *r, void (*problem)(const char *line, void *arg), void *arg);
 void routes_doors(const struct routes *r, struct routes_doors *out);
-/* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last. */
+/* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last;
+ * inside it routes_figures may still be asked, after it r is gone. */
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed)(void *arg), void *arg);
