@@ -68,5 +68,6 @@ bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
  * Returns how many are new. */
 size_t routes_reload(struct routes *r, void (*problem)(const char *line, void *arg), void *arg);
 void routes_doors(const struct routes *r, struct routes_doors *out);
-/* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last. */
+/* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last;
+ * inside it routes_figures may still be asked, after it r is gone. */
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed)(void *arg), void *arg);
