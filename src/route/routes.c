@@ -527,8 +527,8 @@ static void on_linger(void *arg)
         stop_all(rs);
         return;
     }
+    on_closed_all(closed_arg); /* the figures may be read a last time */
     routes_free(rs);
-    on_closed_all(closed_arg);
 }
 
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed_all)(void *arg), void *arg)
