@@ -45,6 +45,17 @@ char *store_problem(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* [a-z][a-z0-9_]*, at most STORE_NAME_MAX. */
 bool store_name_is_good(struct text name);
 
+/* Rows on their way to the writer's thread. */
+struct store_puts;
+
+int store_puts_new(struct store_puts **out, const struct log *log) MUST_USE;
+void store_puts_free(struct store_puts *p); /* NULL passes */
+size_t store_puts_waiting(const struct store_puts *p);
+int store_puts_add(struct store_puts *p, struct loop *l, struct text table, struct text key, struct text value, store_on_put *on_put,
+                   void *arg) MUST_USE;
+/* Writer's thread: all that wait. */
+void store_puts_write(struct store_puts *p, sqlite3 *db, const atomic_bool *stop);
+
 struct store_lookups;
 
 int store_lookups_open(struct store_lookups **out, const char *path, const struct log *log, char **problem) MUST_USE;

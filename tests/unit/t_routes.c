@@ -520,6 +520,54 @@ static void each_allocation_of_opening_fails_once(void **state)
     fail_msg("opening never ran without a failure");
 }
 
+/* ---- reading again ---- */
+
+static void file_change(const char *path, const char *source)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(source, f);
+    fclose(f);
+}
+
+static size_t fresh[2];
+
+/* While a session of the first version waits: a broken file changes nothing, a good one is for the next session. */
+static void reload_twice(void *arg)
+{
+    (void)arg;
+    file_change(w.path[0], "function handle(call) call:finish('OK', 'new' end");
+    fresh[0] = routes_reload(w.routes, on_problem, &w);
+    file_change(w.path[0], "function handle(call) call:finish('OK', 'new') end");
+    fresh[1] = routes_reload(w.routes, on_problem, &w);
+}
+
+static void a_new_version_is_for_new_sessions(void **state)
+{
+    const struct route_options list[] = {
+        { .name = "default", .handler = file_make("function handle(call) call:get('A') call:finish('OK', 'old') end"), .deadline_ms = 5000 },
+    };
+    static const struct peer_step old[] = { SEND(ENV("x")), EXPECT("GET VARIABLE \"A\""), WAIT(300), SEND("200 result=0\n"), FAREWELL("OK", "old") };
+    static const struct peer_step new[] = { WAIT(200), SEND(ENV("x")), FAREWELL("OK", "new") };
+    struct timer *reload;
+
+    (void)state;
+    assert_int_equal(routes_make(list, 1, 0), 0);
+    listen_now();
+    assert_int_equal(timer_new(&reload, w.loop, reload_twice, NULL), 0);
+    timer_start(reload, 100);
+    peer_add(old, COUNT(old));
+    peer_add(new, COUNT(new));
+    play();
+    timer_free(reload);
+    assert_int_equal(fresh[0], 0);
+    assert_int_equal(fresh[1], 1);
+    assert_int_equal(w.problem_count, 1);
+    assert_non_null(strstr(w.problems, "route default: /tmp/"));
+    assert_non_null(strstr(w.problems, "h1.lua:1:"));
+}
+
 /* ---- closing ---- */
 
 static void closing_waits_for_those_who_finish(void **state)
@@ -574,7 +622,7 @@ int main(void)
         T(the_path_chooses), T(figures_count), T(one_too_many_is_told_busy), T(many_at_once), T(the_queue_is_in_order),
         T(a_wait_that_ends_goes_to_the_fallback), T(waiting_ones_are_told_of_the_end), T(all_loops_share_one_ceiling),
         T(sleepers_do_not_hold_up_others), T(health_checks_and_slow_senders_leave_nothing), T(hostile_texts_stay_texts),
-        T(every_broken_handler_is_told), T(each_allocation_of_opening_fails_once), T(closing_waits_for_those_who_finish),
+        T(every_broken_handler_is_told), T(each_allocation_of_opening_fails_once), T(a_new_version_is_for_new_sessions), T(closing_waits_for_those_who_finish),
         T(closing_ends_those_who_do_not), T(closing_with_nobody_inside),
     };
 
