@@ -60,10 +60,16 @@ struct config_node {
     const char *default_agent;      /* names one of agents; NULL: none */
 };
 
+enum config_mask { CONFIG_MASK_NONE, CONFIG_MASK_NUMBERS };
+
 struct config_route {
     struct config_head head;
     const char *handler;            /* absolute path */
     int64_t deadline_ms;
+    bool record;
+    int64_t record_max;
+    int record_mask;                /* enum config_mask */
+    const char *shadow;             /* absolute path; NULL: none */
 };
 
 enum config_provider { CONFIG_PROVIDER_LOCAL };

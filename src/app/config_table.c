@@ -6,6 +6,8 @@
 static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL }; /* order of enum log_level */
 static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
 
+static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
+
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
       .standard = "/var/lib/sidetone", .help = "Directory of the embedded store (sidetone.db)." },
@@ -62,6 +64,16 @@ static const struct config_key route_keys[] = {
       .help = "The Lua file that decides; relative to handlers/ beside the configuration file." },
     { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, deadline_ms), .standard = "5s", .min = 10,
       .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT." },
+    { .name = "record", .type = CONFIG_BOOL, .offset = offsetof(struct config_route, record), .standard = "no", .reloads = true,
+      .help = "Keep what passes on each session (environment, commands, replies, times), for sidetone replay." },
+    { .name = "record_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, record_max), .standard = "1000", .min = 1,
+      .max = 1000000, .reloads = true, .help = "Recorded sessions of this route that stay; the oldest go." },
+    { .name = "record_mask", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, record_mask), .standard = "none",
+      .choices = masks, .reloads = true,
+      .help = "numbers: callers' and called numbers become other digits, the same within one session, in recordings and in the timeline." },
+    { .name = "shadow", .type = CONFIG_PATH, .offset = offsetof(struct config_route, shadow), .standard_help = "none runs",
+      .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
+      .help = "A Lua file that runs beside the handler on the same replies, touches nothing, and whose differences are counted." },
 };
 
 static const struct config_key agent_keys[] = {

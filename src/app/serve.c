@@ -95,7 +95,8 @@ static int open_loops(struct daemon *d)
     struct call_loop_options lo = {
         .fastagi = c->fastagi.listen, .has_fastagi = c->route_count > 0, .agents = d->agents, .store = d->store,
         .voice = d->voice, .speech = d->speech, .control = d->control, .log = &d->log,
-        .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max },
+        .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max,
+                    .recordings = store_recordings(d->store) },
     };
     const size_t count = count_or_cores(c->sidetone.workers);
     int err = 0;
@@ -105,7 +106,10 @@ static int open_loops(struct daemon *d)
         err = -ENOMEM;
     for (size_t i = 0; !err && i < c->route_count; i++)
         routes[i] = (struct route_options){ .name = c->routes[i].head.name, .handler = c->routes[i].handler,
-                                            .deadline_ms = c->routes[i].deadline_ms };
+                                            .deadline_ms = c->routes[i].deadline_ms, .record = c->routes[i].record,
+                                            .record_max = (unsigned)c->routes[i].record_max,
+                                            .record_masks = c->routes[i].record_mask == CONFIG_MASK_NUMBERS,
+                                            .shadow = c->routes[i].shadow };
     while (!err && d->loop_count < count) {
         lo.index = (unsigned)d->loop_count;
         err = call_loop_new(&d->loops[d->loop_count], &lo, on_problem, NULL);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/ref.h"
+#include "route/recorder.h"
 
 enum {
     SESSIONS_MAX = 4096,
@@ -19,6 +20,9 @@ enum {
 struct route {
     struct script *script;
     int64_t deadline_ms;
+    struct recorder_options record;
+    bool records;
+    struct shadow *shadow;  /* NULL: none */
     struct route_figures figures;
 };
 
@@ -28,6 +32,7 @@ struct visit {
     struct route *route;    /* NULL until chosen, and for those who fit none */
     struct agi_session *session;
     struct script_run *run;
+    struct recorder *recorder; /* also what a shadow reads; NULL: nobody looks on */
     bool refused;           /* over the ceiling: counted apart */
     const char *answer;     /* reason told without a handler; NULL: none */
     enum agi_end status;
@@ -40,6 +45,7 @@ struct routes {
     struct loop *loop;
     struct script_engine *engine;
     const struct timeline *timeline;
+    const struct recording_sink *recordings;
     struct log log;
     struct route *list;     /* count of them, then one for visitors who fit none */
     size_t count, sessions_max, active, refusals;
@@ -92,16 +98,47 @@ static void visit_free(struct visit *v)
         rs->refusals--;
     else
         rs->active--;
+    recorder_free(v->recorder);
     ref_drop(v->session);
     free(v);
     close_check(rs);
 }
 
+/* In a masked route the timeline knows no number either. */
+static struct text masked(const struct visit *v, char out[CALLER_MAX + 1], struct text t)
+{
+    if (!v->route || !v->route->record.masks)
+        return t;
+    if (!v->recorder)
+        return TEXT("");
+    text_copy(out, CALLER_MAX + 1, t);
+    mask_text(recorder_mask(v->recorder), out, text_head(t, CALLER_MAX).n);
+    return text_make(out, text_head(t, CALLER_MAX).n);
+}
+
 static void tell_end(const struct visit *v, enum agi_end status, struct text reason, const struct script_figures *f, int64_t us)
 {
+    char hidden[CALLER_MAX + 1];
+
+    reason = masked(v, hidden, reason);
     TIMELINE(v->routes->timeline, text_of(v->call), "agi.end", kv_str("route", v->route ? v->route->figures.name : ""),
              kv_str("status", agi_end_name(status)), kv_text("reason", reason), kv_int("commands", f ? f->commands : 0),
              kv_int("command_max_us", f ? f->command_max_us : 0), kv_int("ms", us / 1000));
+}
+
+static void record_end(struct visit *v, enum agi_end status, struct text reason)
+{
+    struct route *r = v->route;
+    int err;
+
+    if (!v->recorder)
+        return;
+    recorder_end(v->recorder, status, reason); /* the shadow hears of the end by this, too */
+    if (!r->records)
+        return;
+    err = recorder_keep(v->recorder, &r->record, text_of(v->call), v->routes->recordings);
+    r->figures.recorded += err == 0;
+    r->figures.record_dropped += err != 0;
 }
 
 /* Of a visit that a handler held. */
@@ -110,15 +147,17 @@ static void on_done(enum agi_end status, struct text reason, const struct script
     struct visit *v = arg;
     struct route_figures *figures = &v->route->figures;
     const int64_t us = clock_mono_us() - v->started_us;
+    char hidden[CALLER_MAX + 1];
 
     figures->active--;
     figures->timeouts += status == AGI_END_TIMEOUT;
     figures->errors += status == AGI_END_ERROR;
     hist_add(&figures->session_us, us);
     if (f->name[0])
-        TIMELINE(v->routes->timeline, text_of(v->call), "agi.name", kv_str("name", f->name));
+        TIMELINE(v->routes->timeline, text_of(v->call), "agi.name", kv_text("name", masked(v, hidden, text_of(f->name))));
     if (status == AGI_END_HANDOFF)
-        TIMELINE(v->routes->timeline, text_of(v->call), "agi.handoff", kv_text("agent", reason));
+        TIMELINE(v->routes->timeline, text_of(v->call), "agi.handoff", kv_text("agent", masked(v, hidden, reason)));
+    record_end(v, status, reason);
     tell_end(v, status, reason, f, us);
     visit_free(v);
 }
@@ -152,14 +191,15 @@ static void visit_answer(struct visit *v, enum agi_end status, const char *reaso
 
 static void tell_start(const struct visit *v, const struct agi_env *env)
 {
+    char hidden[5][CALLER_MAX + 1];
     const struct {
         struct text number, name, channel, exten, context;
     } told = {
-        .number = text_head(agi_env_get(env, TEXT("agi_callerid")), CALLER_MAX),
-        .name = text_head(agi_env_get(env, TEXT("agi_calleridname")), CALLER_MAX),
-        .channel = text_head(agi_env_get(env, TEXT("agi_channel")), CALLER_MAX),
-        .exten = text_head(agi_env_get(env, TEXT("agi_extension")), CALLER_MAX),
-        .context = text_head(agi_env_get(env, TEXT("agi_context")), CALLER_MAX),
+        .number = masked(v, hidden[0], text_head(agi_env_get(env, TEXT("agi_callerid")), CALLER_MAX)),
+        .name = masked(v, hidden[1], text_head(agi_env_get(env, TEXT("agi_calleridname")), CALLER_MAX)),
+        .channel = masked(v, hidden[2], text_head(agi_env_get(env, TEXT("agi_channel")), CALLER_MAX)),
+        .exten = masked(v, hidden[3], text_head(agi_env_get(env, TEXT("agi_extension")), CALLER_MAX)),
+        .context = masked(v, hidden[4], text_head(agi_env_get(env, TEXT("agi_context")), CALLER_MAX)),
     };
 
     TIMELINE(v->routes->timeline, text_of(v->call), "agi.start", kv_str("route", v->route->figures.name),
@@ -184,14 +224,20 @@ static void on_ready(struct agi_session *s, void *arg)
         return;
     }
     v->route = r;
+    if (r->records || r->shadow || r->record.masks)
+        v->recorder = recorder_new(s);
+    r->figures.record_dropped += r->records && !v->recorder;
     tell_start(v, env);
     r->figures.sessions++;
     r->figures.active++;
+    if (r->shadow && v->recorder)
+        shadow_begin(r->shadow, recorder_tape(v->recorder), r->deadline_ms, r->record.masks ? recorder_mask(v->recorder) : NULL);
     if (script_run_agi(&v->run, r->script, s, text_of(v->call), r->deadline_ms, &r->figures.command_us, on_done, v) == 0)
         return;
     v->run = NULL;
     r->figures.active--;
     r->figures.errors++;
+    record_end(v, AGI_END_ERROR, TEXT("memory"));
     visit_answer(v, AGI_END_ERROR, "memory");
 }
 
@@ -238,9 +284,16 @@ static void routes_free(struct routes *rs)
 {
     for (size_t i = 0; rs->list && i < rs->count; i++)
         script_release(rs->list[i].script);
+    for (size_t i = 0; rs->list && i < rs->count; i++)
+        shadow_free(rs->list[i].shadow);
     timer_free(rs->linger);
     free(rs->list);
     free(rs);
+}
+
+static void on_shadow_idle(void *arg)
+{
+    close_check(arg);
 }
 
 static int load(struct routes *rs, size_t i, const struct route_options *opt, void (*problem)(const char *line, void *arg), void *arg)
@@ -251,6 +304,10 @@ static int load(struct routes *rs, size_t i, const struct route_options *opt, vo
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
     r->deadline_ms = opt->deadline_ms;
+    r->records = opt->record && rs->recordings;
+    r->record = (struct recorder_options){ .route = r->figures.name, .keep = opt->record_max, .masks = opt->record_masks };
+    if (!err && opt->shadow)
+        err = shadow_open(&r->shadow, rs->loop, rs->engine, opt->shadow, opt->name, &rs->log, on_shadow_idle, rs, &why);
     if (err && err != -ENOMEM && why)
         problem(why, arg);
     free(why);
@@ -286,6 +343,7 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
     rs->loop = l;
     rs->engine = e;
     rs->timeline = timeline;
+    rs->recordings = opt->recordings;
     rs->log = log_for(log, "routes");
     rs->sessions_max = opt->sessions_max ? opt->sessions_max : SESSIONS_MAX;
     rs->count = opt->count;
@@ -309,14 +367,24 @@ bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
     if (i > r->count)
         return false;
     *out = r->list[i].figures;
+    if (r->list[i].shadow)
+        shadow_figures(r->list[i].shadow, &out->shadow);
     return true;
 }
 
 /* ---- closing ---- */
 
+static bool shadows_are_idle(const struct routes *rs)
+{
+    for (size_t i = 0; i < rs->count; i++)
+        if (rs->list[i].shadow && !shadow_is_idle(rs->list[i].shadow))
+            return false;
+    return true;
+}
+
 static void close_check(struct routes *rs)
 {
-    if (rs->closing && !rs->visits)
+    if (rs->closing && !rs->visits && shadows_are_idle(rs))
         timer_start(rs->linger, 0); /* not from inside routes_close or a session's handler */
 }
 
@@ -342,6 +410,8 @@ static void on_linger(void *arg)
         stop_all(rs);
         return;
     }
+    if (!shadows_are_idle(rs))
+        return; /* they were told to stop; close_check follows */
     routes_free(rs);
     on_closed_all(closed_arg);
 }
@@ -351,5 +421,8 @@ void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed_all)(voi
     r->closing = true;
     r->on_closed = on_closed_all;
     r->closed_arg = arg;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->list[i].shadow)
+            shadow_stop(r->list[i].shadow);
     timer_start(r->linger, linger_ms > 0 && r->visits ? linger_ms : 0);
 }

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "base/hist.h"
+#include "call/recording.h"
 #include "call/timeline.h"
 #include "net/listener.h"
 #include "route/script.h"
+#include "route/shadow.h"
 
 struct routes;
 
@@ -13,17 +15,23 @@ struct route_options {
     const char *name;
     const char *handler;           /* absolute path of a Lua file */
     int64_t deadline_ms;
+    bool record, record_masks;
+    unsigned record_max;           /* recordings of this route that stay; 0 = 1000 */
+    const char *shadow;            /* absolute path of a Lua file that runs beside; NULL: none */
 };
 
 struct routes_options {
     const struct route_options *routes;
     size_t count;
+    const struct recording_sink *recordings; /* NULL: nothing is recorded */
     size_t sessions_max;           /* per loop; more get SIDETONE_STATUS=BUSY; 0 = 4096 */
 };
 
 struct route_figures {
     char name[64];
     uint64_t sessions, timeouts, errors, active;
+    uint64_t recorded, record_dropped;
+    struct shadow_figures shadow;
     struct hist command_us, session_us;
 };
 

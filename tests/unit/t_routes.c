@@ -183,7 +183,7 @@ static const char *fact_detail(const char *kind, size_t nth)
 static void the_path_chooses(void **state)
 {
     const char *a = file_make("function handle(call) call:finish('OK', 'a') end"), *b = file_make("function handle(call) call:finish('OK', 'b') end");
-    const struct route_options list[] = { { "alpha", a, 1000 }, { "default", b, 1000 } };
+    const struct route_options list[] = { { .name = "alpha", .handler = a, .deadline_ms = 1000 }, { .name = "default", .handler = b, .deadline_ms = 1000 } };
     static const struct {
         const char *env, *reason;
     } cases[] = {
@@ -217,7 +217,7 @@ static void look(void *arg)
 
 static void figures_count(void **state)
 {
-    const struct route_options list[] = { { "slow", file_make("function handle(call) call:get('A') call:get('B') sleep(10000) end"), 80 } };
+    const struct route_options list[] = { { .name = "slow", .handler = file_make("function handle(call) call:get('A') call:get('B') sleep(10000) end"), .deadline_ms = 80 } };
     static const struct peer_step slow[] = {
         SEND(ENV("slow")), EXPECT("GET VARIABLE \"A\""), SEND("200 result=0\n"), EXPECT("GET VARIABLE \"B\""), SEND("200 result=0\n"), FAREWELL("TIMEOUT", "deadline"),
     };
@@ -249,7 +249,7 @@ static void figures_count(void **state)
 
 static void one_too_many_is_told_busy(void **state)
 {
-    const struct route_options list[] = { { "default", file_make("function handle(call) call:get('A') end"), 5000 } };
+    const struct route_options list[] = { { .name = "default", .handler = file_make("function handle(call) call:get('A') end"), .deadline_ms = 5000 } };
     static const struct peer_step first[] = { SEND(ENV("x")), EXPECT("GET VARIABLE \"A\""), WAIT(150), SEND("200 result=0\n"), FAREWELL("OK", "") };
     static const struct peer_step second[] = { WAIT(50), SEND(ENV("x")), FAREWELL("BUSY", "sessions_max") };
 
@@ -264,7 +264,7 @@ static void one_too_many_is_told_busy(void **state)
 
 static void many_at_once(void **state)
 {
-    const struct route_options list[] = { { "default", file_make("function handle(call) for i = 1, 5 do call:set('N', i) end end"), 5000 } };
+    const struct route_options list[] = { { .name = "default", .handler = file_make("function handle(call) for i = 1, 5 do call:set('N', i) end end"), .deadline_ms = 5000 } };
     static const struct peer_step steps[] = {
         SEND(ENV("x")), EXPECT("SET VARIABLE \"N\" \"1\""), SEND("200 result=1\n"), EXPECT("SET VARIABLE \"N\" \"2\""), SEND("200 result=1\n"),
         EXPECT("SET VARIABLE \"N\" \"3\""), SEND("200 result=1\n"), EXPECT("SET VARIABLE \"N\" \"4\""), SEND("200 result=1\n"),
@@ -284,7 +284,7 @@ static void many_at_once(void **state)
 
 static void hostile_texts_stay_texts(void **state)
 {
-    const struct route_options list[] = { { "default", file_make("function handle(call) call:set('CALLERID(name)', '\"}\\\\') end"), 5000 } };
+    const struct route_options list[] = { { .name = "default", .handler = file_make("function handle(call) call:set('CALLERID(name)', '\"}\\\\') end"), .deadline_ms = 5000 } };
     static const struct peer_step steps[] = {
         SEND("agi_network: yes\nagi_uniqueid: 17.1\nagi_callerid: 1\",\"status\":\"OK\nagi_calleridname: \x01\xff</script>\\\n\n"),
         EXPECT("SET VARIABLE \"CALLERID(name)\" \"\\\"}\\\\\""), SEND("200 result=1\n"), FAREWELL("OK", ""),
@@ -321,8 +321,8 @@ static void hostile_texts_stay_texts(void **state)
 static void every_broken_handler_is_told(void **state)
 {
     const struct route_options list[] = {
-        { "a", file_make("function handle("), 1000 }, { "b", file_make("function handle() end"), 1000 }, { "c", file_make("x = 1"), 1000 },
-        { "d", "/nonexistent/d.lua", 1000 },
+        { .name = "a", .handler = file_make("function handle("), .deadline_ms = 1000 }, { .name = "b", .handler = file_make("function handle() end"), .deadline_ms = 1000 }, { .name = "c", .handler = file_make("x = 1"), .deadline_ms = 1000 },
+        { .name = "d", .handler = "/nonexistent/d.lua", .deadline_ms = 1000 },
     };
 
     (void)state;
@@ -336,7 +336,7 @@ static void every_broken_handler_is_told(void **state)
 
 static void each_allocation_of_opening_fails_once(void **state)
 {
-    const struct route_options list[] = { { "a", file_make("function handle() end"), 1000 }, { "b", w.path[0], 1000 } };
+    const struct route_options list[] = { { .name = "a", .handler = file_make("function handle() end"), .deadline_ms = 1000 }, { .name = "b", .handler = w.path[0], .deadline_ms = 1000 } };
 
     (void)state;
     for (long n = 1; n < 20000; n++) {
@@ -361,7 +361,7 @@ static void each_allocation_of_opening_fails_once(void **state)
 
 static void closing_waits_for_those_who_finish(void **state)
 {
-    const struct route_options list[] = { { "default", file_make("function handle(call) call:get('A') end"), 5000 } };
+    const struct route_options list[] = { { .name = "default", .handler = file_make("function handle(call) call:get('A') end"), .deadline_ms = 5000 } };
     static const struct peer_step steps[] = { SEND(ENV("x")), EXPECT("GET VARIABLE \"A\""), WAIT(150), SEND("200 result=0\n"), FAREWELL("OK", "") };
     static const struct peer_step late[] = { WAIT(100), SEND(ENV("x")), FAREWELL("BUSY", "shutdown") };
 
@@ -377,8 +377,8 @@ static void closing_waits_for_those_who_finish(void **state)
 static void closing_ends_those_who_do_not(void **state)
 {
     const struct route_options list[] = {
-        { "sleepy", file_make("function handle(call) local ok, e = pcall(sleep, 60000) assert(e.code == 'shutdown') end"), 60000 },
-        { "busy", file_make("function handle(call) call:stream_file('x') end"), 60000 },
+        { .name = "sleepy", .handler = file_make("function handle(call) local ok, e = pcall(sleep, 60000) assert(e.code == 'shutdown') end"), .deadline_ms = 60000 },
+        { .name = "busy", .handler = file_make("function handle(call) call:stream_file('x') end"), .deadline_ms = 60000 },
     };
     static const struct peer_step sleepy[] = { SEND(ENV("sleepy")), FAREWELL("ERROR", "shutdown") };
     static const struct peer_step busy[] = { SEND(ENV("busy")), EXPECT("STREAM FILE \"x\" \"\""), FAREWELL("ERROR", "shutdown") };
