@@ -37,7 +37,9 @@ fuzz: ## ten minutes a codec
 	@tools/install-deps test
 	@tools/fuzz 600
 
-install: all ## DESTDIR and PREFIX are honoured
+install: $(BUILD)/build.ninja ## DESTDIR and PREFIX are honoured
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja -C $(BUILD) $(NINJA_FLAGS)
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 clean: ## removes what was built (and the unpacked Asterisk)

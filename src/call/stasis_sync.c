@@ -1,11 +1,12 @@
 /* Finds what an interrupted connection, a restart or a late answer left behind: callers nobody holds, external channels and
  * bridges of no call.
  *
- *   IDLE --plan--> PLANNED --> INSIDE (GET applications/{app}) --> SETTLE --> CHANNELS (GET channels) --> BRIDGES --> IDLE
- *                     ^------------------ no answer: again after a pause --------------------------------------+
+ *   IDLE --plan--> PLANNED --> INSIDE --> SETTLE --> STILL --> CHANNELS --> BRIDGES --> IDLE
+ *                     ^       GET applications/{app}: twice    GET channels, GET bridges |
+ *                     +------------------ no answer: again after a pause ---------------+
  *
- * SETTLE: an answer may overtake events that were sent before it (ari.md trap 7), so a channel is a stranger only if nothing
- * was heard of it a moment later either. */
+ * SETTLE: an answer may overtake events that were sent before it (ari.md trap 7), and a call may end while we ask. So a channel is a
+ * stranger only if it is inside, and nobody knows it, both times. */
 #include "call/stasis_sync.h"
 
 #include <errno.h>
@@ -17,13 +18,14 @@
 
 enum { SETTLE_MS = 500, AGAIN_MS = 5000, SYNC_PATH_MAX = 1000 };
 
-enum sync_state { SYNC_IDLE, SYNC_PLANNED, SYNC_INSIDE, SYNC_SETTLE, SYNC_CHANNELS, SYNC_BRIDGES };
+enum sync_state { SYNC_IDLE, SYNC_PLANNED, SYNC_INSIDE, SYNC_SETTLE, SYNC_STILL, SYNC_CHANNELS, SYNC_BRIDGES };
 
 static const unsigned sync_moves[] = {
     [SYNC_IDLE] = 1u << SYNC_PLANNED,
     [SYNC_PLANNED] = 1u << SYNC_INSIDE | 1u << SYNC_IDLE,
     [SYNC_INSIDE] = 1u << SYNC_SETTLE | 1u << SYNC_PLANNED | 1u << SYNC_IDLE,
-    [SYNC_SETTLE] = 1u << SYNC_CHANNELS | 1u << SYNC_IDLE,
+    [SYNC_SETTLE] = 1u << SYNC_STILL | 1u << SYNC_IDLE,
+    [SYNC_STILL] = 1u << SYNC_CHANNELS | 1u << SYNC_PLANNED | 1u << SYNC_IDLE,
     [SYNC_CHANNELS] = 1u << SYNC_BRIDGES | 1u << SYNC_PLANNED | 1u << SYNC_IDLE,
     [SYNC_BRIDGES] = 1u << SYNC_IDLE | 1u << SYNC_PLANNED,
 };
@@ -34,7 +36,7 @@ struct stasis_sync {
     struct stasis_view view;
     struct timer *timer;
     struct ari_request *request;
-    char **inside;                 /* SETTLE: ids to look at again */
+    char **suspects;               /* SETTLE, STILL: ids to look at again */
     char app_path[SYNC_PATH_MAX];
     int64_t asked_ms, due_ms;
     bool is_wanted_again;          /* planned while one was under way */
@@ -98,33 +100,77 @@ static int remove_all(struct stasis_sync *y, const char *what, char kind, struct
 
 /* ---- who is inside ---- */
 
-static int inside_take(struct stasis_sync *y, struct text body)
+static bool is_stranger(const struct stasis_sync *y, const char *id)
+{
+    const struct text t = text_of(id);
+
+    return !stasis_is_ours(y->ground->app, 'x', t) && !y->view.knows_channel(y->view.arg, t);
+}
+
+/* Keeps the strangers of a list that is ours. */
+static void strangers_keep(const struct stasis_sync *y, char **ids)
+{
+    char **to = ids;
+
+    for (char **id = ids; *id; id++) {
+        if (is_stranger(y, *id))
+            *to++ = *id;
+        else
+            free(*id);
+    }
+    *to = NULL;
+}
+
+static int inside_parse(struct text body, char ***inside)
 {
     char **bridges;
-    const int err = ari_application_parse(body, &y->inside, &bridges);
+    const int err = ari_application_parse(body, inside, &bridges);
+
+    if (!err)
+        ari_list_free(bridges);
+    return err;
+}
+
+static int inside_take(struct stasis_sync *y, struct text body)
+{
+    char **inside;
+    const int err = inside_parse(body, &inside);
 
     if (err)
         return err;
-    ari_list_free(bridges);
-    y->view.on_inside(y->view.arg, y->inside, y->asked_ms);
+    y->view.on_inside(y->view.arg, inside, y->asked_ms);
+    strangers_keep(y, inside);
+    ari_list_free(y->suspects);
+    y->suspects = inside;
     set_state(y, SYNC_SETTLE);
     timer_start(y->timer, SETTLE_MS);
     return 0;
 }
 
-static void settle(struct stasis_sync *y)
+static bool is_suspect(const struct stasis_sync *y, const char *id)
 {
-    char **const inside = y->inside;
+    for (char **s = y->suspects; *s; s++) {
+        if (strcmp(*s, id) == 0)
+            return true;
+    }
+    return false;
+}
 
-    y->inside = NULL;
+static int still_take(struct stasis_sync *y, struct text body)
+{
+    char **inside;
+    const int err = inside_parse(body, &inside);
+
+    if (err)
+        return err;
+    strangers_keep(y, inside);
     for (char **id = inside; *id; id++) {
-        const struct text t = text_of(*id);
-
-        if (!stasis_is_ours(y->ground->app, 'x', t) && !y->view.knows_channel(y->view.arg, t))
-            y->view.on_stranger(y->view.arg, t);
+        if (is_suspect(y, *id))
+            y->view.on_stranger(y->view.arg, text_of(*id));
     }
     ari_list_free(inside);
     ask(y, SYNC_CHANNELS, "channels");
+    return 0;
 }
 
 /* ---- the course ---- */
@@ -145,6 +191,8 @@ static int take(struct stasis_sync *y, struct text body)
     switch (y->state) {
     case SYNC_INSIDE:
         return inside_take(y, body);
+    case SYNC_STILL:
+        return still_take(y, body);
     case SYNC_CHANNELS:
         err = remove_all(y, "channels", 'x', body);
         if (!err)
@@ -184,7 +232,7 @@ static void on_timer(void *arg)
     struct stasis_sync *y = arg;
 
     if (y->state == SYNC_SETTLE)
-        settle(y);
+        ask(y, SYNC_STILL, y->app_path);
     else if (y->state == SYNC_PLANNED)
         ask(y, SYNC_INSIDE, y->app_path);
 }
@@ -204,8 +252,8 @@ void stasis_sync_stop(struct stasis_sync *y)
     ari_forget(y->request);
     y->request = NULL;
     timer_stop(y->timer);
-    ari_list_free(y->inside);
-    y->inside = NULL;
+    ari_list_free(y->suspects);
+    y->suspects = NULL;
     y->is_wanted_again = false;
     if (y->state != SYNC_IDLE)
         set_state(y, SYNC_IDLE);

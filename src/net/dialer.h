@@ -24,11 +24,16 @@ struct dialer_options {
 };
 
 int dialer_new(struct dialer **out, struct loop *l, const struct dialer_options *opt) MUST_USE;
-void dialer_free(struct dialer *d); /* aborts what is under way; handlers do not run */
+/* Aborts dials and requests under way, handlers do not run; streams that are open live on. NULL passes. */
+void dialer_free(struct dialer *d);
+
+/* Errors of dials and requests: -ECONNREFUSED, -EHOSTUNREACH (also: no such name), -ETIMEDOUT, -ECONNRESET, -EKEYREJECTED
+ * (certificate or pin refused), -EPROTO (no TLS, no HTTP there), -ENOENT (no CA file), -EINVAL, -ENOMEM, -EIO. */
 
 /* Opens host:port. on_open runs once: err 0 and a stream (one reference is the handler's, who calls stream_handle), or the
  * error and a text that says more (borrowed). url: "tcp://host:port" or "tls://host:port". */
 typedef void dial_on_open(struct stream *s, int err, const char *detail, void *arg);
+/* 0, -EINVAL (not such a url, timeout_ms below 1), -ENOMEM. */
 int dial_open(struct dial **out, struct dialer *d, const char *url, int64_t timeout_ms,
               dial_on_open *on_open, void *arg) MUST_USE;
 void dial_cancel(struct dial *x); /* before on_open only; NULL passes */
@@ -45,6 +50,7 @@ struct http_options {
 };
 /* err 0: status and body are set (borrowed for the call); else 0 and what curl says in detail. Runs once. */
 typedef void http_on_answer(int err, int status, struct text body, const char *detail, void *arg);
+/* 0, -EINVAL (method, url, timeout or a header that is not one line), -ENOMEM. Redirects are not followed. */
 int http_send(struct http_request **out, struct dialer *d, const struct http_options *opt,
               http_on_answer *on_answer, void *arg) MUST_USE;
 void http_cancel(struct http_request *r); /* before on_answer only; on_answer does not run */

@@ -29,12 +29,12 @@ struct listener_options {
 /* The handler owns one reference to s; it calls stream_handle before returning, or the stream is aborted. */
 typedef void listener_on_accept(struct stream *s, void *arg);
 
-/* 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -ENOMEM... */
+/* 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL (no numeric address), -ENOMEM... An IPv6 port takes IPv6 only. */
 int listener_open(struct listener **out, struct loop *l, const struct address *at, const struct listener_options *opt,
                   listener_on_accept *on_accept, void *arg) MUST_USE;
 /* The port in fact bound. */
 void listener_address(const struct listener *li, struct address *out);
-uint64_t listener_refused(const struct listener *li);   /* closed for max_streams */
+uint64_t listener_refused(const struct listener *li);   /* closed for max_streams, or for want of memory */
 /* No more accepts; streams live on. NULL passes. */
 void listener_close(struct listener *li);
 

@@ -42,6 +42,6 @@ void timer_stop(struct timer *t);
 bool timer_is_running(const struct timer *t);
 void timer_free(struct timer *t); /* NULL passes */
 
-/* Delivers a signal on the loop. Process-wide: one loop a signal. */
+/* Delivers a signal on the loop. Process-wide: one loop a signal. Waiting for one does not keep loop_run going. */
 int loop_signal_new(struct loop_signal **out, struct loop *l, int signum, void (*on_signal)(void *arg), void *arg) MUST_USE;
 void loop_signal_free(struct loop_signal *s);

@@ -48,6 +48,8 @@ struct websocket {
     bool is_flooded;             /* reading waits until the peer reads */
     bool has_heard;              /* something came since the last ping */
     unsigned pings_unanswered;
+    int close_wanted;            /* status of the close frame that waits until every message is out; 0: none */
+    char close_reason[WS_REASON_MAX + 8];
     bool has_cause;
     int err, status;             /* the cause: the first one counts */
     char detail[DETAIL_MAX];
@@ -176,11 +178,28 @@ static size_t on_frame_bytes(struct text bytes, void *arg)
     return n;
 }
 
+/* wslay sends a close frame before the messages that wait, and drops those: so it gets ours when none waits. */
+static int close_frame_queue(struct websocket *w)
+{
+    const int status = w->close_wanted;
+    int err;
+
+    if (!status || ws_framing_queued(w->framing) > 0 || ws_framing_is_deaf(w->framing))
+        return 0;
+    w->close_wanted = 0;
+    err = ws_framing_close(w->framing, status, text_of(w->close_reason));
+    if (err == -EINVAL)
+        err = ws_framing_close(w->framing, 1000, text_of(w->close_reason));
+    if (err == -EPIPE)
+        return 0; /* the peer's was answered meanwhile */
+    return err ? err : ws_framing_pump(w->framing);
+}
+
 static void pump(struct websocket *w)
 {
     if (w->state != WS_OPEN && w->state != WS_CLOSING)
         return;
-    if (ws_framing_pump(w->framing))
+    if (ws_framing_pump(w->framing) || close_frame_queue(w))
         abort_with(w, -ENOMEM, "out of memory");
     flush(w);
     if (w->state == WS_ENDING)
@@ -353,7 +372,7 @@ static void on_deadline(void *arg)
         abort_with(w, -ETIMEDOUT, "the server did not answer the request in time");
         break;
     case WS_CLOSING:
-        set_lost_cause(w, -ETIMEDOUT, "the peer did not take our close frame");
+        set_lost_cause(w, -ETIMEDOUT, "the peer did not take what was sent before the close");
         abort_with(w, 0, "");
         break;
     default:
@@ -530,15 +549,6 @@ int websocket_send(struct websocket *w, bool is_text, struct text message)
     return 0;
 }
 
-/* The close frame is queued, or why it cannot be. */
-static int close_queue(struct websocket *w, int status, const char *reason)
-{
-    const struct text why = reason ? text_of(reason) : TEXT("");
-    const int err = ws_framing_close(w->framing, status, why);
-
-    return err == -EINVAL ? ws_framing_close(w->framing, 1000, why) : err;
-}
-
 void websocket_close(struct websocket *w, int status, const char *reason)
 {
     switch (w->state) {
@@ -554,10 +564,8 @@ void websocket_close(struct websocket *w, int status, const char *reason)
         abort_with(w, 0, "closed before it was open");
         break;
     case WS_OPEN:
-        if (close_queue(w, status, reason)) {
-            abort_with(w, 0, "closed by us, without a close frame");
-            return;
-        }
+        w->close_wanted = status > 0 ? status : 1000;
+        text_copy(w->close_reason, sizeof w->close_reason, text_of(reason));
         w->state = WS_CLOSING;
         timer_start(w->deadline, CLOSE_MS);
         pump(w);

@@ -30,9 +30,13 @@ struct websocket_options {
     size_t queue_max;                /* unsent bytes; 0 = 1 MiB */
 };
 
+/* 0, -EINVAL (url, connect_ms, a header that is not one line), -ENOBUFS (request over 16 KiB), -ENOMEM: then no handler runs.
+ * A dialer that is freed while it dials ends it with -ECANCELED. */
 int websocket_open(struct websocket **out, struct dialer *d, const struct websocket_options *opt,
                    const struct websocket_handlers *on, void *arg) MUST_USE;
-/* 0, -ENOBUFS over the ceiling (nothing taken), -EPIPE when not open. */
+/* 0, -ENOBUFS over the ceiling (nothing taken; wait for on_drain), -EMSGSIZE when larger than the ceiling alone, -ENOMEM,
+ * -EPIPE when not open. Text has to be UTF-8. */
 int websocket_send(struct websocket *w, bool is_text, struct text message) MUST_USE;
-/* Orderly close; on_closed follows within two seconds. Safe to call twice and before on_open. */
+/* Orderly close, after what was sent; on_closed follows within two seconds, and no message before it. A status that may not
+ * be sent counts as 1000; reason may be NULL and is cut at 123 bytes. Safe to call twice and before on_open. */
 void websocket_close(struct websocket *w, int status, const char *reason);

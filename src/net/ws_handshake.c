@@ -192,7 +192,8 @@ static int status_parse(struct text line, int *out)
 /* Takes a line's end off: CR LF only. */
 static bool line_cut(struct text *rest, struct text *line)
 {
-    if (!text_cut(rest, '\n', line) || line->n == 0 || line->p[line->n - 1] != '\r')
+    *line = *rest;
+    if (text_find(*rest, '\n') < 0 || !text_cut(rest, '\n', line) || line->n == 0 || line->p[line->n - 1] != '\r')
         return false;
     line->n--;
     return true;
@@ -245,7 +246,7 @@ static int answer_judge(const struct answer *a, const char *key, const char *sub
 int ws_answer_check(struct text head, const char *key, const char *subprotocol, char *detail, size_t size)
 {
     struct answer a = { .accepts = 0 };
-    struct text line;
+    struct text line = TEXT_NONE;
     int status;
 
     if (!line_cut(&head, &line) || status_parse(line, &status))
@@ -256,10 +257,11 @@ int ws_answer_check(struct text head, const char *key, const char *subprotocol, 
     }
     if (status != 101)
         return refuse(detail, size, "the server did not upgrade", text_skip(line, 9));
-    while (line_cut(&head, &line) && line.n > 0)
+    while (line_cut(&head, &line)) {
+        if (line.n == 0)
+            return answer_judge(&a, key, subprotocol, detail, size);
         if (header_take(&a, line))
             return refuse(detail, size, "the server's answer has a line that is no header", line);
-    if (line.n > 0)
-        return refuse(detail, size, "the server's answer has a line that does not end in CR LF", line);
-    return answer_judge(&a, key, subprotocol, detail, size);
+    }
+    return refuse(detail, size, "the server's answer has a line that does not end in CR LF", line);
 }

@@ -14,6 +14,8 @@ enum {
     SLACK = 60 * 8, /* a frame this far off its place is still the next one of an even flow */
     FLOW = 100 * 8, /* a pause in the flow shorter than this says nothing yet about silence */
     PIECE = 80 * 8, /* what the ear takes at once */
+    LAG = 10 * 8,   /* steady lateness worth mending ... */
+    LAG_FRAMES = 25, /* ... when not one of so many arrivals was earlier */
     PER_MS = TALK_RATE / 1000,
 };
 
@@ -33,6 +35,8 @@ struct caller_talk {
     size_t clip_at;
     int64_t said_next, heard_next;
     bool is_flowing; /* a first frame was heard */
+    int64_t lag_least; /* of the last lag_count arrivals: how far behind its place the best of them was */
+    unsigned lag_count;
     uint64_t surplus;
     struct caller_ear ear;
     struct caller_tape *tape;
@@ -141,6 +145,21 @@ static void piece_hear(struct caller_talk *t, const int16_t *pcm, size_t n)
     t->heard_next += (int64_t)n;
 }
 
+/* A flow keeps its places over jitter. When another source takes over in the PBX, its frames may be steadily later: without this
+ * every moment heard from then on would be told too early by that much. */
+static void lag_mend(struct caller_talk *t, int64_t at)
+{
+    const int64_t lag = at - t->heard_next;
+
+    if (t->lag_count == 0 || lag < t->lag_least)
+        t->lag_least = lag;
+    if (++t->lag_count < LAG_FRAMES)
+        return;
+    if (t->lag_least > LAG)
+        t->heard_next += t->lag_least;
+    t->lag_count = 0;
+}
+
 void caller_talk_hear(struct caller_talk *t, int64_t now, const int16_t *pcm, size_t n)
 {
     int64_t at = n > TALK_FRAME ? now - (int64_t)(n - TALK_FRAME) : now;
@@ -149,6 +168,7 @@ void caller_talk_hear(struct caller_talk *t, int64_t now, const int16_t *pcm, si
         at = 0;
     if (!t->is_flowing || at > t->heard_next + SLACK) {
         t->heard_next = at > t->heard_next ? at : t->heard_next; /* nothing was sent in between */
+        t->lag_count = 0;
     } else if (at + SLACK < t->heard_next) {
         const size_t ahead = (size_t)(t->heard_next - at) < n ? (size_t)(t->heard_next - at) : n;
 
@@ -156,6 +176,8 @@ void caller_talk_hear(struct caller_talk *t, int64_t now, const int16_t *pcm, si
         t->surplus += ahead;
         pcm += ahead;
         n -= ahead;
+    } else {
+        lag_mend(t, at);
     }
     t->is_flowing = true;
     while (n > 0) {

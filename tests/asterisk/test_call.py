@@ -235,8 +235,14 @@ def test_hang_up_at_each_stage_leaves_nothing(context):
 def test_asterisk_restart_is_survived(context):
     house = House(context)
     house.start()
+    caller = Caller(context, "wait-hangup 60s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    caller.wait("heard-start")
     os.kill(house.pbx.pid, signal.SIGKILL)
-    house.daemon.wait_log("event=ari_down", seconds=20)
+    house.daemon.wait_log("mod=stasis event=down")
+    house.wait_fact("talk.end")  # the media connection died with it
+    assert caller.finish() == 0, caller.story()
+    house.daemon.wait_log("event=unreachable")
     assert house.daemon.process.poll() is None
     assert house.daemon.stop() == 0
 

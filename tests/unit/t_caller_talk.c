@@ -339,6 +339,22 @@ static void heard_frames_find_their_place(void **state)
     caller_talk_free(t);
 }
 
+static void steady_lateness_is_mended(void **state)
+{
+    static int16_t quiet[TALK_FRAME];
+    struct story s = { .n = 0 };
+    struct caller_talk *t = talk_of("wait 1h\n", NULL, &s);
+
+    (void)state;
+    caller_talk_hear(t, 1000, quiet, TALK_FRAME);
+    /* another source takes over, 22 ms later in phase: at first its frames are jitter, then it is the new time */
+    for (int i = 1; i <= 30; i++)
+        caller_talk_hear(t, 1000 + i * TALK_FRAME + 176, quiet, TALK_FRAME);
+    loud_hear(t, 1000 + 31 * TALK_FRAME + 176, TALK_FRAME * 3);
+    assert_int_equal(moment_find(&s, "heard-start", 0)->at, 1000 + 31 * TALK_FRAME + 176);
+    caller_talk_free(t);
+}
+
 static void recording_has_both_on_one_line(void **state)
 {
     static int16_t heard[3 * SECOND];
@@ -451,6 +467,7 @@ int main(void)
         cmocka_unit_test(their_hangup),
         cmocka_unit_test_setup_teardown(missed_ticks_stay_silent, files_make, files_remove),
         cmocka_unit_test(heard_frames_find_their_place),
+        cmocka_unit_test(steady_lateness_is_mended),
         cmocka_unit_test_setup_teardown(recording_has_both_on_one_line, files_make, files_remove),
         cmocka_unit_test_setup_teardown(tape_takes_late_samples_and_drops_lost_ones, files_make, files_remove),
         cmocka_unit_test(unusable_clips_name_their_line),

@@ -239,7 +239,7 @@ static void figures_count(void **state)
     assert_int_equal(seen[0].active, 0);
     assert_int_equal(seen[0].command_us.count, 2);
     assert_int_equal(seen[0].session_us.count, 1);
-    assert_true(seen[0].session_us.max >= 80000);
+    assert_true(seen[0].session_us.max >= 79000); /* not before the deadline; the loop counts whole milliseconds */
     assert_string_equal(seen[1].name, "(none)");
     assert_int_equal(seen[1].sessions, 1);
     assert_int_equal(seen[1].errors, 1);
