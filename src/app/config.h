@@ -101,6 +101,7 @@ struct config {
     const char *path;               /* of the root file, as given */
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
+    const char *admin_path;         /* the admin socket: state_dir/admin.sock */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;

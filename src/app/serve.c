@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/admin_routes.h"
 #include "app/call_loop.h"
 #include "app/serve_nodes.h"
 #include "store/store.h"
@@ -33,6 +34,9 @@ struct daemon {
     struct call_loop **loops;
     size_t loop_count;
     struct serve_nodes *nodes;
+    struct admin *admin;
+    struct admin_routes admin_routes;
+    struct admin_verb admin_verbs[1];
     struct timer *ready;
     struct loop_signal *term, *interrupt;
     bool is_closing, is_told_ready;
@@ -134,6 +138,20 @@ static int open_nodes(struct daemon *d)
     return serve_nodes_open(&d->nodes, &no, on_problem, NULL);
 }
 
+/* Without it the daemon still does its work, so a socket that cannot be had is only told. */
+static int open_admin(struct daemon *d)
+{
+    int err;
+
+    d->admin_routes = (struct admin_routes){ .control = d->control, .loops = d->loops, .loop_count = d->loop_count,
+                                             .route_count = d->config->route_count, .store = d->store };
+    d->admin_verbs[0] = admin_routes_verb(&d->admin_routes);
+    err = admin_open(&d->admin, d->control, d->config->admin_path, d->admin_verbs, 1, &d->log);
+    if (err && err != -ENOMEM)
+        log_warn(&d->log, "no_admin_socket", kv_str("path", d->config->admin_path), kv_err(err));
+    return err == -ENOMEM ? err : 0;
+}
+
 /* ---- run ---- */
 
 static void on_nodes_closed(void *arg)
@@ -215,7 +233,7 @@ static int open_all(struct daemon *d)
         err = open_nodes(d);
     for (size_t i = 0; !err && i < d->loop_count; i++)
         err = call_loop_start(d->loops[i]);
-    return err;
+    return err ? err : open_admin(d);
 }
 
 /* ---- close ---- */
@@ -263,6 +281,8 @@ static void on_drained(void *arg)
 /* What call loops still told the control loop is heard before anything is freed. */
 static void join_loops(struct daemon *d)
 {
+    admin_close(d->admin);
+    d->admin = NULL;
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_stop(d->loops[i], d->config->fastagi.linger_ms);
     for (size_t i = 0; i < d->loop_count; i++)

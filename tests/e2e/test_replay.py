@@ -2,6 +2,8 @@
 import glob
 import json
 import os
+import socket
+import time
 
 from agi_peer import AgiPeer
 from daemon import Daemon, free_port, run
@@ -132,3 +134,94 @@ def test_record_max_keeps_the_newest(context):
     assert daemon.stop() == 0
     assert len(listed(context)) == 5
     assert not os.path.exists(context.path("state", "admin.sock"))
+
+
+def routes(context, conf):
+    code, out, err = run(context, "routes", "--json", "--config", conf)
+    assert code == 0, (out, err)
+    told = json.loads(out)
+    assert told["loops"] == 2 and told["loops_late"] == 0, told
+    return {r["route"]: r for r in told["routes"]}
+
+
+def until(seconds, what):
+    limit = time.monotonic() + seconds
+    while not (got := what()):
+        assert time.monotonic() < limit, "it did not come true"
+        time.sleep(0.02)
+    return got
+
+
+def shadowed(context, handler, calls=3, **more):
+    """Calls a route with a shadow; gives its figures once every session is judged, and the variables of the last call."""
+    daemon, port, conf = start(context, f"shadow = {handler}.lua\nrecord = yes", **more)
+    for _ in range(calls):
+        variables = call(port)
+    got = until(15, lambda: (r := routes(context, conf)["old"]) and r["shadow"]["sessions"] + r["shadow"]["skipped"] >= calls and r)
+    return daemon, got, variables, conf
+
+
+def test_an_equal_shadow_counts_nothing(context):
+    daemon, got, variables, _ = shadowed(context, "same")
+    assert variables == {"X": NUMBER, "SIDETONE_STATUS": "OK", "SIDETONE_REASON": "", "SIDETONE_CALL": "1700000000.1"}, variables
+    assert got["shadow"] == {"sessions": 3, "differing": 0, "differences": 0, "skipped": 0, "off": False, "last": ""}, got
+    assert got["sessions"] == 3 and got["active"] == 0 and got["errors"] == 0 and got["recorded"] == 3, got
+    assert got["command"]["count"] == 9 and got["session"]["count"] == 3 and got["session"]["p99_us"] >= got["session"]["p50_us"] > 0, got
+    assert daemon.stop() == 0
+
+
+def test_a_differing_shadow_is_counted_and_touches_nothing(context):
+    daemon, got, variables, conf = shadowed(context, "other")
+    assert variables == {"X": NUMBER, "SIDETONE_STATUS": "OK", "SIDETONE_REASON": "", "SIDETONE_CALL": "1700000000.1"}, variables
+    assert got["shadow"]["sessions"] == 3 and got["shadow"]["differing"] == 3 and got["shadow"]["differences"] >= 9, got
+    assert "SET VARIABLE" in got["shadow"]["last"], got
+    code, out, err = run(context, "routes", "--config", conf)
+    assert code == 0 and "3 of 3 differ" in out and "last difference: command" in out and "(none)" in out, (out, err)
+    assert daemon.stop() == 0
+
+
+def test_a_crashing_shadow_disturbs_nobody(context):
+    daemon, got, variables, _ = shadowed(context, "crashes")
+    assert variables["SIDETONE_STATUS"] == "OK" and variables["X"] == NUMBER, variables
+    assert got["errors"] == 0 and got["shadow"]["differing"] == 3, got
+    assert daemon.stop() == 0
+
+
+def test_a_looping_shadow_is_switched_off(context):
+    daemon, got, variables, conf = shadowed(context, "loops", calls=12)
+    assert variables["SIDETONE_STATUS"] == "OK" and got["errors"] == 0 and got["sessions"] == 12, got
+    assert got["shadow"]["off"] and got["shadow"]["sessions"] <= 6 and got["shadow"]["skipped"] >= 6, got  # three for each of two loops
+    assert "event=shadow_off" in daemon.text()
+    assert daemon.stop() == 0
+
+
+def test_a_masked_route_shows_no_number(context):
+    daemon, port, conf = start(context, "shadow = other.lua\nrecord_mask = numbers")
+    call(port)
+    got = until(10, lambda: (r := routes(context, conf)["old"]) and r["shadow"]["sessions"] and r)
+    assert got["shadow"]["last"] and NUMBER not in json.dumps(got) and got["recorded"] == 0, got
+    assert daemon.stop() == 0
+
+
+def test_routes_of_nobody(context):
+    daemon, _, conf = start(context)
+    assert os.stat(context.path("state", "admin.sock")).st_mode & 0o777 == 0o600
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(context.path("state", "admin.sock"))
+        s.sendall(b"no-such-verb\n")
+        assert json.loads(s.makefile().read()) == {"error": "no such verb"}
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(context.path("state", "admin.sock"))
+        s.sendall(b"x" * 5000)
+        try:
+            assert s.recv(100) == b""
+        except ConnectionError:
+            pass
+    assert routes(context, conf)["old"]["sessions"] == 0
+    assert daemon.stop() == 0
+    assert not os.path.exists(context.path("state", "admin.sock"))
+    code, out, err = run(context, "routes", "--config", conf)
+    assert code == 1 and out == "" and "no daemon runs here" in err, (code, out, err)
+    assert run(context, "routes", "word")[0] == 2
