@@ -122,12 +122,12 @@ static bool answer_from(struct player *p, size_t i, size_t command, enum player_
         stop(p); /* the live session ended with this command, so it ends here */
         return true;
     }
-    (void)tape_at(p->tape, (size_t)reply, &e);
     p->waits = false;
     if (how != PLAYER_EARLIER)
         p->next = (size_t)reply + 1;
+    pass_hangups(p); /* before the reply: what follows it on the tape had seen them */
+    (void)tape_at(p->tape, (size_t)reply, &e);
     say(p, e.text);
-    pass_hangups(p);
     return true;
 }
 

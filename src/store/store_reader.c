@@ -7,12 +7,13 @@
 
 enum { READ_ALL, READ_CALL, READ_SESSIONS, READ_SESSION, READ_LOOKUP, READ_COUNT };
 
+#define SESSION_COLUMNS "SELECT id, wall_us, us, route, call, status, reason, commands, flags"
+
 static const char *const reader_sql[READ_COUNT] = {
     [READ_ALL] = "SELECT id, wall_us, call, kind, detail FROM fact WHERE id > ?1 ORDER BY id LIMIT ?2",
     [READ_CALL] = "SELECT id, wall_us, call, kind, detail FROM fact WHERE id > ?1 AND call = ?3 ORDER BY id LIMIT ?2",
-    [READ_SESSIONS] = "SELECT id, wall_us, us, route, call, status, reason, commands, flags FROM session"
-                      " WHERE id > ?1 AND (?3 = '' OR route = ?3) ORDER BY id LIMIT ?2",
-    [READ_SESSION] = "SELECT id, wall_us, us, route, call, status, reason, commands, flags, tape FROM session WHERE id = ?1",
+    [READ_SESSIONS] = SESSION_COLUMNS " FROM session WHERE id > ?1 AND (?3 = '' OR route = ?3) ORDER BY id LIMIT ?2",
+    [READ_SESSION] = SESSION_COLUMNS ", tape FROM session WHERE id = ?1",
     [READ_LOOKUP] = "SELECT value FROM lookup WHERE table_name = ?1 AND key = ?2",
 };
 
