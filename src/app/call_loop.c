@@ -8,7 +8,7 @@
 
 #include "app/call_loop_parts.h"
 
-enum { CALL_LOOP_BUSY = 1024 };
+enum { CALL_LOOP_BUSY = 2048 };
 
 static int lookup(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg)
 {
@@ -17,7 +17,14 @@ static int lookup(void *arg, struct loop *l, struct text table, struct text key,
     return store_get(c->store, l, table, key, on_value, value_arg);
 }
 
-static int load_tools(struct call_loop *c, void (*problem)(const char *line, void *arg), void *arg)
+static int keep(void *arg, struct loop *l, struct text table, struct text key, struct text value, script_on_put *on_put, void *put_arg)
+{
+    struct call_loop *c = arg;
+
+    return store_put(c->store, l, table, key, value, on_put, put_arg);
+}
+
+static int load_tools(struct call_loop *c, const char *http_hosts, void (*problem)(const char *line, void *arg), void *arg)
 {
     int err = 0;
 
@@ -40,6 +47,8 @@ static int load_tools(struct call_loop *c, void (*problem)(const char *line, voi
                 err = e;
             } else {
                 c->own[i].count++;
+                if (script_grant_http(c->own[i].tools[k], http_hosts))
+                    return -ENOMEM;
             }
             free(why);
             if (e)
@@ -53,7 +62,8 @@ static int open_fastagi(struct call_loop *c, const struct call_loop_options *opt
                         void *arg)
 {
     /* Room beyond the ceiling of sessions: those get a BUSY in words, only a flood is closed without. */
-    const struct listener_options lo = { .reuse_port = true, .max_streams = opt->routes.sessions_max + CALL_LOOP_BUSY };
+    const struct listener_options lo = { .reuse_port = true, .max_streams = opt->routes.sessions_max + CALL_LOOP_BUSY,
+                                         .allow = opt->allow };
     char where[100], line[200];
     int err;
 
@@ -77,7 +87,7 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     if (!c)
         return err;
     c->index = opt->index;
-    c->services = (struct script_services){ .store_get = lookup, .arg = c };
+    c->services = (struct script_services){ .store_get = lookup, .store_put = keep, .arg = c };
     c->log = log_for(opt->log, "call_loop");
     c->agents = opt->agents;
     c->store = opt->store;
@@ -93,9 +103,13 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     if (!err)
         err = ticker_new(&c->ticker, c->loop);
     if (!err)
+        err = dialer_new(&c->dialer, c->loop, &(struct dialer_options){ 0 });
+    if (!err) {
+        c->services.dialer = c->dialer;
         err = script_engine_new(&c->engine, c->loop, &c->services, NULL, opt->log);
+    }
     if (!err)
-        err = load_tools(c, problem, arg);
+        err = load_tools(c, opt->http_hosts, problem, arg);
     if (!err)
         err = routes_open(&c->routes, c->loop, c->engine, &opt->routes, store_timeline(c->store), opt->log, problem, arg);
     if (!err)
@@ -152,6 +166,52 @@ static void on_routes_closed(void *arg)
     call_loop_check_done(c);
 }
 
+static void on_kept(const char *line, void *arg)
+{
+    struct call_loop *c = arg;
+
+    log_error(&c->log, "old_version_kept", kv_str("problem", line), kv_int("loop", c->index));
+}
+
+static size_t reload_tools(struct call_loop *c)
+{
+    size_t fresh = 0;
+
+    for (size_t i = 0; i < agents_count(c->agents); i++) {
+        for (size_t k = 0; k < c->own[i].count; k++) {
+            char *why = NULL, line[700];
+            const int err = script_reload(&c->own[i].tools[k], &why);
+
+            if (err) {
+                snprintf(line, sizeof line, "agent %s: tool %s: %s", agents_at(c->agents, i)->name, agents_at(c->agents, i)->tools[k].name,
+                         why ? why : err_text(err));
+                on_kept(line, c);
+            }
+            fresh += !err;
+            free(why);
+        }
+    }
+    return fresh;
+}
+
+static void on_reload(void *arg)
+{
+    struct call_loop *c = arg;
+    size_t fresh;
+
+    if (c->is_closing)
+        return;
+    fresh = routes_reload(c->routes, on_kept, c);
+    fresh += reload_tools(c);
+    log_info(&c->log, "scripts_reloaded", kv_int("files", (int64_t)fresh), kv_int("loop", c->index));
+}
+
+void call_loop_reload(struct call_loop *c)
+{
+    if (c->is_started && loop_post(c->loop, on_reload, c))
+        log_error(&c->log, "reload_refused", kv_str("why", "the loop takes no posts"));
+}
+
 static void begin_close(void *arg)
 {
     struct call_loop *c = arg;
@@ -203,6 +263,8 @@ void call_loop_free(struct call_loop *c)
     release_tools(c);
     if (c->engine)
         script_engine_free(c->engine);
+    if (c->dialer)
+        dialer_free(c->dialer);
     if (c->ticker)
         ticker_free(c->ticker);
     if (c->loop)

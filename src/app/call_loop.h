@@ -14,6 +14,8 @@ struct call_talk;
 struct call_loop_options {
     unsigned index;
     struct address fastagi;               /* shared by all loops (SO_REUSEPORT) */
+    const struct allow_list *allow;       /* who may connect to it */
+    const char *http_hosts;               /* that tools may reach; NULL: none */
     bool has_fastagi;
     struct routes_options routes;
     const struct agents *agents;
@@ -29,6 +31,8 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
                   void *arg) MUST_USE;
 int call_loop_start(struct call_loop *c) MUST_USE;     /* starts the thread */
 void call_loop_address(const struct call_loop *c, struct address *fastagi);
+/* Reads handlers and tools again, for new calls only; a broken one stays as it was, and the log says so. Any thread, once started. */
+void call_loop_reload(struct call_loop *c);
 /* Refuses new sessions, lets running ones end within linger_ms, then the thread ends. Any thread; then join. */
 void call_loop_stop(struct call_loop *c, int64_t linger_ms);
 void call_loop_join(struct call_loop *c);

@@ -19,6 +19,7 @@ struct call_loop {
     pthread_t thread;
     bool is_started;
     struct script_services services; /* what the engine asks of us */
+    struct dialer *dialer;           /* of scripts */
     struct script_engine *engine;
     struct routes *routes;
     struct listener *fastagi;

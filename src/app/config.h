@@ -30,6 +30,7 @@ struct config_list {
 struct config_sidetone {
     struct config_head head;
     const char *state_dir;          /* absolute */
+    const char *http_hosts;         /* NULL: none */
     int64_t workers;                /* call loops; 0: one per core */
     int64_t speech_threads;         /* 0: one per core */
     int log_level;                  /* enum log_level */
@@ -38,14 +39,42 @@ struct config_sidetone {
 struct config_fastagi {
     struct config_head head;
     struct address listen;
-    int64_t sessions_max;           /* per call loop */
+    int64_t sessions_max;           /* all call loops together */
     int64_t linger_ms;
+    int64_t env_ms;                 /* environment complete within */
+    const char *allow_text;         /* as written; NULL: everybody may connect */
+    struct allow_list allow;
 };
 
 struct config_audiosocket {
     struct config_head head;
     struct address listen;
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
+};
+
+/* dialplan place; context NULL: none */
+struct config_fallback {
+    const char *context, *extension, *priority; /* priority: a number or a label */
+};
+
+enum config_on_full { CONFIG_FULL_BUSY, CONFIG_FULL_FALLBACK };
+
+enum config_mask { CONFIG_MASK_NONE, CONFIG_MASK_NUMBERS };
+
+struct config_route {
+    struct config_head head;
+    const char *handler;            /* absolute path */
+    int64_t deadline_ms, idle_ms;
+    int64_t max;                    /* sessions at a time; 0: no ceiling of its own */
+    int64_t queue, queue_wait_ms;   /* that may wait for one of max */
+    int on_full;                    /* enum config_on_full */
+    const char *http_hosts;         /* NULL: those of the daemon */
+    const char *fallback_text;      /* as written; NULL: none */
+    struct config_fallback fallback;
+    bool record;
+    int64_t record_max;
+    int record_mask;                /* enum config_mask */
+    const char *shadow;             /* absolute path; NULL: none */
 };
 
 struct config_node {
@@ -60,18 +89,6 @@ struct config_node {
     const char *default_agent;      /* names one of agents; NULL: none */
 };
 
-enum config_mask { CONFIG_MASK_NONE, CONFIG_MASK_NUMBERS };
-
-struct config_route {
-    struct config_head head;
-    const char *handler;            /* absolute path */
-    int64_t deadline_ms;
-    bool record;
-    int64_t record_max;
-    int record_mask;                /* enum config_mask */
-    const char *shadow;             /* absolute path; NULL: none */
-};
-
 enum config_provider { CONFIG_PROVIDER_LOCAL };
 
 struct config_tool {
@@ -79,10 +96,6 @@ struct config_tool {
     const char *path;               /* absolute path of a Lua file */
 };
 
-/* dialplan place; context NULL: none */
-struct config_fallback {
-    const char *context, *extension, *priority; /* priority: a number or a label */
-};
 
 struct config_agent {
     struct config_head head;

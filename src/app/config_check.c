@@ -1,4 +1,5 @@
 /* One job: check what concerns more than one key of the configuration, and fill in what follows from several. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,13 +115,13 @@ static bool is_priority(struct text t)
     return true;
 }
 
-static void check_fallback(struct config_build *b, struct config_agent *a)
+static void check_fallback(struct config_build *b, const void *section, const char *written, struct config_fallback *out)
 {
-    struct text rest = text_of(a->fallback_text), part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
+    struct text rest = text_of(written), part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
     size_t n = 0;
     bool is_good;
 
-    if (!a->fallback_text)
+    if (!written)
         return;
     while (n < 3 && text_cut(&rest, ',', &part[n])) {
         part[n] = text_trim(part[n]);
@@ -133,12 +134,39 @@ static void check_fallback(struct config_build *b, struct config_agent *a)
     if (!is_good) {
         char came[80];
 
-        config_key_problem(b, CONF_ERROR, built_of(b, a), "fallback", "expected context,extension,priority, came %s",
-                           config_quote(text_of(a->fallback_text), came, sizeof came));
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "fallback", "expected context,extension,priority, came %s",
+                           config_quote(text_of(written), came, sizeof came));
         return;
     }
-    a->fallback = (struct config_fallback){ .context = config_text(b, part[0]), .extension = config_text(b, part[1]),
-                                            .priority = config_text(b, part[2]) };
+    *out = (struct config_fallback){ .context = config_text(b, part[0]), .extension = config_text(b, part[1]),
+                                     .priority = config_text(b, part[2]) };
+}
+
+static void check_allow(struct config_build *b, struct config_fastagi *f)
+{
+    char came[80];
+    struct text bad;
+    int err;
+
+    if (!f->allow_text)
+        return;
+    err = allow_parse(text_of(f->allow_text), &f->allow, &bad);
+    if (err == -E2BIG)
+        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected at most %d hosts and networks", ALLOW_MAX);
+    else if (err)
+        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected numeric addresses and networks, as 127.0.0.1, 10.0.0.0/8, came %s",
+                           config_quote(bad, came, sizeof came));
+}
+
+static void check_route(struct config_build *b, struct config_route *r)
+{
+    check_fallback(b, r, r->fallback_text, &r->fallback);
+    if (r->on_full == CONFIG_FULL_FALLBACK && !r->fallback_text)
+        config_key_problem(b, CONF_ERROR, built_of(b, r), "on_full", "expected fallback = context,extension,priority beside on_full = fallback");
+    if (r->on_full != CONFIG_FULL_FALLBACK && r->fallback_text)
+        config_key_problem(b, CONF_WARNING, built_of(b, r), "fallback", "has no effect without on_full = fallback");
+    if (r->queue > 0 && r->max == 0)
+        config_key_problem(b, CONF_WARNING, built_of(b, r), "queue", "has no effect without max");
 }
 
 /* Needs no more than good values of its own. */
@@ -163,11 +191,14 @@ void config_check(struct config_build *b)
     struct config *c = b->c;
 
     check_ports(b);
+    check_allow(b, &c->fastagi);
+    for (size_t i = 0; i < c->route_count; i++)
+        check_route(b, &c->routes[i]);
     for (size_t i = 0; i < c->node_count; i++)
         check_node(b, &c->nodes[i]);
     for (size_t i = 0; i < c->agent_count; i++) {
         check_tools(b, &c->agents[i]);
-        check_fallback(b, &c->agents[i]);
+        check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);
     }
     fill_derived(b, c);
 }

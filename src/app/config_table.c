@@ -4,6 +4,7 @@
 #include "app/config_parts.h"
 
 static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL }; /* order of enum log_level */
+static const char *const on_full[] = { "busy", "fallback", NULL };                    /* order of enum config_on_full */
 static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
@@ -11,6 +12,9 @@ static const char *const masks[] = { "none", "numbers", NULL };                 
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
       .standard = "/var/lib/sidetone", .help = "Directory of the embedded store (sidetone.db)." },
+    { .name = "http_hosts", .type = CONFIG_TEXT, .offset = offsetof(struct config_sidetone, http_hosts),
+      .standard_help = "handlers and tools reach no host", .example = "crm.example.com, 127.0.0.1:8080",
+      .help = "Hosts that handlers and tools may reach with http.get and http.post; without a port the scheme's own." },
     { .name = "workers", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, workers), .standard = "auto",
       .may_be_auto = true, .min = 1, .max = 64, .help = "How many call loops run; auto is one per processor core." },
     { .name = "speech_threads", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, speech_threads), .standard = "auto",
@@ -24,9 +28,14 @@ static const struct config_key fastagi_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_fastagi, listen), .standard = "127.0.0.1:4573",
       .help = "Where Asterisk reaches agi:// routes." },
     { .name = "sessions_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_fastagi, sessions_max), .standard = "4096",
-      .min = 1, .max = 65536, .help = "Sessions at one time on each call loop; one more is told SIDETONE_STATUS=BUSY." },
+      .min = 1, .max = 65536, .help = "Sessions at one time, of all routes; one more is told SIDETONE_STATUS=BUSY." },
     { .name = "linger", .type = CONFIG_DURATION, .offset = offsetof(struct config_fastagi, linger_ms), .standard = "10s",
       .min = 0, .max = 600000, .reloads = true, .help = "How long running sessions may go on when the daemon stops." },
+    { .name = "env_timeout", .type = CONFIG_DURATION, .offset = offsetof(struct config_fastagi, env_ms), .standard = "2s",
+      .min = 50, .max = 60000, .help = "A connection that has not sent its whole environment by then is closed." },
+    { .name = "allow", .type = CONFIG_TEXT, .offset = offsetof(struct config_fastagi, allow_text),
+      .standard_help = "every host may connect", .example = "127.0.0.1, 10.0.0.0/8",
+      .help = "Hosts and networks that may connect, separated by commas; others are closed at once." },
 };
 
 static const struct config_key audiosocket_keys[] = {
@@ -64,6 +73,21 @@ static const struct config_key route_keys[] = {
       .help = "The Lua file that decides; relative to handlers/ beside the configuration file." },
     { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, deadline_ms), .standard = "5s", .min = 10,
       .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT." },
+    { .name = "http_hosts", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, http_hosts),
+      .standard_help = "those of [sidetone]", .example = "crm.example.com", .help = "Hosts that this route may reach, in place of the daemon's." },
+    { .name = "idle", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, idle_ms), .standard = "60s", .min = 10,
+      .max = 3600000, .reloads = true, .help = "The longest wait for one reply; then the handler gets the error reply_timeout." },
+    { .name = "max", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, max), .standard = "0", .min = 0,
+      .max = 65536, .help = "Sessions of this route at one time; 0: no ceiling but sessions_max." },
+    { .name = "queue", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, queue), .standard = "0", .min = 0, .max = 65536,
+      .help = "Sessions over max that may wait for their turn, on each call loop." },
+    { .name = "queue_wait", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, queue_wait_ms), .standard = "1s", .min = 10,
+      .max = 600000, .help = "How long one waits for its turn; the deadline counts meanwhile." },
+    { .name = "on_full", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, on_full), .standard = "busy", .choices = on_full,
+      .help = "A session without a place gets SIDETONE_STATUS=BUSY; with fallback it also goes on at that place of the dialplan." },
+    { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, fallback_text),
+      .standard_help = "it goes on behind AGI()", .example = "default,operator,1",
+      .help = "Where a call goes with on_full = fallback, as context,extension,priority." },
     { .name = "record", .type = CONFIG_BOOL, .offset = offsetof(struct config_route, record), .standard = "no", .reloads = true,
       .help = "Keep what passes on each session (environment, commands, replies, times), for sidetone replay." },
     { .name = "record_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, record_max), .standard = "1000", .min = 1,

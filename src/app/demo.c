@@ -334,7 +334,7 @@ static void measure(struct demo *d)
     on_poll(d);
     story_tell(d->story, 0, 0);
     d->is_measuring = true;
-    if (d->was_interrupted || d->is_late || originate(d, "Local/measure@demo/n", "wait") < 0)
+    if (d->is_late || originate(d, "Local/measure@demo/n", "wait") < 0)
         return;
     timer_start(d->limit, 10000);
     loop_run(d->loop);
@@ -395,6 +395,12 @@ static void close_all(struct demo *d)
     story_free(d->story);
 }
 
+static int give_up(const struct demo *d)
+{
+    printf("\nInterrupted. The private Asterisk and the daemon are stopped; what there is of this run: %s\n", d->files.dir);
+    return 1;
+}
+
 static int conclude(struct demo *d)
 {
     const bool clean = nothing_left(d), in_order = stop_daemon(d);
@@ -402,7 +408,7 @@ static int conclude(struct demo *d)
 
     d->proof.done[STEP_CLEAN] = clean && in_order;
     read_facts(d);
-    all = demo_proof_print(&d->proof, stdout) && !d->was_interrupted && !d->is_late;
+    all = demo_proof_print(&d->proof, stdout) && !d->is_late;
     printf("\nThe call, to listen to (caller left, agent right): %s\n", d->recording);
     printf("Everything else of this run (configuration, dialplan, logs, store): %s\n", d->files.dir);
     if (d->is_late)
@@ -455,8 +461,10 @@ static int play(struct demo *d)
     err = make_call(d);
     if (err)
         return err;
+    if (d->was_interrupted)
+        return give_up(d);
     measure(d);
-    return conclude(d);
+    return d->was_interrupted ? give_up(d) : conclude(d);
 }
 
 int demo_run(const struct demo_options *opt)

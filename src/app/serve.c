@@ -33,12 +33,13 @@ struct daemon {
     struct loop *control;
     struct call_loop **loops;
     size_t loop_count;
+    struct gate sessions, *route_gates; /* places that all loops share; route_gates as config->routes */
     struct serve_nodes *nodes;
     struct admin *admin;
     struct admin_routes admin_routes;
     struct admin_verb admin_verbs[1];
     struct timer *ready;
-    struct loop_signal *term, *interrupt;
+    struct loop_signal *term, *interrupt, *hangup;
     bool is_closing, is_told_ready;
 };
 
@@ -92,6 +93,22 @@ static int open_speech(struct daemon *d)
     return err ? err : agents_load(&d->agents, d->config, d->config->sidetone.state_dir, on_problem, NULL);
 }
 
+static struct route_options route_options_of(const struct config *c, const struct config_route *r, struct gate *gate)
+{
+    struct route_options opt = {
+        .name = r->head.name, .handler = r->handler, .deadline_ms = r->deadline_ms, .idle_ms = r->idle_ms, .gate = gate,
+        .http_hosts = r->http_hosts ? r->http_hosts : c->sidetone.http_hosts,
+        .queue = r->max > 0 ? (size_t)r->queue : 0, .queue_wait_ms = r->queue_wait_ms,
+        .record = r->record, .record_max = (unsigned)r->record_max, .record_masks = r->record_mask == CONFIG_MASK_NUMBERS,
+        .shadow = r->shadow,
+    };
+
+    gate->max = (size_t)r->max;
+    if (r->on_full == CONFIG_FULL_FALLBACK)
+        opt.when_full = (struct route_place){ r->fallback.context, r->fallback.extension, r->fallback.priority };
+    return opt;
+}
+
 static int open_loops(struct daemon *d)
 {
     const struct config *c = d->config;
@@ -99,21 +116,20 @@ static int open_loops(struct daemon *d)
     struct call_loop_options lo = {
         .fastagi = c->fastagi.listen, .has_fastagi = c->route_count > 0, .agents = d->agents, .store = d->store,
         .voice = d->voice, .speech = d->speech, .control = d->control, .log = &d->log,
-        .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max,
-                    .recordings = store_recordings(d->store) },
+        .allow = &c->fastagi.allow, .http_hosts = c->sidetone.http_hosts,
+        .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max, .gate = &d->sessions,
+                    .env_ms = c->fastagi.env_ms, .recordings = store_recordings(d->store) },
     };
     const size_t count = count_or_cores(c->sidetone.workers);
     int err = 0;
 
     d->loops = calloc(count, sizeof *d->loops);
-    if (!routes || !d->loops)
+    d->route_gates = calloc(c->route_count + 1, sizeof *d->route_gates);
+    d->sessions.max = (size_t)c->fastagi.sessions_max;
+    if (!routes || !d->loops || !d->route_gates)
         err = -ENOMEM;
     for (size_t i = 0; !err && i < c->route_count; i++)
-        routes[i] = (struct route_options){ .name = c->routes[i].head.name, .handler = c->routes[i].handler,
-                                            .deadline_ms = c->routes[i].deadline_ms, .record = c->routes[i].record,
-                                            .record_max = (unsigned)c->routes[i].record_max,
-                                            .record_masks = c->routes[i].record_mask == CONFIG_MASK_NUMBERS,
-                                            .shadow = c->routes[i].shadow };
+        routes[i] = route_options_of(c, &c->routes[i], &d->route_gates[i]);
     while (!err && d->loop_count < count) {
         lo.index = (unsigned)d->loop_count;
         err = call_loop_new(&d->loops[d->loop_count], &lo, on_problem, NULL);
@@ -181,6 +197,18 @@ static void on_signal(void *arg)
     begin_close(arg);
 }
 
+/* SIGHUP: handlers and tools are read again; the configuration is not. */
+static void on_reload(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (d->is_closing)
+        return;
+    log_info(&d->log, "reloading", kv_int("loops", (int64_t)d->loop_count));
+    for (size_t i = 0; i < d->loop_count; i++)
+        call_loop_reload(d->loops[i]);
+}
+
 static void on_ready_time(void *arg)
 {
     struct daemon *d = arg;
@@ -227,6 +255,8 @@ static int open_all(struct daemon *d)
         err = loop_signal_new(&d->term, d->control, SIGTERM, on_signal, d);
     if (!err)
         err = loop_signal_new(&d->interrupt, d->control, SIGINT, on_signal, d);
+    if (!err)
+        err = loop_signal_new(&d->hangup, d->control, SIGHUP, on_reload, d);
     if (!err)
         err = open_loops(d);
     if (!err)
@@ -305,11 +335,14 @@ static void close_all(struct daemon *d)
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_free(d->loops[i]);
     free(d->loops);
+    free(d->route_gates);
     timer_free(d->ready);
     if (d->term)
         loop_signal_free(d->term);
     if (d->interrupt)
         loop_signal_free(d->interrupt);
+    if (d->hangup)
+        loop_signal_free(d->hangup);
     if (d->control)
         loop_release(d->control);
     loop_free(d->control);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/allow.h"
 #include "net/stream.h"
 
 struct listener;
@@ -24,6 +25,7 @@ struct listener_options {
     bool reuse_port;          /* several loops share the port; the kernel spreads connections */
     size_t max_streams;       /* more are accepted and closed at once, counted; 0 = 10,000 */
     struct stream_options stream;
+    const struct allow_list *allow; /* other hosts are closed at once and counted, told once a minute; NULL: all may. Copied */
 };
 
 /* The handler owns one reference to s; it calls stream_handle before returning, or the stream is aborted. */
@@ -35,6 +37,7 @@ int listener_open(struct listener **out, struct loop *l, const struct address *a
 /* The port in fact bound. */
 void listener_address(const struct listener *li, struct address *out);
 uint64_t listener_refused(const struct listener *li);   /* closed for max_streams, or for want of memory */
+uint64_t listener_strangers(const struct listener *li); /* closed because they are not on the list */
 /* No more accepts; streams live on. NULL passes. */
 void listener_close(struct listener *li);
 

@@ -95,7 +95,7 @@ static void read_failed(struct stream *s, CURLcode code)
     stream_end(s, s->broken ? s->broken : err);
 }
 
-/* False when there is nothing more for now. */
+/* False when there is nothing more yet. */
 static bool read_one(struct stream_curl *c)
 {
     struct stream *s = &c->base;

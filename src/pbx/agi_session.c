@@ -13,7 +13,8 @@ enum {
     REPLY_MS = 60000,
     FINISH_MS = 1000,
     LINGER_MS = 1000,
-    FAREWELLS = 3,        /* SIDETONE_STATUS, SIDETONE_REASON, SIDETONE_CALL */
+    VARIABLES = 3,        /* SIDETONE_STATUS, SIDETONE_REASON, SIDETONE_CALL */
+    FAREWELLS = VARIABLES + 3, /* ... and where the dialplan goes on, when a place was given */
     FAREWELL_MAX = 200,   /* bytes of one such value */
     STRAYS_MAX = 256,     /* lines that answer nothing, before the peer counts as talking nonsense */
 };
@@ -37,6 +38,8 @@ enum answers {
 };
 
 struct agi_session {
+    struct agi_carrier *carrier;
+    struct agi_carrier over_stream;    /* FastAGI's own carrier, and its connection */
     struct stream *stream;
     struct timer *timer;               /* the one deadline of the present state */
     struct log log;
@@ -62,8 +65,10 @@ struct agi_session {
 
     struct {
         bool wanted;
+        bool in_one;                   /* the variables are on their way in one command */
         unsigned sent;
-        char value[FAREWELLS][FAREWELL_MAX + 1];
+        char value[VARIABLES][FAREWELL_MAX + 1];
+        const char *place[FAREWELLS - VARIABLES]; /* borrowed; NULL: the dialplan goes on behind AGI() */
     } farewell;
 
     int err;                           /* what on_closed will say */
@@ -83,51 +88,99 @@ const char *agi_end_name(enum agi_end e)
 static void set_state(struct agi_session *s, enum state to)
 {
     INVARIANT(moves[s->state] & (1u << to));
-    log_debug(&s->log, "agi_state", kv_str("peer", stream_peer(s->stream)), kv_str("from", state_names[s->state]),
+    log_debug(&s->log, "agi_state", kv_str("peer", agi_session_peer(s)), kv_str("from", state_names[s->state]),
               kv_str("to", state_names[to]));
     s->state = to;
 }
 
 /* ---- the end ---- */
 
-static void close_stream(struct agi_session *s, int err, const char *why)
+static void close_carrier(struct agi_session *s, int err, const char *why)
 {
     set_state(s, CLOSING);
     timer_stop(s->timer);
     s->err = err;
     (void)text_copy(s->why, sizeof s->why, why ? text_of(why) : TEXT(""));
-    stream_close(s->stream, LINGER_MS);
+    s->carrier->type->close(s->carrier, LINGER_MS);
 }
 
-static int farewell_build(const struct agi_session *s, unsigned i, struct agi_command *c, struct text *line)
+static unsigned farewell_count(const struct agi_session *s)
 {
-    static const char *const names[FAREWELLS] = { "SIDETONE_STATUS", "SIDETONE_REASON", "SIDETONE_CALL" };
-
-    agi_command_init(c);
-    agi_command_word(c, TEXT("SET"));
-    agi_command_word(c, TEXT("VARIABLE"));
-    agi_command_word(c, text_of(names[i]));
-    agi_command_quoted(c, text_of(s->farewell.value[i]));
-    return agi_command_finish(c, line);
+    return s->farewell.place[0] ? FAREWELLS : VARIABLES;
 }
 
-static int farewell_send(struct agi_session *s, unsigned i)
+static void farewell_build(const struct agi_session *s, unsigned i, struct agi_command *c)
+{
+    static const char *const names[FAREWELLS] = { "SIDETONE_STATUS", "SIDETONE_REASON", "SIDETONE_CALL",
+                                                  "CONTEXT", "EXTENSION", "PRIORITY" };
+
+    agi_command_word(c, TEXT("SET"));
+    if (i < VARIABLES)
+        agi_command_word(c, TEXT("VARIABLE"));
+    agi_command_word(c, text_of(names[i]));
+    agi_command_quoted(c, text_of(i < VARIABLES ? s->farewell.value[i] : s->farewell.place[i - VARIABLES]));
+}
+
+/* All three in one round trip. MSet is built into Asterisk 20-22 and works on dead channels; seen with 22.10.1. */
+static void farewell_build_one(const struct agi_session *s, struct agi_command *c)
+{
+    char list[sizeof s->farewell.value + 64];
+
+    snprintf(list, sizeof list, "SIDETONE_STATUS=%s,SIDETONE_REASON=%s,SIDETONE_CALL=%s", s->farewell.value[0], s->farewell.value[1],
+             s->farewell.value[2]);
+    agi_command_word(c, TEXT("EXEC"));
+    agi_command_word(c, TEXT("MSet"));
+    agi_command_quoted(c, text_of(list));
+}
+
+static int farewell_send(struct agi_session *s, unsigned i, bool in_one)
 {
     struct agi_command c;
     struct text line;
-    int err = farewell_build(s, i, &c, &line);
+    int err;
 
+    agi_command_init(&c);
+    if (in_one)
+        farewell_build_one(s, &c);
+    else
+        farewell_build(s, i, &c);
+    err = agi_command_finish(&c, &line);
     if (!err)
-        err = stream_send_text(s->stream, line);
+        err = s->carrier->type->send(s->carrier, line);
     agi_command_free(&c);
     return err;
+}
+
+/* MSet splits at commas, minds brackets and quotes, trims blanks, and with AGIEXECFULL ${} is looked into: only what none of that
+ * can touch goes there. Any other value travels whole in a SET VARIABLE of its own. */
+static bool is_plain_value(const char *v)
+{
+    const size_t n = strlen(v);
+
+    if (n > 0 && (v[0] == ' ' || v[n - 1] == ' '))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char c = (unsigned char)v[i];
+
+        if (c < ' ' || c == 0x7f || strchr(",\"\\$(){}[]|=", c))
+            return false;
+    }
+    return true;
+}
+
+static bool farewell_fits_one(const struct agi_session *s)
+{
+    for (unsigned i = 0; i < VARIABLES; i++)
+        if (!is_plain_value(s->farewell.value[i]))
+            return false;
+    return true;
 }
 
 /* Nobody confirms any more: what is left goes out together with our end of stream. Asterisk runs one buffered line for each time
  * it finds the socket readable, and an ended one stays readable, so all of them are run once the present command is over. */
 static void farewell_rest(struct agi_session *s)
 {
-    while (s->farewell.sent < FAREWELLS && farewell_send(s, s->farewell.sent) == 0)
+    while (s->farewell.sent < farewell_count(s) && farewell_send(s, s->farewell.sent, false) == 0)
         s->farewell.sent++;
 }
 
@@ -135,19 +188,27 @@ static void farewell_next(struct agi_session *s)
 {
     int err;
 
-    if (s->farewell.sent == FAREWELLS) {
-        close_stream(s, 0, NULL);
+    if (s->farewell.sent == farewell_count(s)) {
+        close_carrier(s, 0, NULL);
         return;
     }
-    err = farewell_send(s, s->farewell.sent++);
+    err = farewell_send(s, s->farewell.sent, s->farewell.in_one);
+    s->farewell.sent += s->farewell.in_one ? VARIABLES : 1;
     if (err)
-        close_stream(s, err, "the status variables could not be sent");
+        close_carrier(s, err, "the status variables could not be sent");
 }
 
 static void farewell_begin(struct agi_session *s)
 {
     set_state(s, FINISHING);
+    if (s->carrier->type->is_queue) {  /* in order behind whatever runs: nothing to wait for */
+        farewell_rest(s);
+        close_carrier(s, s->farewell.sent == farewell_count(s) ? 0 : -EPIPE, NULL);
+        return;
+    }
     timer_start(s->timer, s->finish_ms);
+    /* Behind a command that is still running its reply could not be told from MSet's. */
+    s->farewell.in_one = !s->pending.waits && farewell_fits_one(s);
     farewell_next(s);
 }
 
@@ -165,6 +226,9 @@ static void farewell_reply(struct agi_session *s, const struct agi_reply *r)
     s->pending.waits = false;
     if (owed && !(s->pending.answers == ANSWERS_NEVER && is_plain_one(r)))
         return;
+    if (s->farewell.in_one && !(r->code == 200 && text_eq(r->result, TEXT("0"))))
+        s->farewell.sent = 0; /* no MSet here: one by one */
+    s->farewell.in_one = false;
     farewell_next(s);
 }
 
@@ -197,7 +261,7 @@ static void fail(struct agi_session *s, int err, const char *why)
         farewell_set(s, AGI_END_ERROR, TEXT("protocol"), agi_env_get(&s->env, TEXT("agi_uniqueid")));
         farewell_rest(s);
     }
-    close_stream(s, err, why);
+    close_carrier(s, err, why);
 }
 
 /* ---- replies ---- */
@@ -216,7 +280,7 @@ static void take_hangup(struct agi_session *s)
 
 static void take_stray(struct agi_session *s, const struct agi_reply *r)
 {
-    log_debug(&s->log, "agi_stray", kv_str("peer", stream_peer(s->stream)), kv_text("line", text_head(r->body, 80)));
+    log_debug(&s->log, "agi_stray", kv_str("peer", agi_session_peer(s)), kv_text("line", text_head(r->body, 80)));
     if (++s->strays > STRAYS_MAX)
         fail(s, -EPROTO, "too many lines that answer nothing");
 }
@@ -314,13 +378,11 @@ static struct text eat_env(struct agi_session *s, struct text bytes)
     return text_skip(bytes, (size_t)n);
 }
 
-/* ---- what the stream and the clock tell ---- */
+/* ---- what the carrier and the clock tell ---- */
 
-static void on_data(struct stream *stream, struct text bytes, void *arg)
+void agi_session_take_bytes(struct agi_session *s, struct text bytes)
 {
-    struct agi_session *s = ref_hold(arg);
-
-    (void)stream;
+    ref_hold(s);
     if (s->state == WAIT_ENV)
         bytes = eat_env(s, bytes);
     if (bytes.n > 0 && reads_replies(s))
@@ -328,23 +390,25 @@ static void on_data(struct stream *stream, struct text bytes, void *arg)
     ref_drop(s);
 }
 
-static void on_end(struct stream *stream, void *arg)
+void agi_session_take_hangup(struct agi_session *s)
 {
-    struct agi_session *s = arg;
+    ref_hold(s);
+    take_hangup(s);
+    ref_drop(s);
+}
 
-    (void)stream;
+void agi_session_take_end(struct agi_session *s)
+{
     if (s->state == WAIT_ENV)
         fail(s, -EPROTO, "the connection ended inside the environment");
     else if (reads_replies(s))
-        close_stream(s, 0, "the peer closed the connection");
+        close_carrier(s, 0, "the peer closed the connection");
 }
 
-static void on_closed(struct stream *stream, int err, void *arg)
+void agi_session_take_closed(struct agi_session *s, int err)
 {
-    struct agi_session *s = arg;
     const bool owes = s->pending.waits && !s->pending.given_up && !s->farewell.wanted;
 
-    (void)stream;
     if (s->state != CLOSING)
         s->err = err;
     set_state(s, CLOSED);
@@ -353,7 +417,7 @@ static void on_closed(struct stream *stream, int err, void *arg)
         tell_reply(s, -EPIPE, NULL, clock_mono_us() - s->pending.sent_us);
     if (s->on.on_closed)
         s->on.on_closed(s, s->err, s->why[0] ? s->why : NULL, s->arg);
-    ref_drop(s); /* the stream's reference to us */
+    ref_drop(s); /* the carrier's reference to us */
 }
 
 static void on_late_reply(struct agi_session *s)
@@ -370,12 +434,62 @@ static void on_time(void *arg)
         fail(s, -ETIMEDOUT, "no complete environment in time");
     } else if (s->state == FINISHING) {
         farewell_rest(s);
-        close_stream(s, -ETIMEDOUT, "the status variables were not confirmed in time");
+        close_carrier(s, -ETIMEDOUT, "the status variables were not confirmed in time");
     } else if (s->state == OPEN && s->pending.waits) {
         on_late_reply(s);
     }
     ref_drop(s);
 }
+
+/* ---- FastAGI's carrier ---- */
+
+static void on_data(struct stream *stream, struct text bytes, void *arg)
+{
+    (void)stream;
+    agi_session_take_bytes(arg, bytes);
+}
+
+static void on_end(struct stream *stream, void *arg)
+{
+    (void)stream;
+    agi_session_take_end(arg);
+}
+
+static void on_closed(struct stream *stream, int err, void *arg)
+{
+    (void)stream;
+    agi_session_take_closed(arg, err);
+}
+
+static int over_stream_send(struct agi_carrier *c, struct text line)
+{
+    return stream_send_text(c->session->stream, line);
+}
+
+static void over_stream_close(struct agi_carrier *c, int64_t linger_ms)
+{
+    stream_close(c->session->stream, linger_ms);
+}
+
+static void over_stream_abort(struct agi_carrier *c)
+{
+    stream_abort(c->session->stream);
+}
+
+static const char *over_stream_peer(const struct agi_carrier *c)
+{
+    return stream_peer(c->session->stream);
+}
+
+static void over_stream_release(struct agi_carrier *c)
+{
+    ref_drop(c->session->stream);
+}
+
+static const struct agi_carrier_type over_stream = {
+    .send = over_stream_send, .close = over_stream_close, .abort = over_stream_abort, .peer = over_stream_peer,
+    .release = over_stream_release, .line_max = AGI_LINE_MAX,
+};
 
 /* ---- for the owner ---- */
 
@@ -386,13 +500,13 @@ static void destroy(void *obj)
     timer_free(s->timer);
     agi_reply_reader_free(&s->replies);
     agi_env_free(&s->env);
-    ref_drop(s->stream);
+    if (s->carrier)
+        s->carrier->type->release(s->carrier);
 }
 
-int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
-                    const struct agi_session_handlers *on, void *arg, const struct log *log)
+static int session_make(struct agi_session **out, struct loop *l, const struct agi_session_options *opt,
+                        const struct agi_session_handlers *on, void *arg, const struct log *log)
 {
-    static const struct stream_handlers handlers = { .on_data = on_data, .on_end = on_end, .on_closed = on_closed };
     struct agi_session *s = ref_new(sizeof *s, destroy);
     int err;
 
@@ -400,7 +514,7 @@ int agi_session_new(struct agi_session **out, struct stream *stream, const struc
         return -ENOMEM;
     agi_env_init(&s->env);
     agi_reply_reader_init(&s->replies);
-    err = timer_new(&s->timer, stream_loop(stream), on_time, s);
+    err = timer_new(&s->timer, l, on_time, s);
     if (err) {
         ref_drop(s);
         return err;
@@ -411,9 +525,38 @@ int agi_session_new(struct agi_session **out, struct stream *stream, const struc
     s->env_ms = opt && opt->env_ms > 0 ? opt->env_ms : ENV_MS;
     s->reply_ms = opt && opt->reply_ms > 0 ? opt->reply_ms : REPLY_MS;
     s->finish_ms = opt && opt->finish_ms > 0 ? opt->finish_ms : FINISH_MS;
-    s->stream = stream;
-    stream_handle(stream, &handlers, ref_hold(s));
     timer_start(s->timer, s->env_ms);
+    *out = s;
+    return 0;
+}
+
+int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
+                    const struct agi_session_handlers *on, void *arg, const struct log *log)
+{
+    static const struct stream_handlers handlers = { .on_data = on_data, .on_end = on_end, .on_closed = on_closed };
+    struct agi_session *s;
+    const int err = session_make(&s, stream_loop(stream), opt, on, arg, log);
+
+    if (err)
+        return err;
+    s->stream = stream;
+    s->over_stream = (struct agi_carrier){ .type = &over_stream, .loop = stream_loop(stream), .session = s };
+    s->carrier = &s->over_stream;
+    stream_handle(stream, &handlers, ref_hold(s));
+    *out = s;
+    return 0;
+}
+
+int agi_session_over(struct agi_session **out, struct agi_carrier *carrier, const struct agi_session_options *opt,
+                     const struct agi_session_handlers *on, void *arg, const struct log *log)
+{
+    struct agi_session *s;
+    const int err = session_make(&s, carrier->loop, opt, on, arg, log);
+
+    if (err)
+        return err;
+    s->carrier = carrier;
+    carrier->session = ref_hold(s);
     *out = s;
     return 0;
 }
@@ -447,7 +590,12 @@ bool agi_session_is_busy(const struct agi_session *s)
 
 const char *agi_session_peer(const struct agi_session *s)
 {
-    return stream_peer(s->stream);
+    return s->carrier->type->peer(s->carrier);
+}
+
+size_t agi_session_line_max(const struct agi_session *s)
+{
+    return s->carrier->type->line_max;
 }
 
 static struct text next_word(struct text *line)
@@ -491,17 +639,31 @@ int agi_session_send(struct agi_session *s, struct agi_command *c)
         return -EBUSY;
     err = agi_command_finish(c, &line);
     if (!err)
-        err = stream_send_text(s->stream, line);
+        err = line.n - 1 > s->carrier->type->line_max ? -EMSGSIZE : s->carrier->type->send(s->carrier, line);
     if (err)
         return err;
     s->pending.waits = true;
     s->pending.given_up = false;
     s->pending.answers = answers_of(line);
+    if (s->carrier->type->is_queue && s->pending.answers == ANSWERS_NEVER)
+        s->pending.answers = ANSWERS_ALWAYS;
     s->pending.sent_us = clock_mono_us();
     timer_start(s->timer, s->reply_ms);
     if (s->watcher && s->watcher->on_command)
         s->watcher->on_command(text_head(line, line.n - 1), s->watcher_arg);
     return 0;
+}
+
+void agi_session_place(struct agi_session *s, const char *context, const char *extension, const char *priority)
+{
+    s->farewell.place[0] = context;
+    s->farewell.place[1] = extension;
+    s->farewell.place[2] = priority;
+}
+
+void agi_session_reply_limit(struct agi_session *s, int64_t reply_ms)
+{
+    s->reply_ms = reply_ms > 0 ? reply_ms : REPLY_MS;
 }
 
 void agi_session_finish(struct agi_session *s, enum agi_end status, struct text reason, struct text call_id)
@@ -520,5 +682,5 @@ void agi_session_abort(struct agi_session *s)
     s->pending.waits = false;
     set_state(s, CLOSING);
     timer_stop(s->timer);
-    stream_abort(s->stream);
+    s->carrier->type->abort(s->carrier);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "net/stream.h"
+#include "pbx/agi_carrier.h"
 #include "wire/agi.h"
 
 struct agi_session;
@@ -41,6 +42,9 @@ struct agi_session_watcher {
 /* Takes the reference to stream that the listener gave; on error it stays the caller's. *on is copied. */
 int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
                     const struct agi_session_handlers *on, void *arg, const struct log *log) MUST_USE;
+/* Over another carrier than a stream; the session releases it at its end. */
+int agi_session_over(struct agi_session **out, struct agi_carrier *carrier, const struct agi_session_options *opt,
+                     const struct agi_session_handlers *on, void *arg, const struct log *log) MUST_USE;
 /* Exchanges the handlers: who reads the environment is not always who holds the conversation. Past handlers are not called again. */
 void agi_session_handle(struct agi_session *s, const struct agi_session_handlers *on, void *arg);
 /* One watcher a session; *watcher outlives it, and so does arg. NULL: nobody looks on any more. */
@@ -48,8 +52,13 @@ void agi_session_watch(struct agi_session *s, const struct agi_session_watcher *
 const struct agi_env *agi_session_env(const struct agi_session *s);
 bool agi_session_is_dead(const struct agi_session *s);    /* hung up, or started on a dead channel (agi_extension: h) */
 bool agi_session_is_busy(const struct agi_session *s);    /* a command waits for its reply */
-/* 0; -EBUSY while one is outstanding; -EPIPE when closing or closed; the command's own error. */
+/* 0; -EBUSY while one is outstanding; -EPIPE when closing or closed; -EMSGSIZE beyond agi_session_line_max; the command's own error. */
 int agi_session_send(struct agi_session *s, struct agi_command *c) MUST_USE;
+/* Where the dialplan goes on after agi_session_finish (SET CONTEXT, EXTENSION, PRIORITY). Before finish; the texts
+ * outlive the session. */
+void agi_session_place(struct agi_session *s, const char *context, const char *extension, const char *priority);
+/* Longest wait for one reply from now on; 0 = 60,000. */
+void agi_session_reply_limit(struct agi_session *s, int64_t reply_ms);
 /* Ends the session: sets SIDETONE_STATUS, SIDETONE_REASON and SIDETONE_CALL (texts are cleaned of LF, CR, NUL, and cut at
  * 200 bytes), then closes. Allowed while a command is outstanding: an interruptible one is thereby cut short. Before the
  * environment is complete it waits for that. From now on only on_closed runs. Safe to call twice: the first counts. */
@@ -57,3 +66,4 @@ void agi_session_finish(struct agi_session *s, enum agi_end status, struct text 
 /* Ends without a word (before the environment, nonsense on the wire); only on_closed runs. */
 void agi_session_abort(struct agi_session *s);
 const char *agi_session_peer(const struct agi_session *s);
+size_t agi_session_line_max(const struct agi_session *s);   /* 8190 over FastAGI, less in AsyncAGI */

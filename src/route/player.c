@@ -236,8 +236,8 @@ static bool add_step(struct player *p, struct text line)
 
 static void ask(struct player *p, struct text line)
 {
-    if (text_starts(line, TEXT("SET VARIABLE SIDETONE_"))) { /* the farewell, which follows from the status */
-        say(p, TEXT("200 result=1"));
+    if (text_starts(line, TEXT("SET VARIABLE SIDETONE_")) || text_starts(line, TEXT("EXEC MSet \"SIDETONE_STATUS="))) {
+        say(p, line.p[0] == 'S' ? TEXT("200 result=1") : TEXT("200 result=0")); /* the farewell, which follows from the status */
         return;
     }
     if (p->waits || !add_step(p, line)) {

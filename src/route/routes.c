@@ -2,6 +2,8 @@
 #include "route/routes.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -13,13 +15,16 @@
 enum {
     SESSIONS_MAX = 4096,
     REFUSALS_MAX = 256,     /* visitors over the ceiling who are told BUSY at the same time; more are cut off */
+    ARRIVALS_MAX = 1024,    /* environments under way; for one more the oldest has to go */
+    TELL_EVERY_US = 60000000, /* lines about connections that never came to a route */
     CALL_ID_MAX = FACT_CALL_MAX - 1,
     CALLER_MAX = 256,       /* bytes of a caller's text in a fact */
 };
 
 struct route {
     struct script *script;
-    int64_t deadline_ms;
+    struct route_options opt; /* its name, handler and shadow are not kept */
+    struct admission *admission;
     struct recorder_options record;
     bool records;
     struct shadow *shadow;  /* NULL: none */
@@ -33,7 +38,11 @@ struct visit {
     struct agi_session *session;
     struct script_run *run;
     struct recorder *recorder; /* also what a shadow reads; NULL: nobody looks on */
-    bool refused;           /* over the ceiling: counted apart */
+    enum { ARRIVING, ADMITTED, REFUSED, LEAVING } counted; /* in which list and count it stands */
+    struct ticket ticket;   /* of the route */
+    bool waits;             /* in the route's queue */
+    bool has_place;         /* in the gate of all sessions */
+    int64_t ready_us;       /* environment complete */
     const char *answer;     /* reason told without a handler; NULL: none */
     enum agi_end status;
     int64_t started_us;
@@ -48,8 +57,14 @@ struct routes {
     const struct recording_sink *recordings;
     struct log log;
     struct route *list;     /* count of them, then one for visitors who fit none */
-    size_t count, sessions_max, active, refusals;
-    struct visit *visits;
+    size_t count, sessions_max, active, refusals, arriving;
+    struct gate *gate;
+    int64_t env_ms;
+    struct routes_doors doors;
+    int64_t told_us;
+    uint64_t untold;
+    struct visit *visits;   /* environment complete */
+    struct visit *arrivals; /* not yet, in order of arrival */
     struct timer *linger;
     bool closing;
     void (*on_closed)(void *arg);
@@ -93,11 +108,17 @@ static void visit_free(struct visit *v)
 {
     struct routes *rs = v->routes;
 
-    DL_DELETE(rs->visits, v);
-    if (v->refused)
-        rs->refusals--;
+    if (v->counted == ARRIVING)
+        DL_DELETE(rs->arrivals, v);
     else
-        rs->active--;
+        DL_DELETE(rs->visits, v);
+    if (v->route)
+        admission_leave(v->route->admission, &v->ticket);
+    if (v->has_place)
+        gate_leave(rs->gate);
+    rs->arriving -= v->counted == ARRIVING;
+    rs->active -= v->counted == ADMITTED;
+    rs->refusals -= v->counted == REFUSED;
     recorder_free(v->recorder);
     ref_drop(v->session);
     free(v);
@@ -162,6 +183,27 @@ static void on_done(enum agi_end status, struct text reason, const struct script
     visit_free(v);
 }
 
+/* A health check says nothing and costs no line. Of the others one line a minute: whoever floods us shall not fill the log. */
+static void tell_no_request(struct visit *v, const struct agi_session *s, int err, const char *why)
+{
+    struct routes *rs = v->routes;
+    const int64_t now = clock_mono_us();
+
+    if (agi_session_env(s)->raw.n == 0 && err != -ETIMEDOUT) {
+        rs->doors.bare++;
+        return;
+    }
+    rs->doors.unfinished++;
+    if (rs->told_us && now - rs->told_us < TELL_EVERY_US) {
+        rs->untold++;
+        return;
+    }
+    log_warn(&rs->log, "agi_no_request", kv_str("peer", agi_session_peer(s)), kv_err(err), kv_str("why", why ? why : ""),
+             kv_int("not_told", (int64_t)rs->untold));
+    rs->told_us = now;
+    rs->untold = 0;
+}
+
 /* Of a visit that never came to a handler. */
 static void on_closed(struct agi_session *s, int err, const char *why, void *arg)
 {
@@ -169,8 +211,12 @@ static void on_closed(struct agi_session *s, int err, const char *why, void *arg
 
     if (v->answer)
         tell_end(v, v->status, text_of(v->answer), NULL, clock_mono_us() - v->started_us);
+    else if (v->waits) /* the peer left the queue */
+        tell_end(v, agi_session_is_dead(s) ? AGI_END_HANGUP : AGI_END_ERROR, TEXT("connection"), NULL, clock_mono_us() - v->started_us);
     else
-        log_warn(&v->routes->log, "agi_no_request", kv_str("peer", agi_session_peer(s)), kv_err(err), kv_str("why", why ? why : ""));
+        tell_no_request(v, s, err, why);
+    if (v->waits)
+        v->route->figures.waiting--;
     visit_free(v);
 }
 
@@ -182,8 +228,10 @@ static void visit_answer(struct visit *v, enum agi_end status, const char *reaso
 
     v->status = status;
     v->answer = reason;
-    none->figures.sessions++;
-    none->figures.errors += status == AGI_END_ERROR;
+    if (!v->route) {
+        none->figures.sessions++;
+        none->figures.errors += status == AGI_END_ERROR;
+    }
     log_warn(&v->routes->log, "agi_refused", kv_str("peer", agi_session_peer(v->session)), kv_str("call", v->call),
              kv_str("status", agi_end_name(status)), kv_str("reason", reason));
     agi_session_finish(v->session, status, text_of(reason), text_of(v->call));
@@ -207,32 +255,20 @@ static void tell_start(const struct visit *v, const struct agi_env *env)
              kv_text("exten", told.exten), kv_text("context", told.context));
 }
 
-static void on_ready(struct agi_session *s, void *arg)
+static void visit_begin(struct visit *v)
 {
-    struct visit *v = arg;
-    struct routes *rs = v->routes;
-    const struct agi_env *env = agi_session_env(s);
-    struct route *r = choose(rs, env);
+    struct route *r = v->route;
+    const int64_t left_ms = r->opt.deadline_ms - (clock_mono_us() - v->ready_us) / 1000;
 
-    (void)text_copy(v->call, sizeof v->call, agi_env_get(env, TEXT("agi_uniqueid")));
-    if (rs->closing || v->refused) {
-        visit_answer(v, AGI_END_BUSY, rs->closing ? "shutdown" : "sessions_max");
+    if (left_ms <= 0) { /* the queue took all of it */
+        r->figures.timeouts++;
+        visit_answer(v, AGI_END_TIMEOUT, "queue");
         return;
     }
-    if (!r) {
-        visit_answer(v, AGI_END_ERROR, "no_route");
-        return;
-    }
-    v->route = r;
-    if (r->records || r->shadow || r->record.masks)
-        v->recorder = recorder_new(s);
-    r->figures.record_dropped += r->records && !v->recorder;
-    tell_start(v, env);
-    r->figures.sessions++;
     r->figures.active++;
     if (r->shadow && v->recorder)
-        shadow_begin(r->shadow, recorder_tape(v->recorder), r->deadline_ms, r->record.masks ? recorder_mask(v->recorder) : NULL);
-    if (script_run_agi(&v->run, r->script, s, text_of(v->call), r->deadline_ms, &r->figures.command_us, on_done, v) == 0)
+        shadow_begin(r->shadow, recorder_tape(v->recorder), left_ms, r->record.masks ? recorder_mask(v->recorder) : NULL);
+    if (script_run_agi(&v->run, r->script, v->session, text_of(v->call), left_ms, &r->figures.command_us, on_done, v) == 0)
         return;
     v->run = NULL;
     r->figures.active--;
@@ -241,51 +277,186 @@ static void on_ready(struct agi_session *s, void *arg)
     visit_answer(v, AGI_END_ERROR, "memory");
 }
 
-static int visit_new(struct routes *rs, struct stream *stream, bool refused)
+static void visit_full(struct visit *v, const char *reason)
 {
-    static const struct agi_session_handlers handlers = { .on_ready = on_ready, .on_closed = on_closed };
+    const struct route_place *to = &v->route->opt.when_full;
+
+    v->route->figures.busy++;
+    if (to->context)
+        agi_session_place(v->session, to->context, to->extension, to->priority);
+    visit_answer(v, AGI_END_BUSY, reason);
+}
+
+static void on_turn(struct ticket *t, int err)
+{
+    struct visit *v = (struct visit *)(void *)((char *)t - offsetof(struct visit, ticket));
+
+    v->waits = false;
+    v->route->figures.waiting--;
+    if (err)
+        visit_full(v, "queue_wait");
+    else
+        visit_begin(v);
+}
+
+static void visit_leave_queue(struct visit *v, enum agi_end status, const char *reason)
+{
+    v->waits = false;
+    v->route->figures.waiting--;
+    admission_leave(v->route->admission, &v->ticket);
+    visit_answer(v, status, reason);
+}
+
+/* The caller of one who waits has gone: his place in the queue is for others. */
+static void on_hangup(struct agi_session *s, void *arg)
+{
+    struct visit *v = arg;
+
+    (void)s;
+    if (v->waits)
+        visit_leave_queue(v, AGI_END_HANGUP, "hangup");
+}
+
+static void visit_admit(struct visit *v)
+{
+    struct route *r = v->route;
+    const int err = admission_enter(r->admission, &v->ticket);
+
+    if (!err) {
+        visit_begin(v);
+        return;
+    }
+    if (err != -EINPROGRESS) {
+        visit_full(v, "route_full");
+        return;
+    }
+    v->waits = true;
+    r->figures.queued++;
+    r->figures.waiting++;
+}
+
+static void visit_arrived(struct visit *v, int counted)
+{
+    struct routes *rs = v->routes;
+
+    DL_DELETE(rs->arrivals, v);
+    rs->arriving--;
+    v->counted = counted;
+    DL_APPEND(rs->visits, v);
+}
+
+/* The environment is whole: now it counts as a session, here and in the daemon. */
+static bool visit_count(struct visit *v)
+{
+    struct routes *rs = v->routes;
+
+    visit_arrived(v, REFUSED);
+    if (!rs->closing && rs->active < rs->sessions_max && gate_enter(rs->gate)) {
+        v->has_place = true;
+        v->counted = ADMITTED;
+        rs->active++;
+        return true;
+    }
+    rs->refusals++;
+    return false;
+}
+
+static void on_ready(struct agi_session *s, void *arg)
+{
+    struct visit *v = arg;
+    struct routes *rs = v->routes;
+    const struct agi_env *env = agi_session_env(s);
+
+    (void)text_copy(v->call, sizeof v->call, agi_env_get(env, TEXT("agi_uniqueid")));
+    v->ready_us = clock_mono_us();
+    if (!visit_count(v)) {
+        visit_answer(v, AGI_END_BUSY, rs->closing ? "shutdown" : "sessions_max");
+        if (rs->refusals > REFUSALS_MAX) {
+            rs->doors.cut_off++;
+            agi_session_abort(s);
+        }
+        return;
+    }
+    v->route = choose(rs, env);
+    if (!v->route) {
+        visit_answer(v, AGI_END_ERROR, "no_route");
+        return;
+    }
+    agi_session_reply_limit(s, v->route->opt.idle_ms);
+    if (v->route->records || v->route->shadow || v->route->record.masks)
+        v->recorder = recorder_new(s);
+    v->route->figures.record_dropped += v->route->records && !v->recorder;
+    tell_start(v, env);
+    v->route->figures.sessions++;
+    visit_admit(v);
+}
+
+/* Over a FastAGI connection, or else over another carrier. */
+static int visit_new(struct routes *rs, struct stream *stream, struct agi_carrier *carrier)
+{
+    static const struct agi_session_handlers handlers = { .on_ready = on_ready, .on_hangup = on_hangup, .on_closed = on_closed };
+    const struct agi_session_options opt = { .env_ms = rs->env_ms };
     struct visit *v = calloc(1, sizeof *v);
     int err;
 
     if (!v)
         return -ENOMEM;
     v->routes = rs;
-    v->refused = refused;
     v->started_us = clock_mono_us();
-    err = agi_session_new(&v->session, stream, NULL, &handlers, v, &rs->log);
+    v->ticket.on_turn = on_turn;
+    err = stream ? agi_session_new(&v->session, stream, &opt, &handlers, v, &rs->log)
+                 : agi_session_over(&v->session, carrier, &opt, &handlers, v, &rs->log);
     if (err) {
         free(v);
         return err;
     }
-    DL_APPEND(rs->visits, v);
-    if (refused)
-        rs->refusals++;
-    else
-        rs->active++;
+    DL_APPEND(rs->arrivals, v);
+    rs->arriving++;
     return 0;
+}
+
+/* The oldest one that is still within its environment: Asterisk sends it in one go. */
+static void crowd_out(struct routes *rs)
+{
+    struct visit *v = rs->arrivals;
+
+    rs->doors.crowded_out++;
+    visit_arrived(v, LEAVING);
+    agi_session_abort(v->session);
 }
 
 void routes_accept(struct stream *s, void *arg)
 {
     struct routes *rs = arg;
-    const bool refused = rs->active >= rs->sessions_max || rs->closing;
-    int err = refused && rs->refusals >= REFUSALS_MAX ? -EBUSY : visit_new(rs, s, refused);
+    int err;
 
+    if (rs->arriving >= ARRIVALS_MAX)
+        crowd_out(rs);
+    err = visit_new(rs, s, NULL);
     if (!err)
         return;
     log_warn(&rs->log, "agi_cut_off", kv_str("peer", stream_peer(s)), kv_err(err));
+    rs->doors.cut_off++;
     stream_abort(s);
     ref_drop(s);
+}
+
+int routes_take(struct routes *rs, struct agi_carrier *c)
+{
+    if (rs->arriving >= ARRIVALS_MAX)
+        crowd_out(rs);
+    return visit_new(rs, NULL, c);
 }
 
 /* ---- opening ---- */
 
 static void routes_free(struct routes *rs)
 {
-    for (size_t i = 0; rs->list && i < rs->count; i++)
+    for (size_t i = 0; rs->list && i < rs->count; i++) {
         script_release(rs->list[i].script);
-    for (size_t i = 0; rs->list && i < rs->count; i++)
         shadow_free(rs->list[i].shadow);
+        admission_free(rs->list[i].admission);
+    }
     timer_free(rs->linger);
     free(rs->list);
     free(rs);
@@ -303,12 +474,17 @@ static int load(struct routes *rs, size_t i, const struct route_options *opt, vo
     int err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
-    r->deadline_ms = opt->deadline_ms;
+    r->opt = *opt;
+    r->opt.name = r->opt.handler = r->opt.http_hosts = r->opt.shadow = NULL;
     r->records = opt->record && rs->recordings;
     r->record = (struct recorder_options){ .route = r->figures.name, .keep = opt->record_max, .masks = opt->record_masks };
+    if (!err)
+        err = script_grant_http(r->script, opt->http_hosts);
     if (!err && opt->shadow)
         err = shadow_open(&r->shadow, rs->loop, rs->engine, opt->shadow, opt->name, &rs->log, on_shadow_idle, rs, &why);
-    if (err && err != -ENOMEM && why)
+    if (!err)
+        return admission_new(&r->admission, rs->loop, opt->gate, opt->queue, opt->queue_wait_ms);
+    if (err != -ENOMEM && why)
         problem(why, arg);
     free(why);
     return err;
@@ -345,6 +521,8 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
     rs->timeline = timeline;
     rs->recordings = opt->recordings;
     rs->log = log_for(log, "routes");
+    rs->gate = opt->gate;
+    rs->env_ms = opt->env_ms;
     rs->sessions_max = opt->sessions_max ? opt->sessions_max : SESSIONS_MAX;
     rs->count = opt->count;
     rs->list = calloc(opt->count + 1, sizeof *rs->list);
@@ -362,6 +540,30 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
     return 0;
 }
 
+size_t routes_reload(struct routes *rs, void (*problem)(const char *line, void *arg), void *arg)
+{
+    size_t fresh = 0;
+
+    for (size_t i = 0; i < rs->count; i++) {
+        char *why = NULL, line[700];
+        const int err = rs->list[i].script ? script_reload(&rs->list[i].script, &why) : 0;
+
+        if (err) {
+            snprintf(line, sizeof line, "route %s: %s", rs->list[i].figures.name, why ? why : err_text(err));
+            problem(line, arg);
+        }
+        fresh += !err && rs->list[i].script;
+        free(why);
+        why = NULL;
+        if (rs->list[i].shadow && shadow_reload(rs->list[i].shadow, &why)) {
+            snprintf(line, sizeof line, "route %s: shadow: %s", rs->list[i].figures.name, why ? why : "not enough memory");
+            problem(line, arg);
+        }
+        free(why);
+    }
+    return fresh;
+}
+
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
 {
     if (i > r->count)
@@ -370,6 +572,13 @@ bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
     if (r->list[i].shadow)
         shadow_figures(r->list[i].shadow, &out->shadow);
     return true;
+}
+
+void routes_doors(const struct routes *r, struct routes_doors *out)
+{
+    *out = r->doors;
+    out->arriving = r->arriving;
+    out->sessions = r->active + r->refusals;
 }
 
 /* ---- closing ---- */
@@ -384,7 +593,7 @@ static bool shadows_are_idle(const struct routes *rs)
 
 static void close_check(struct routes *rs)
 {
-    if (rs->closing && !rs->visits && shadows_are_idle(rs))
+    if (rs->closing && !rs->visits && !rs->arrivals && shadows_are_idle(rs))
         timer_start(rs->linger, 0); /* not from inside routes_close or a session's handler */
 }
 
@@ -395,9 +604,11 @@ static void stop_all(struct routes *rs)
     DL_FOREACH_SAFE(rs->visits, v, next) {
         if (v->run)
             script_stop(v->run);
-        else if (!v->answer)
-            agi_session_abort(v->session);
+        else if (v->waits)
+            visit_leave_queue(v, AGI_END_BUSY, "shutdown");
     }
+    DL_FOREACH_SAFE(rs->arrivals, v, next)
+        agi_session_abort(v->session);
 }
 
 static void on_linger(void *arg)
@@ -406,7 +617,7 @@ static void on_linger(void *arg)
     void (*const on_closed_all)(void *arg) = rs->on_closed;
     void *const closed_arg = rs->closed_arg;
 
-    if (rs->visits) {
+    if (rs->visits || rs->arrivals) {
         stop_all(rs);
         return;
     }
@@ -424,5 +635,5 @@ void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed_all)(voi
     for (size_t i = 0; i < r->count; i++)
         if (r->list[i].shadow)
             shadow_stop(r->list[i].shadow);
-    timer_start(r->linger, linger_ms > 0 && r->visits ? linger_ms : 0);
+    timer_start(r->linger, linger_ms > 0 && (r->visits || r->arrivals) ? linger_ms : 0);
 }

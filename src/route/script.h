@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/hist.h"
+#include "net/dialer.h"
 #include "net/loop.h"
 #include "pbx/agi_session.h"
 
@@ -19,9 +20,14 @@ struct script_run;
 /* What handlers may reach outside the loop; wired by the application. get: err 0 and a value, or value TEXT_NONE when there is no
  * such row; negative: -EINVAL (bad table name), -EIO... on_value runs once, on the loop, never from inside get. */
 typedef void script_on_value(int err, struct text value, void *arg);
+/* put: err 0 when the row is safe. As with get, once, on the loop, never from inside. */
+typedef void script_on_put(int err, void *arg);
 struct script_services {
     int (*store_get)(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg);
+    int (*store_put)(void *arg, struct loop *l, struct text table, struct text key, struct text value, script_on_put *on_put,
+                     void *put_arg);
     void *arg;
+    struct dialer *dialer;         /* for http; NULL: none. Outlives the engine */
 };
 
 struct script_limits {
@@ -37,6 +43,10 @@ void script_engine_free(struct script_engine *e); /* no runs may be left */
  * *problem (malloc'ed: file:line: text); -ENOENT... Counted by base/ref.h: hold while calls use it. */
 int script_load(struct script **out, struct script_engine *e, const char *path, const char *entry, char **problem) MUST_USE;
 void script_release(struct script *s);
+/* Reads the file of *s again. 0: *s is the new version (the old one lives on in its runs). Otherwise *s stays, and as above. */
+int script_reload(struct script **s, char **problem) MUST_USE;
+/* Grants http to these hosts, "api.example.com, 10.0.0.5:8080" (copied; NULL: none). Without a port: the scheme's own. 0 or -ENOMEM. */
+int script_grant_http(struct script *s, const char *hosts) MUST_USE;
 
 enum { SCRIPT_NAME_MAX = 120 };
 

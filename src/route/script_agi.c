@@ -23,12 +23,12 @@ static struct script_run *check_call(lua_State *L)
 
 /* ---- sending ---- */
 
-static void raise_refused(lua_State *L, int err)
+static void raise_refused(lua_State *L, const struct script_run *r, int err)
 {
     if (err == -EINVAL)
         script_raise(L, "refused", "an argument holds a line feed, a carriage return or a NUL byte, or the line begins with failure");
     if (err == -EMSGSIZE)
-        script_raise(L, "refused", "the command is longer than %d bytes", AGI_LINE_MAX);
+        script_raise(L, "refused", "the command is longer than %d bytes", (int)agi_session_line_max(r->session));
     script_raise(L, "closed", "the command could not be sent: %s", err_text(err));
 }
 
@@ -45,7 +45,7 @@ static void command_send(lua_State *L, struct script_run *r)
     const int err = agi_session_send(r->session, &r->command);
 
     if (err)
-        raise_refused(L, err);
+        raise_refused(L, r, err);
     r->wait = WAIT_REPLY;
 }
 

@@ -277,6 +277,7 @@ void script_base_open(lua_State *L)
     add_others(L);
     script_json_open(L);
     script_host_open(L);
+    script_http_open(L);
 
     luaL_newmetatable(L, "sidetone.environment");
     lua_pushvalue(L, 1);

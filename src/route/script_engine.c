@@ -135,12 +135,24 @@ static void destroy(void *obj)
     free(s->path);
     free(s->name);
     free(s->entry);
+    free(s->http_hosts);
     buf_free(&s->code);
 }
 
 void script_release(struct script *s)
 {
     ref_drop(s);
+}
+
+int script_grant_http(struct script *s, const char *hosts)
+{
+    char *copy = hosts ? strdup(hosts) : NULL;
+
+    if (hosts && !copy)
+        return -ENOMEM;
+    free(s->http_hosts);
+    s->http_hosts = copy;
+    return 0;
 }
 
 /* "caller_name.lua:3: text" becomes "/etc/sidetone/handlers/caller_name.lua:3: text". */
@@ -274,5 +286,22 @@ int script_load(struct script **out, struct script_engine *e, const char *path, 
         return err;
     }
     *out = c.script;
+    return 0;
+}
+
+int script_reload(struct script **s, char **problem)
+{
+    struct script *fresh;
+    int err = script_load(&fresh, (*s)->engine, (*s)->path, (*s)->entry, problem);
+
+    if (err)
+        return err;
+    err = script_grant_http(fresh, (*s)->http_hosts);
+    if (err) {
+        script_release(fresh);
+        return err;
+    }
+    script_release(*s);
+    *s = fresh;
     return 0;
 }

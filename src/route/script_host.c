@@ -24,6 +24,20 @@ static void on_value(int err, struct text value, void *arg)
         r->on_end(r); /* the end waited for us */
 }
 
+static void on_put(int err, void *arg)
+{
+    on_value(err, TEXT_NONE, arg);
+}
+
+static int store_kept(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    script_answer_check(L, script_run_of(L));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 static int store_got(lua_State *L, int status, lua_KContext ctx)
 {
     const struct script_run *r = script_run_of(L);
@@ -38,30 +52,54 @@ static int store_got(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-static int store_get(lua_State *L)
+/* The question is asked by begin's caller; err: it was not taken. */
+static void lookup_begin(lua_State *L, struct script_run *r, bool has_store)
 {
-    struct script_run *r = script_run_of(L);
-    const struct script_services *services = &r->engine->services;
-    struct text table, key;
-    int err;
-
-    table.p = luaL_checklstring(L, 1, &table.n);
-    key.p = luaL_checklstring(L, 2, &key.n);
     script_wait_check(L, r);
-    if (!services->store_get)
-        return script_raise(L, "store", "there is no store");
+    if (!has_store)
+        script_raise(L, "store", "there is no store");
     r->lookup = malloc(sizeof *r->lookup);
     if (!r->lookup)
-        return script_raise(L, "store", "%s", err_text(-ENOMEM));
+        script_raise(L, "store", "%s", err_text(-ENOMEM));
     r->lookup->run = r;
-    err = services->store_get(services->arg, r->engine->loop, table, key, on_value, r->lookup);
+}
+
+static int lookup_wait(lua_State *L, struct script_run *r, int err, lua_KFunction go_on)
+{
     if (err) {
         free(r->lookup);
         r->lookup = NULL;
         return script_raise(L, "store", "%s", err_text(err));
     }
     r->wait = WAIT_STORE;
-    return lua_yieldk(L, 0, 0, store_got);
+    return lua_yieldk(L, 0, 0, go_on);
+}
+
+static int store_get(lua_State *L)
+{
+    struct script_run *r = script_run_of(L);
+    const struct script_services *services = &r->engine->services;
+    struct text table, key;
+
+    table.p = luaL_checklstring(L, 1, &table.n);
+    key.p = luaL_checklstring(L, 2, &key.n);
+    lookup_begin(L, r, services->store_get != NULL);
+    return lookup_wait(L, r, services->store_get(services->arg, r->engine->loop, table, key, on_value, r->lookup), store_got);
+}
+
+/* ---- store.put(table, key, value) ---- */
+
+static int store_put(lua_State *L)
+{
+    struct script_run *r = script_run_of(L);
+    const struct script_services *services = &r->engine->services;
+    struct text table, key, value;
+
+    table.p = luaL_checklstring(L, 1, &table.n);
+    key.p = luaL_checklstring(L, 2, &key.n);
+    value.p = luaL_checklstring(L, 3, &value.n);
+    lookup_begin(L, r, services->store_put != NULL);
+    return lookup_wait(L, r, services->store_put(services->arg, r->engine->loop, table, key, value, on_put, r->lookup), store_kept);
 }
 
 /* ---- sleep(ms) ---- */
@@ -117,6 +155,8 @@ void script_host_open(lua_State *L)
     lua_newtable(L);
     lua_pushcfunction(L, store_get);
     lua_setfield(L, -2, "get");
+    lua_pushcfunction(L, store_put);
+    lua_setfield(L, -2, "put");
     script_seal(L, "store");
     lua_setfield(L, 1, "store");
 

@@ -42,17 +42,19 @@ struct script {
     struct script_engine *engine;
     char *path, *name;              /* name: the last part of path, for messages */
     char *entry;
+    char *http_hosts;               /* NULL: none */
     struct buf code;                /* compiled by ourselves, so it may be loaded as binary */
 };
 
 enum run_kind { RUN_CHECK, RUN_AGI, RUN_TOOL };
-enum run_wait { WAIT_NONE, WAIT_REPLY, WAIT_SLEEP, WAIT_STORE };
+enum run_wait { WAIT_NONE, WAIT_REPLY, WAIT_SLEEP, WAIT_STORE, WAIT_HTTP };
 
 /* What a waiting coroutine is woken with. Texts are borrowed for the resume. */
 struct answer {
     const char *code, *text;        /* code: not NULL makes it an error */
     const struct agi_reply *reply;
-    struct text value;              /* of a store lookup */
+    struct text value;              /* of a store lookup, or the body of an HTTP answer */
+    int status;                     /* of an HTTP answer */
 };
 
 struct script_run;
@@ -73,6 +75,7 @@ struct script_run {
     enum run_wait wait;
     struct answer answer;
     struct script_lookup *lookup;
+    struct http_request *http;      /* on its way; NULL: none */
     unsigned logs;
     void (*on_end)(struct script_run *r);   /* the coroutine has ended and is closed */
 
@@ -136,6 +139,9 @@ void script_seal(lua_State *L, const char *name);   /* replaces the table on top
 
 /* ---- script_host.c ---- */
 void script_host_open(lua_State *L);                /* adds store, log, sleep to the table on top */
+
+/* ---- script_http.c ---- */
+void script_http_open(lua_State *L);                /* adds http to the table on top */
 
 /* ---- script_agi.c ---- */
 void script_agi_open(lua_State *L);                 /* makes the metatable of call objects */

@@ -326,6 +326,8 @@ bool script_run_resume(struct script_run *r)
     INVARIANT(!e->current && r->co);
     if (r->wake)
         timer_stop(r->wake);
+    http_cancel(r->http); /* an end that did not wait for it */
+    r->http = NULL;
     r->wait = WAIT_NONE;
     budget_grant(r);
     e->current = r;
@@ -431,6 +433,7 @@ void script_run_free(struct script_run *r)
     }
     if (r->lookup)
         r->lookup->run = NULL;
+    http_cancel(r->http);
     if (r->has_command)
         agi_command_free(&r->command);
     timer_free(r->deadline);

@@ -356,6 +356,10 @@ static const struct entry plain[] = {
     { "call:hand_off(agent)", "Ends the handler: SIDETONE_STATUS=HANDOFF, SIDETONE_REASON=the agent. The dialplan then enters Stasis." },
     { "call:finish([status [, reason]])", "Ends the handler with OK or ERROR and a reason of your own." },
     { "store.get(table, key)", "A value of the look-up table, or nil." },
+    { "store.put(table, key, value)", "Writes or replaces a row; returns when it is safe on disk. Keys up to 512 bytes, values up to 65,536." },
+    { "http.get(url [, options])", "{status=, body=}. Only hosts of http_hosts; no redirect is followed. Options: headers={Name=\"value\"}, "
+      "timeout_ms=2000 (up to 60,000). An answer over 256 KiB is an error." },
+    { "http.post(url [, options])", "The same, with body=\"...\" among the options." },
     { "sleep(ms)", "Waits; other calls go on." },
     { "log.info(text), log.warn(text)", "One line in the daemon's log; at most 100 a call." },
     { "json.encode(value), json.decode(text)", "JSON. json.null stands for null; a table is a list without gaps or has text keys." },
@@ -386,7 +390,8 @@ void script_verbs_print(FILE *out)
     fputs("\n## Errors\n\n"
           "A verb that fails raises a table `{code=, text=, where=}` that `pcall` catches: `hangup` the caller is gone, `closed` the connection\n"
           "is, `deadline` the route's time is up, `reply_timeout` Asterisk did not answer, `refused` a line feed, carriage return or NUL in an\n"
-          "argument, or more than 8190 bytes, `store` a look-up failed, `no_application`, `cannot_wait` a verb where nothing can wait,\n"
+          "argument, or more than 8190 bytes, `store` a look-up or a row failed, `http` no answer\n"
+          "came (the text says why), `http_refused` the URL or its host is not granted, `no_application`, `cannot_wait` a verb where nothing can wait,\n"
           "`json`, and the numbers 510, 511 and 520 of Asterisk.\n",
           out);
 }

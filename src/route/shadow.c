@@ -115,7 +115,7 @@ static void count_strike(struct shadow *s, const struct shadow_run *r)
         return;
     s->figures.is_off = true;
     log_warn(&s->log, "shadow_off", kv_str("route", s->route), kv_text("reason", reason), kv_int("times", SHADOW_STRIKES_MAX),
-             kv_str("next", "this route runs without its shadow until the daemon starts again"));
+             kv_str("next", "this route runs without its shadow until the handlers are read again (SIGHUP)"));
 }
 
 static void judge(struct shadow_run *r)
@@ -242,6 +242,17 @@ int shadow_open(struct shadow **out, struct loop *l, const struct script_engine 
     }
     *out = s;
     return 0;
+}
+
+int shadow_reload(struct shadow *s, char **problem)
+{
+    const int err = script_reload(&s->script, problem);
+
+    if (!err) {
+        s->strikes = 0;
+        s->figures.is_off = false;
+    }
+    return err;
 }
 
 void shadow_figures(const struct shadow *s, struct shadow_figures *out)

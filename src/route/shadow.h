@@ -25,6 +25,8 @@ int shadow_open(struct shadow **out, struct loop *l, const struct script_engine 
                 const struct log *log, void (*on_idle)(void *arg), void *arg, char **problem) MUST_USE;
 /* The live session begins; its tape grows with it, and tells its end. hide: for the line that is kept; NULL: nothing is hidden. */
 void shadow_begin(struct shadow *s, struct tape *tape, int64_t deadline_ms, const struct mask *hide);
+/* Reads the file again, for new sessions, and switches the shadow on again; a broken one stays as it was, and *problem tells. */
+int shadow_reload(struct shadow *s, char **problem) MUST_USE;
 void shadow_figures(const struct shadow *s, struct shadow_figures *out);
 bool shadow_is_idle(const struct shadow *s);
 /* No more sessions; those under way end soon, and are not counted. */

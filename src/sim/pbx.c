@@ -255,6 +255,15 @@ static int place_find(struct pbx *p, const struct pbx_options *opt, char **probl
     return opt->root ? pbx_place_unpacked(&p->place, opt->root, problem) : pbx_place_installed(&p->place, problem);
 }
 
+/* Asterisk's user cannot enter where it was unpacked: it will see it under the private directory. */
+static int mount_plan(struct pbx *p)
+{
+    char at[PATH_MAX + 16];
+
+    snprintf(at, sizeof at, "%s/asterisk", p->dir);
+    return pbx_place_mount_at(&p->place, at);
+}
+
 static int port_problem(const struct pbx_options *opt, int err, char **problem)
 {
     if (opt->ami_port || opt->http_port || opt->sip_port)
@@ -278,6 +287,8 @@ int pbx_start(struct pbx **out, const struct pbx_options *opt, char **problem)
     err = place_find(p, opt, problem);
     if (!err)
         err = pbx_dir_make(opt->dir, p->dir, problem);
+    if (!err && p->place.base[0] && !pbx_user_enters(p->place.base))
+        err = mount_plan(p);
     if (err)
         goto fail;
     err = pbx_ports_choose(&p->ports);

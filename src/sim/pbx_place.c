@@ -152,10 +152,33 @@ int pbx_place_unpacked(struct pbx_place *out, const char *root, char **problem)
     *strrchr(p.libraries, '/') = '\0';
     if (!path_make(p.modules, "%s/asterisk/modules", p.libraries) || !path_make(p.data, "%s/usr/share/asterisk", base))
         return -ENAMETOOLONG;
+    snprintf(p.base, sizeof p.base, "%s", base);
     err = ask_version(&p, problem);
     if (err)
         return err;
     *out = p;
+    return 0;
+}
+
+/* --library-path takes one folder or several; ours is one, so that a prefix is all there is to change. */
+static bool rebase(char path[PATH_MAX], const char *base, const char *at)
+{
+    char old[PATH_MAX];
+
+    snprintf(old, sizeof old, "%s", path);
+    return path_make(path, "%s%s", at, old + strlen(base));
+}
+
+int pbx_place_mount_at(struct pbx_place *p, const char *at)
+{
+    struct pbx_place moved = *p;
+    char *const paths[] = { moved.binary, moved.loader, moved.libraries, moved.modules, moved.data };
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (!rebase(paths[i], p->base, at))
+            return -ENAMETOOLONG;
+    snprintf(moved.mount, sizeof moved.mount, "%s", at);
+    *p = moved;
     return 0;
 }
 

@@ -8,10 +8,12 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -64,21 +66,36 @@ static bool dir_is_ours(int fd)
     return empty;
 }
 
+/* The first folder on the way to path (path itself left out) that others may not enter; NULL: all may be. */
+static const char *closed_parent(const char *real, char path[PATH_MAX])
+{
+    struct stat st;
+
+    snprintf(path, PATH_MAX, "%s", real);
+    for (char *slash = strrchr(path, '/'); slash && slash != path; slash = strrchr(path, '/')) {
+        *slash = '\0';
+        if (stat(path, &st) == 0 && !(st.st_mode & S_IXOTH))
+            return path;
+    }
+    return NULL;
+}
+
+bool pbx_user_enters(const char *folder)
+{
+    char inside[PATH_MAX], path[PATH_MAX];
+
+    snprintf(inside, sizeof inside, "%.*s/x", PATH_MAX - 3, folder);
+    return geteuid() != 0 || !closed_parent(inside, path);
+}
+
 /* Asterisk must reach the directory: its parents need o+x. Said here, since later it is only "permission denied". */
 static int parents_check(const char *real, const struct user *u, char **problem)
 {
     char path[PATH_MAX];
-    struct stat st;
 
-    if (!u->drop)
+    if (!u->drop || !closed_parent(real, path))
         return 0;
-    snprintf(path, sizeof path, "%s", real);
-    for (char *slash = strrchr(path, '/'); slash && slash != path; slash = strrchr(path, '/')) {
-        *slash = '\0';
-        if (stat(path, &st) == 0 && !(st.st_mode & S_IXOTH))
-            return pbx_problem(problem, -EACCES, "Asterisk will run as nobody and cannot enter %s", path);
-    }
-    return 0;
+    return pbx_problem(problem, -EACCES, "Asterisk will run as nobody and cannot enter %s", path);
 }
 
 static int dir_own(const char *dir, const struct user *u, char **problem)
@@ -181,6 +198,22 @@ static _Noreturn void asterisk_exec(const struct pbx_config *c, int to)
     child_fail(to, what);
 }
 
+/* A folder below a closed one (a clone in root's home) is shown to the child at a path that nobody may enter, and to nobody else:
+ * the mount lives and ends with the child's own mount namespace. */
+static void place_mount(const struct pbx_place *p, int to)
+{
+    char what[PROBLEM_MAX];
+
+    if (!p->mount[0])
+        return;
+    if ((mkdir(p->mount, 0755) < 0 && errno != EEXIST) || unshare(CLONE_NEWNS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount(p->base, p->mount, NULL, MS_BIND, NULL) < 0) {
+        snprintf(what, sizeof what, "it runs as nobody, who cannot enter %.500s (%s): use a folder that others may enter, or another user",
+                 p->base, strerror(errno));
+        child_fail(to, what);
+    }
+}
+
 static _Noreturn void child_run(const struct pbx_config *c, const struct user *u, pid_t parent, int to)
 {
     char *problem = NULL;
@@ -188,6 +221,7 @@ static _Noreturn void child_run(const struct pbx_config *c, const struct user *u
     setsid(); /* a Ctrl-C is for us: we stop Asterisk in order */
     signals_reset();
     umask(077);
+    place_mount(c->place, to);
     rights_drop(u, parent, to);
     if (pbx_config_write(c, &problem) != 0)
         child_fail(to, problem ? problem : "cannot write the configuration");

@@ -1,6 +1,8 @@
 /* Starts the process of a private Asterisk, as nobody when we are root. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <sys/types.h>
 
 #include "sim/pbx_config.h"
@@ -13,3 +15,6 @@ int pbx_dir_make(const char *dir, char *real, char **problem) MUST_USE;
 int pbx_spawn(pid_t *out, const struct pbx_config *c, char **problem) MUST_USE;
 /* Waits for the end of pid. 0 (*status set), -ETIMEDOUT, -ECHILD. */
 int pbx_reap(pid_t pid, int *status, int64_t timeout_ms) MUST_USE;
+
+/* False when we shall run Asterisk as nobody, and nobody cannot enter this folder. */
+bool pbx_user_enters(const char *folder);

@@ -34,6 +34,7 @@ struct store {
     atomic_uint_fast64_t written, dropped;
     struct store_lookups *lookups;
     struct store_sessions *sessions;
+    struct store_puts *puts;
     /* Writer thread only, once it runs: */
     sqlite3 *db;
     sqlite3_stmt *sql[SQL_COUNT];
@@ -62,9 +63,15 @@ static bool publish(void *arg, struct fact *f)
 
 static size_t facts_waiting(void *arg)
 {
-    struct store *s = arg;
+    return ring_depth(((struct store *)arg)->ring);
+}
 
-    return ring_depth(s->ring) + (s->sessions ? store_sessions_waiting(s->sessions) : 0);
+/* A row that somebody waits for is worth a whole batch of facts: the writer does not tarry. */
+static size_t work_waiting(void *arg)
+{
+    const struct store *s = arg;
+
+    return ring_depth(s->ring) + store_sessions_waiting(s->sessions) + (store_puts_waiting(s->puts) ? STORE_BATCH : 0);
 }
 
 static int run_sql(struct store *s, int which)
@@ -211,13 +218,14 @@ static void *writer(void *arg)
             if (s->batch_count < STORE_BATCH)
                 break;
         }
+        store_puts_write(s->puts, s->db, &s->stop);
         write_sessions(s);
         tell_full(s);
-        if (last && !facts_waiting(s))
+        if (last && !work_waiting(s))
             return NULL;
-        store_bell_wait(&s->bell, 1, IDLE_MS, facts_waiting, s, &s->stop);
+        store_bell_wait(&s->bell, 1, IDLE_MS, work_waiting, s, &s->stop);
         if (facts_waiting(s))
-            store_bell_wait(&s->bell, STORE_BATCH, STORE_BATCH_MS, facts_waiting, s, &s->stop);
+            store_bell_wait(&s->bell, STORE_BATCH, STORE_BATCH_MS, work_waiting, s, &s->stop);
     }
 }
 
@@ -249,6 +257,7 @@ static void release(struct store *s)
 
     store_lookups_close(s->lookups);
     store_sessions_close(s->sessions);
+    store_puts_free(s->puts);
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(s->sql[i]);
     store_db_close(s->db);
@@ -271,6 +280,8 @@ static int build(struct store *s, const char *path, const struct log *log, char 
     if (!s->path)
         return -ENOMEM;
     err = ring_new(&s->ring, STORE_FACTS_MAX);
+    if (!err)
+        err = store_puts_new(&s->puts, &s->log);
     if (!err)
         err = store_bell_init(&s->bell);
     if (err)
@@ -325,6 +336,16 @@ void store_close(struct store *s)
 int store_get(struct store *s, struct loop *l, struct text table, struct text key, store_on_value *on_value, void *arg)
 {
     return store_lookups_get(s->lookups, l, table, key, on_value, arg);
+}
+
+int store_put(struct store *s, struct loop *l, struct text table, struct text key, struct text value, store_on_put *on_put,
+              void *arg)
+{
+    const int err = store_puts_add(s->puts, l, table, key, value, on_put, arg);
+
+    if (!err)
+        store_bell_ring(&s->bell, STORE_BATCH);
+    return err;
 }
 
 const struct timeline *store_timeline(struct store *s)

@@ -22,6 +22,12 @@ void store_close(struct store *s);
 typedef void store_on_value(int err, struct text value, void *arg);
 int store_get(struct store *s, struct loop *l, struct text table, struct text key, store_on_value *on_value, void *arg) MUST_USE;
 
+/* Writes or replaces one row. on_put runs once, on that loop, never from inside: err 0 when it is committed, -EBUSY when another
+ * process kept the lock, -ENOSPC, -EIO... 0, -EINVAL, -EMSGSIZE (key or value too long), -ENOMEM, -ENOBUFS when STORE_LOOKUPS_MAX wait. */
+typedef void store_on_put(int err, void *arg);
+int store_put(struct store *s, struct loop *l, struct text table, struct text key, struct text value, store_on_put *on_put,
+              void *arg) MUST_USE;
+
 /* A timeline that lands here. Lives as long as the store. A full queue drops the fact and counts it. */
 const struct timeline *store_timeline(struct store *s);
 /* Recordings land here, on the same thread. At most STORE_SESSIONS_MAX and STORE_SESSIONS_BYTES wait; more are dropped and counted. */

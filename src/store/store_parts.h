@@ -59,6 +59,16 @@ void store_sessions_drop(struct store_sessions *s);
 void store_sessions_counts(const struct store_sessions *s, uint64_t *written, uint64_t *dropped);
 const struct recording_sink *store_sessions_sink(const struct store_sessions *s);
 void store_sessions_close(struct store_sessions *s);
+/* Rows on their way to the writer's thread. */
+struct store_puts;
+
+int store_puts_new(struct store_puts **out, const struct log *log) MUST_USE;
+void store_puts_free(struct store_puts *p); /* NULL passes */
+size_t store_puts_waiting(const struct store_puts *p);
+int store_puts_add(struct store_puts *p, struct loop *l, struct text table, struct text key, struct text value, store_on_put *on_put,
+                   void *arg) MUST_USE;
+/* Writer's thread: all that wait. */
+void store_puts_write(struct store_puts *p, sqlite3 *db, const atomic_bool *stop);
 
 struct store_lookups;
 

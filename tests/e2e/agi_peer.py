@@ -35,12 +35,15 @@ class AgiPeer:
         found = re.match(r'SET VARIABLE "?([^" ]+)"? "((?:[^"\\]|\\.)*)"$', text)
         if found:
             self.variables[found[1]] = re.sub(r"\\(.)", r"\1", found[2])
+        found = re.match(r'EXEC MSet "(SIDETONE_STATUS=.*)"$', text)
+        if found:
+            self.variables.update(pair.split("=", 1) for pair in found[1].split(","))
         return text
 
     def answer_all(self, answers=None, default="200 result=1"):
         """Answers until the daemon closes. answers: {beginning of a command: reply}."""
         while (line := self.command()) is not None:
-            reply = default
+            reply = "200 result=0" if line.startswith("EXEC MSet ") else default
             for beginning, given in (answers or {}).items():
                 if line.startswith(beginning):
                     reply = given

@@ -108,3 +108,69 @@ def test_ctrl_c_in_the_middle_gives_the_call_back(context):
     assert daemon.process.wait(20) == 0
     with socket.socket() as s:
         assert s.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_changed_handler_is_for_new_calls(context):
+    daemon, port = start(context)
+    held = AgiPeer(port, "plain")
+    held.environment()
+    assert held.command().startswith("GET VARIABLE"), held.commands
+    context.write("handlers/plain.lua", "function handle(call)\n  call:finish('OK', 'new'\nend\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_log("event=old_version_kept", count=2)  # each of the two loops says so
+    assert "plain.lua:3:" in daemon.text()
+    assert call(port, "plain", {"GET VARIABLE": "200 result=1 (7)"}).variables["X"] == "7"
+    context.write("handlers/plain.lua", "function handle(call)\n  call:finish('OK', 'new')\nend\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_log("event=scripts_reloaded", count=4)
+    for _ in range(8):  # whichever loop it meets
+        assert call(port, "plain").variables["SIDETONE_REASON"] == "new"
+    held.send("200 result=1 (1001)\n")
+    held.answer_all()
+    assert held.variables["X"] == "1001" and held.variables["SIDETONE_REASON"] == "", held.commands
+    assert daemon.stop() == 0
+
+
+def test_only_listed_hosts_may_connect(context):
+    port = free_port()
+    shutil.copytree(os.path.join(context.root, "handlers"), context.path("handlers"))
+    context.write("handlers/plain.lua", PLAIN)
+    conf = context.write("sidetone.conf", f"[sidetone]\nstate_dir = {context.path('state')}\nworkers = 1\n[fastagi]\nlisten = 127.0.0.1:{port}\n"
+                         "allow = 10.0.0.0/8, 127.0.0.2\n[route plain]\nhandler = plain.lua\n")
+    daemon = Daemon(context, conf)
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+            try:
+                assert s.recv(10) == b""
+            except ConnectionResetError:
+                pass
+    with socket.create_connection(("127.0.0.1", port), timeout=10, source_address=("127.0.0.2", 0)) as s:
+        s.sendall(b"agi_network: yes\nagi_network_script: plain\nagi_uniqueid: 1.1\n\n")
+        assert s.makefile("rb").readline().startswith(b"GET VARIABLE")
+    assert daemon.text().count("event=peer_not_allowed") == 1, daemon.text()
+    assert daemon.stop() == 0
+
+
+def test_a_full_route_sends_the_call_to_its_fallback(context):
+    port = free_port()
+    shutil.copytree(os.path.join(context.root, "handlers"), context.path("handlers"))
+    context.write("handlers/plain.lua", PLAIN)
+    conf = context.write("sidetone.conf", f"[sidetone]\nstate_dir = {context.path('state')}\nworkers = 2\n[fastagi]\nlisten = 127.0.0.1:{port}\n"
+                         "[route plain]\nhandler = plain.lua\nmax = 1\non_full = fallback\nfallback = default,operator,1\n")
+    daemon = Daemon(context, conf)
+    held = AgiPeer(port, "plain")
+    held.environment()
+    assert held.command().startswith("GET VARIABLE")
+    for _ in range(8):  # whichever loop it meets: max counts for all of them
+        peer = call(port, "plain")
+        assert peer.variables["SIDETONE_STATUS"] == "BUSY" and peer.variables["SIDETONE_REASON"] == "route_full", peer.commands
+        assert peer.commands[-3:] == ['SET CONTEXT "default"', 'SET EXTENSION "operator"', 'SET PRIORITY "1"'], peer.commands
+    held.send("200 result=0\n")
+    held.answer_all()
+    held.close()
+    for _ in range(200):  # the other loop may be quicker than the one that sees our end
+        if call(port, "plain").variables["SIDETONE_STATUS"] == "OK":
+            break
+    else:
+        raise AssertionError("the place was not given back")
+    assert daemon.stop() == 0

@@ -13,7 +13,8 @@
  *   < text                      we must say exactly this line
  *   env [path]                  Asterisk sends a usual environment, without the blank line at its end; path: agi_network_script
  *   fill N                      Asterisk sends N times "x"
- *   finish STATUS "REASON"      we set the three variables, Asterisk says 200 result=1 to each, and we close
+ *   finish STATUS "REASON"      we set the three variables in one command, Asterisk says 200 result=0, and we close
+ *   finish3 STATUS "REASON"     ... with three commands: behind one that still runs, or for a reason that MSet would change
  *   wait 50ms | quiet 50ms      Asterisk waits; quiet: and nothing may come meanwhile
  *   close | reset | end         Asterisk closes, resets; we must have closed without a further byte
  *   expect status=OK reason=.. commands=N name=.. handoff=.. route=..     of the facts published
@@ -158,6 +159,23 @@ static void env_add(struct play *p, const char *path, int line)
 
 static void finish_add(struct play *p, char *args, int line)
 {
+    char *reason = strchr(args, ' '), *command = NULL;
+
+    if (!reason || strlen(reason) < 3) {
+        fail(p, line, "finish STATUS \"REASON\"");
+        return;
+    }
+    *reason = '\0';
+    if (asprintf(&command, "EXEC MSet \"SIDETONE_STATUS=%s,SIDETONE_REASON=%.*s,SIDETONE_CALL=1700000000.42\"", args,
+                 (int)strlen(reason + 2) - 1, reason + 2) < 0)
+        abort();
+    step_add(p, PEER_EXPECT, own(p, command), line);
+    step_add(p, PEER_SEND, "200 result=0\n", line);
+    step_add(p, PEER_END, NULL, line);
+}
+
+static void finish_three_add(struct play *p, char *args, int line)
+{
     char *reason = strchr(args, ' ');
 
     if (!reason) {
@@ -219,6 +237,8 @@ static void word_take(struct play *p, char *line, int number)
         env_add(p, args ? args : "test", number);
     else if (strcmp(line, "finish") == 0 && args)
         finish_add(p, args, number);
+    else if (strcmp(line, "finish3") == 0 && args)
+        finish_three_add(p, args, number);
     else if (strcmp(line, "fill") == 0 && args)
         fill_add(p, args, number);
     else if (strcmp(line, "store:") == 0 && args)

@@ -17,13 +17,15 @@
 #define RESET { .kind = PEER_RESET, .line = __LINE__ }
 #define END { .kind = PEER_END, .line = __LINE__ }
 #define ENV "agi_network: yes\nagi_uniqueid: 1700.1\nagi_extension: 100\n\n"
-#define FAREWELL(status, reason)                                                                    \
+#define FAREWELL_LINE(status, reason) "EXEC MSet \"SIDETONE_STATUS=" status ",SIDETONE_REASON=" reason ",SIDETONE_CALL=1700.1\""
+#define FAREWELL(status, reason) EXPECT(FAREWELL_LINE(status, reason)), SEND("200 result=0\n"), END
+#define FAREWELL3(status, reason)                                                                    \
     EXPECT("SET VARIABLE SIDETONE_STATUS \"" status "\""), SEND("200 result=1\n"),                  \
         EXPECT("SET VARIABLE SIDETONE_REASON \"" reason "\""), SEND("200 result=1\n"),              \
         EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""), SEND("200 result=1\n"), END
 
 /* What our side does at an event: a list of moves, one taken each time on_ready or on_reply runs. */
-enum move_kind { DO_SEND, DO_FINISH, DO_ABORT, DO_NOTHING, DO_SEND_THEN_FINISH, DO_FINISH_LATER };
+enum move_kind { DO_PLACE_THEN_FINISH, DO_SEND, DO_FINISH, DO_ABORT, DO_NOTHING, DO_SEND_THEN_FINISH, DO_FINISH_LATER };
 struct move {
     enum move_kind kind;
     const char *command;
@@ -86,6 +88,10 @@ static void move_on(void)
         assert_int_equal(send_line(m->command), 0);
         assert_true(agi_session_is_busy(y.session));
         assert_int_equal(send_line("NOOP"), -EBUSY);
+        break;
+    case DO_PLACE_THEN_FINISH:
+        agi_session_place(y.session, "default", "operator", "1");
+        finish_now(m);
         break;
     case DO_FINISH:
         finish_now(m);
@@ -332,6 +338,61 @@ static void texts_are_cleaned_and_cut(void **state)
     PLAY(steps, moves);
 }
 
+/* MSet is not there, or refuses: the three commands that every Asterisk has. */
+static void without_mset_one_by_one(void **state)
+{
+    static const char *const answers[] = {
+        "200 result=-2\n", "200 result=-1\n", "200 result=1\n", "510 Invalid or unknown command\n",
+        "511 Command Not Permitted on a dead channel or intercept routine\n",
+        "520-Invalid command syntax.  Proper usage follows:\nUsage: EXEC\n520 End of proper usage.\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        const struct peer_step steps[] = { SEND(ENV), EXPECT(FAREWELL_LINE("OK", "")), SEND(answers[i]), FAREWELL3("OK", "") };
+
+        PLAY(steps, finish_ok);
+        assert_int_equal(y.close_err, 0);
+    }
+}
+
+/* What MSet would split, trim, expand or unquote travels in a command of its own, unchanged. */
+static void odd_reasons_arrive_unchanged(void **state)
+{
+    static const char *const reasons[][2] = {
+        { "a,b", "a,b" }, { "${SECRET}", "${SECRET}" }, { "$[1+1]", "$[1+1]" }, { "say \"no\"", "say \\\"no\\\"" }, { "back\\slash", "back\\\\slash" },
+        { " blank", " blank" }, { "blank ", "blank " }, { "a(b", "a(b" }, { "a]b", "a]b" }, { "a|b", "a|b" }, { "a=b", "a=b" }, { "tab\t", "tab\t" },
+        { "SIDETONE_CALL=x,Y=1", "SIDETONE_CALL=x,Y=1" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        char line[200];
+        const struct peer_step steps[] = {
+            SEND(ENV), EXPECT("SET VARIABLE SIDETONE_STATUS \"ERROR\""), SEND("200 result=1\n"), EXPECT(line), SEND("200 result=1\n"),
+            EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""), SEND("200 result=1\n"), END,
+        };
+        const struct move moves[] = { { .kind = DO_FINISH, .end = AGI_END_ERROR, .reason = reasons[i][0] } };
+
+        snprintf(line, sizeof line, "SET VARIABLE SIDETONE_REASON \"%s\"", reasons[i][1]);
+        PLAY(steps, moves);
+        assert_int_equal(y.close_err, 0);
+    }
+}
+
+static void a_place_follows_the_status(void **state)
+{
+    static const struct peer_step steps[] = {
+        SEND(ENV), EXPECT(FAREWELL_LINE("BUSY", "full")), SEND("200 result=0\n"), EXPECT("SET CONTEXT \"default\""), SEND("200 result=0\n"),
+        EXPECT("SET EXTENSION \"operator\""), SEND("200 result=0\n"), EXPECT("SET PRIORITY \"1\""), SEND("200 result=0\n"), END,
+    };
+    static const struct move moves[] = { { .kind = DO_PLACE_THEN_FINISH, .end = AGI_END_BUSY, .reason = "full" } };
+
+    (void)state;
+    PLAY(steps, moves);
+    assert_int_equal(y.close_err, 0);
+}
+
 /* ---- hangup ---- */
 
 static void hangup_is_a_flag(void **state)
@@ -380,7 +441,7 @@ static void cut_short_without_a_reply(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        const struct peer_step steps[] = { SEND(ENV), EXPECT(commands[i]), FAREWELL("TIMEOUT", "deadline") };
+        const struct peer_step steps[] = { SEND(ENV), EXPECT(commands[i]), FAREWELL3("TIMEOUT", "deadline") };
         const struct move moves[] = { { .kind = DO_SEND_THEN_FINISH, .command = commands[i], .end = AGI_END_TIMEOUT, .reason = "deadline" } };
 
         PLAY(steps, moves);
@@ -449,7 +510,8 @@ static void exec_never_answers(void **state)
 static void farewell_ignores_hangup_and_errors(void **state)
 {
     static const struct peer_step steps[] = {
-        SEND(ENV), EXPECT("SET VARIABLE SIDETONE_STATUS \"OK\""), SEND("HANGUP\n511 Command Not Permitted on a dead channel or intercept routine\n"),
+        SEND(ENV), EXPECT(FAREWELL_LINE("OK", "")), SEND("HANGUP\n511 Command Not Permitted on a dead channel or intercept routine\n"),
+        EXPECT("SET VARIABLE SIDETONE_STATUS \"OK\""), SEND("HANGUP\n511 Command Not Permitted on a dead channel or intercept routine\n"),
         EXPECT("SET VARIABLE SIDETONE_REASON \"\""), SEND("HANGUP\n200 result=1\n"), EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""),
         SEND("510 Invalid or unknown command\n"), END,
     };
@@ -547,7 +609,7 @@ static void peer_resets_during_a_command(void **state)
 
 static void peer_leaves_in_the_farewell(void **state)
 {
-    static const struct peer_step steps[] = { SEND(ENV), EXPECT("SET VARIABLE SIDETONE_STATUS \"OK\""), SEND("200 result=1\n"), CLOSE };
+    static const struct peer_step steps[] = { SEND(ENV), EXPECT(FAREWELL_LINE("OK", "")), CLOSE };
 
     (void)state;
     PLAY(steps, finish_ok);
@@ -659,7 +721,8 @@ int main(void)
         cmocka_unit_test(hangup_is_a_flag), cmocka_unit_test(minus_one_is_not_hangup), cmocka_unit_test(extension_h_starts_dead),
         cmocka_unit_test(cut_short_without_a_reply), cmocka_unit_test(cut_short_but_the_reply_crossed),
         cmocka_unit_test(wait_for_digit_answers_one_first), cmocka_unit_test(exec_answers_late), cmocka_unit_test(exec_never_answers),
-        cmocka_unit_test(farewell_ignores_hangup_and_errors), cmocka_unit_test(environment_too_late), cmocka_unit_test(reply_too_late),
+        cmocka_unit_test(farewell_ignores_hangup_and_errors), cmocka_unit_test(without_mset_one_by_one),
+        cmocka_unit_test(odd_reasons_arrive_unchanged), cmocka_unit_test(a_place_follows_the_status), cmocka_unit_test(environment_too_late), cmocka_unit_test(reply_too_late),
         cmocka_unit_test(finish_after_a_lost_reply), cmocka_unit_test(peer_leaves_in_the_environment), cmocka_unit_test(peer_leaves_at_once),
         cmocka_unit_test(peer_leaves_during_a_command), cmocka_unit_test(peer_resets_during_a_command),
         cmocka_unit_test(peer_leaves_in_the_farewell), cmocka_unit_test(not_agi_at_all), cmocka_unit_test(stray_lines_are_passed_over),

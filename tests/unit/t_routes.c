@@ -14,9 +14,12 @@
 #define SEND(t) { .kind = PEER_SEND, .text = t, .line = __LINE__ }
 #define EXPECT(t) { .kind = PEER_EXPECT, .text = t, .line = __LINE__ }
 #define WAIT(m) { .kind = PEER_WAIT, .ms = m, .line = __LINE__ }
+#define QUIET(m) { .kind = PEER_QUIET, .ms = m, .line = __LINE__ }
 #define END { .kind = PEER_END, .line = __LINE__ }
 #define ENV(path) "agi_network: yes\nagi_network_script: " path "\nagi_callerid: 1001\nagi_calleridname: Ada\nagi_uniqueid: 17.1\nagi_extension: 100\nagi_context: c\nagi_channel: X/1\n\n"
-#define FAREWELL(status, reason)                                                                   \
+#define FAREWELL(status, reason)                                                                                                \
+    EXPECT("EXEC MSet \"SIDETONE_STATUS=" status ",SIDETONE_REASON=" reason ",SIDETONE_CALL=17.1\""), SEND("200 result=0\n"), END
+#define FAREWELL3(status, reason)                                                                   \
     EXPECT("SET VARIABLE SIDETONE_STATUS \"" status "\""), SEND("200 result=1\n"),                 \
         EXPECT("SET VARIABLE SIDETONE_REASON \"" reason "\""), SEND("200 result=1\n"),             \
         EXPECT("SET VARIABLE SIDETONE_CALL \"17.1\""), SEND("200 result=1\n"), END
@@ -190,7 +193,7 @@ static void the_path_chooses(void **state)
         { ENV("alpha"), "a" }, { ENV("alpha/x/y?z=1"), "a" }, { ENV("alpha?x=/default"), "a" }, { ENV("alph"), "b" }, { ENV("alphabet"), "b" },
         { ENV("Alpha"), "b" }, { ENV(""), "b" }, { ENV("/alpha"), "b" }, { ENV("default"), "b" }, { "agi_network: yes\nagi_uniqueid: 17.1\n\n", "b" },
     };
-    struct peer_step steps[COUNT(cases)][8];
+    struct peer_step steps[COUNT(cases)][4];
 
     (void)state;
     assert_int_equal(routes_make(list, 2, 0), 0);
@@ -199,7 +202,7 @@ static void the_path_chooses(void **state)
         const struct peer_step a_steps[] = { SEND(cases[i].env), FAREWELL("OK", "a") }, b_steps[] = { SEND(cases[i].env), FAREWELL("OK", "b") };
 
         memcpy(steps[i], cases[i].reason[0] == 'a' ? a_steps : b_steps, sizeof a_steps);
-        peer_add(steps[i], 8);
+        peer_add(steps[i], COUNT(a_steps));
     }
     play();
 }
@@ -280,6 +283,166 @@ static void many_at_once(void **state)
     assert_int_equal(w.fact_count, 2 * PEERS_MAX);
 }
 
+/* ---- places and queues ---- */
+
+static const char *const holds = "function handle(call) call:get('A') end";
+
+static void the_queue_is_in_order(void **state)
+{
+    struct gate gate = { .max = 1 };
+    const struct route_options list[] = {
+        { .name = "default", .handler = file_make(holds), .deadline_ms = 5000, .gate = &gate, .queue = 2, .queue_wait_ms = 4000 },
+    };
+    static const struct peer_step first[] = { SEND(ENV("x")), EXPECT("GET VARIABLE \"A\""), WAIT(250), SEND("200 result=0\n"), FAREWELL("OK", "") };
+    static const struct peer_step second[] = {
+        WAIT(50), SEND(ENV("x")), QUIET(120), EXPECT("GET VARIABLE \"A\""), WAIT(100), SEND("200 result=0\n"), FAREWELL("OK", ""),
+    };
+    static const struct peer_step third[] = {
+        WAIT(100), SEND(ENV("x")), QUIET(200), EXPECT("GET VARIABLE \"A\""), SEND("200 result=0\n"), FAREWELL("OK", ""),
+    };
+    static const struct peer_step fourth[] = { WAIT(150), SEND(ENV("x")), FAREWELL("BUSY", "route_full") };
+
+    (void)state;
+    assert_int_equal(routes_make(list, 1, 0), 0);
+    listen_now();
+    peer_add(first, COUNT(first));
+    peer_add(second, COUNT(second));
+    peer_add(third, COUNT(third));
+    peer_add(fourth, COUNT(fourth));
+    play();
+    assert_int_equal(atomic_load(&gate.taken), 0);
+}
+
+static void a_wait_that_ends_goes_to_the_fallback(void **state)
+{
+    struct gate gate = { .max = 1 };
+    const struct route_options list[] = {
+        { .name = "default", .handler = file_make(holds), .deadline_ms = 5000, .gate = &gate, .queue = 9, .queue_wait_ms = 80,
+          .when_full = { "default", "operator", "1" } },
+    };
+    static const struct peer_step first[] = { SEND(ENV("x")), EXPECT("GET VARIABLE \"A\""), WAIT(400), SEND("200 result=0\n"), FAREWELL("OK", "") };
+    static const struct peer_step late[] = {
+        WAIT(50), SEND(ENV("x")), EXPECT("EXEC MSet \"SIDETONE_STATUS=BUSY,SIDETONE_REASON=queue_wait,SIDETONE_CALL=17.1\""),
+        SEND("200 result=0\n"), EXPECT("SET CONTEXT \"default\""), SEND("200 result=0\n"), EXPECT("SET EXTENSION \"operator\""),
+        SEND("200 result=0\n"), EXPECT("SET PRIORITY \"1\""), SEND("200 result=0\n"), END,
+    };
+    static const struct peer_step gone[] = { WAIT(60), SEND(ENV("x")), SEND("HANGUP\n"), FAREWELL("HANGUP", "hangup") };
+    static const struct peer_step left[] = { WAIT(60), SEND(ENV("x")), WAIT(20), { .kind = PEER_CLOSE, .line = __LINE__ } };
+
+    (void)state;
+    assert_int_equal(routes_make(list, 1, 0), 0);
+    listen_now();
+    assert_int_equal(timer_new(&w.timer, w.loop, look, NULL), 0);
+    timer_start(w.timer, 800);
+    peer_add(first, COUNT(first));
+    peer_add(late, COUNT(late));
+    peer_add(gone, COUNT(gone));
+    peer_add(left, COUNT(left));
+    play();
+    assert_int_equal(seen[0].sessions, 4);
+    assert_int_equal(seen[0].queued, 3);
+    assert_int_equal(seen[0].waiting, 0);
+    assert_int_equal(seen[0].busy, 1);
+    assert_int_equal(atomic_load(&gate.taken), 0);
+}
+
+static void waiting_ones_are_told_of_the_end(void **state)
+{
+    struct gate gate = { .max = 1, .taken = 1 }; /* another loop has the place */
+    const struct route_options list[] = {
+        { .name = "default", .handler = file_make(holds), .deadline_ms = 5000, .gate = &gate, .queue = 9, .queue_wait_ms = 60000 },
+    };
+    static const struct peer_step steps[] = { SEND(ENV("x")), FAREWELL("BUSY", "shutdown") };
+
+    (void)state;
+    assert_int_equal(routes_make(list, 1, 0), 0);
+    listen_now();
+    close_after(100, 50);
+    peer_add(steps, COUNT(steps));
+    play();
+    assert_int_equal(atomic_load(&gate.taken), 1);
+}
+
+static void all_loops_share_one_ceiling(void **state)
+{
+    struct gate gate = { .max = 4, .taken = 4 };
+    const struct route_options list[] = { { .name = "default", .handler = file_make(holds), .deadline_ms = 5000 } };
+    const struct routes_options opt = { .routes = list, .count = 1, .gate = &gate };
+    static const struct peer_step steps[] = { SEND(ENV("x")), FAREWELL("BUSY", "sessions_max") };
+
+    (void)state;
+    assert_int_equal(routes_open(&w.routes, w.loop, w.engine, &opt, &timeline, &w.log, on_problem, &w), 0);
+    listen_now();
+    peer_add(steps, COUNT(steps));
+    play();
+    assert_int_equal(atomic_load(&gate.taken), 4);
+}
+
+/* The bulkhead: 40 sessions sleep in one route, which is full then; the other route's 20 all run to their end before any sleeper. */
+static void sleepers_do_not_hold_up_others(void **state)
+{
+    enum { SLEEPERS = 40, TIMED = 20 };
+    struct gate gate = { .max = SLEEPERS };
+    const struct route_options list[] = {
+        { .name = "slow", .handler = file_make("function handle(call) sleep(60000) end"), .deadline_ms = 1500, .gate = &gate },
+        { .name = "quick", .handler = file_make("function handle(call) call:get('A') end"), .deadline_ms = 1000 },
+    };
+    static const struct peer_step sleeps[] = { SEND(ENV("slow")), FAREWELL("TIMEOUT", "deadline") };
+    static const struct peer_step over[] = { WAIT(300), SEND(ENV("slow")), FAREWELL("BUSY", "route_full") };
+    static const struct peer_step quick[] = { WAIT(300), SEND(ENV("quick")), EXPECT("GET VARIABLE \"A\""), SEND("200 result=0\n"), FAREWELL("OK", "") };
+
+    (void)state;
+    assert_int_equal(routes_make(list, 2, 0), 0);
+    listen_now();
+    for (int i = 0; i < SLEEPERS; i++)
+        peer_add(sleeps, COUNT(sleeps));
+    peer_add(over, COUNT(over));
+    for (int i = 0; i < TIMED; i++)
+        peer_add(quick, COUNT(quick));
+    play();
+    for (size_t i = 0; i < 1 + TIMED; i++) /* the first ends: the one told BUSY, and all quick ones */
+        assert_null(strstr(fact_detail("agi.end", i), "\"slow\",\"status\":\"TIMEOUT\""));
+    for (size_t i = 1 + TIMED; i < 1 + TIMED + SLEEPERS; i++)
+        assert_non_null(strstr(fact_detail("agi.end", i), "\"slow\",\"status\":\"TIMEOUT\""));
+}
+
+/* ---- those who never come to a route ---- */
+
+static struct routes_doors doors;
+
+static void look_at_doors(void *arg)
+{
+    (void)arg;
+    routes_doors(w.routes, &doors);
+    close_now(NULL);
+}
+
+static void health_checks_and_slow_senders_leave_nothing(void **state)
+{
+    const struct route_options list[] = { { .name = "default", .handler = file_make(holds), .deadline_ms = 5000 } };
+    const struct routes_options opt = { .routes = list, .count = 1, .env_ms = 100 };
+    static const struct peer_step check[] = { { .kind = PEER_CLOSE, .line = __LINE__ } };
+    static const struct peer_step slow[] = { SEND("agi_network: yes\n"), END };
+    static const struct peer_step silent[] = { END };
+
+    (void)state;
+    assert_int_equal(routes_open(&w.routes, w.loop, w.engine, &opt, &timeline, &w.log, on_problem, &w), 0);
+    listen_now();
+    assert_int_equal(timer_new(&w.timer, w.loop, look_at_doors, NULL), 0);
+    timer_start(w.timer, 700);
+    for (int i = 0; i < 20; i++) {
+        peer_add(check, COUNT(check));
+        peer_add(slow, COUNT(slow));
+        peer_add(silent, COUNT(silent));
+    }
+    play();
+    assert_int_equal(doors.bare, 20);
+    assert_int_equal(doors.unfinished, 40);
+    assert_int_equal(doors.arriving, 0);
+    assert_int_equal(doors.sessions, 0);
+    assert_int_equal(w.fact_count, 0);
+}
+
 /* ---- facts ---- */
 
 static void hostile_texts_stay_texts(void **state)
@@ -357,6 +520,54 @@ static void each_allocation_of_opening_fails_once(void **state)
     fail_msg("opening never ran without a failure");
 }
 
+/* ---- reading again ---- */
+
+static void file_change(const char *path, const char *source)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(source, f);
+    fclose(f);
+}
+
+static size_t fresh[2];
+
+/* While a session of the first version waits: a broken file changes nothing, a good one is for the next session. */
+static void reload_twice(void *arg)
+{
+    (void)arg;
+    file_change(w.path[0], "function handle(call) call:finish('OK', 'new' end");
+    fresh[0] = routes_reload(w.routes, on_problem, &w);
+    file_change(w.path[0], "function handle(call) call:finish('OK', 'new') end");
+    fresh[1] = routes_reload(w.routes, on_problem, &w);
+}
+
+static void a_new_version_is_for_new_sessions(void **state)
+{
+    const struct route_options list[] = {
+        { .name = "default", .handler = file_make("function handle(call) call:get('A') call:finish('OK', 'old') end"), .deadline_ms = 5000 },
+    };
+    static const struct peer_step old[] = { SEND(ENV("x")), EXPECT("GET VARIABLE \"A\""), WAIT(300), SEND("200 result=0\n"), FAREWELL("OK", "old") };
+    static const struct peer_step new[] = { WAIT(200), SEND(ENV("x")), FAREWELL("OK", "new") };
+    struct timer *reload;
+
+    (void)state;
+    assert_int_equal(routes_make(list, 1, 0), 0);
+    listen_now();
+    assert_int_equal(timer_new(&reload, w.loop, reload_twice, NULL), 0);
+    timer_start(reload, 100);
+    peer_add(old, COUNT(old));
+    peer_add(new, COUNT(new));
+    play();
+    timer_free(reload);
+    assert_int_equal(fresh[0], 0);
+    assert_int_equal(fresh[1], 1);
+    assert_int_equal(w.problem_count, 1);
+    assert_non_null(strstr(w.problems, "route default: /tmp/"));
+    assert_non_null(strstr(w.problems, "h1.lua:1:"));
+}
+
 /* ---- closing ---- */
 
 static void closing_waits_for_those_who_finish(void **state)
@@ -381,7 +592,7 @@ static void closing_ends_those_who_do_not(void **state)
         { .name = "busy", .handler = file_make("function handle(call) call:stream_file('x') end"), .deadline_ms = 60000 },
     };
     static const struct peer_step sleepy[] = { SEND(ENV("sleepy")), FAREWELL("ERROR", "shutdown") };
-    static const struct peer_step busy[] = { SEND(ENV("busy")), EXPECT("STREAM FILE \"x\" \"\""), FAREWELL("ERROR", "shutdown") };
+    static const struct peer_step busy[] = { SEND(ENV("busy")), EXPECT("STREAM FILE \"x\" \"\""), FAREWELL3("ERROR", "shutdown") };
     static const struct peer_step silent[] = { SEND("agi_network: yes\n"), END };
 
     (void)state;
@@ -408,8 +619,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(the_path_chooses), T(figures_count), T(one_too_many_is_told_busy), T(many_at_once), T(hostile_texts_stay_texts),
-        T(every_broken_handler_is_told), T(each_allocation_of_opening_fails_once), T(closing_waits_for_those_who_finish),
+        T(the_path_chooses), T(figures_count), T(one_too_many_is_told_busy), T(many_at_once), T(the_queue_is_in_order),
+        T(a_wait_that_ends_goes_to_the_fallback), T(waiting_ones_are_told_of_the_end), T(all_loops_share_one_ceiling),
+        T(sleepers_do_not_hold_up_others), T(health_checks_and_slow_senders_leave_nothing), T(hostile_texts_stay_texts),
+        T(every_broken_handler_is_told), T(each_allocation_of_opening_fails_once), T(a_new_version_is_for_new_sessions), T(closing_waits_for_those_who_finish),
         T(closing_ends_those_who_do_not), T(closing_with_nobody_inside),
     };
 

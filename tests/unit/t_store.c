@@ -528,6 +528,57 @@ static const char *ask_and_wait(struct asker *a, struct text table, struct text 
     return a->last;
 }
 
+static void on_put(int err, void *arg)
+{
+    struct asker *a = arg;
+
+    text_copy(a->last, sizeof a->last, text_of(err ? "not kept" : "kept"));
+    if (++a->answers == a->wanted)
+        loop_stop(a->l);
+}
+
+static const char *put_and_wait(struct asker *a, struct text table, struct text key, struct text value)
+{
+    a->wanted = a->answers + 1;
+    assert_int_equal(store_put(a->s, a->l, table, key, value, on_put, a), 0);
+    loop_run(a->l);
+    assert_int_equal(a->answers, a->wanted);
+    return a->last;
+}
+
+/* What was answered is there for the next question, and for the next process. */
+static void test_rows_put_are_found(void **state)
+{
+    const struct place *p = *state;
+    static char longest[STORE_VALUE_MAX + 1];
+    struct store *s = open_store(p, &quiet);
+    struct asker a;
+
+    memset(longest, 'v', sizeof longest);
+    asker_open(&a, s);
+    assert_string_equal(put_and_wait(&a, TEXT("dnc"), TEXT("4711"), TEXT("yes")), "kept");
+    assert_string_equal(ask_and_wait(&a, TEXT("dnc"), TEXT("4711")), "yes");
+    assert_string_equal(put_and_wait(&a, TEXT("dnc"), TEXT("4711"), TEXT("")), "kept");
+    assert_string_equal(ask_and_wait(&a, TEXT("dnc"), TEXT("4711")), "");
+    assert_int_equal(store_put(s, a.l, TEXT("DNC"), TEXT("k"), TEXT("v"), on_put, &a), -EINVAL);
+    assert_int_equal(store_put(s, a.l, TEXT("dnc"), text_make(longest, STORE_KEY_MAX + 1), TEXT("v"), on_put, &a), -EMSGSIZE);
+    assert_int_equal(store_put(s, a.l, TEXT("dnc"), TEXT("k"), text_make(longest, sizeof longest), on_put, &a), -EMSGSIZE);
+    a.wanted = a.answers + 500;
+    for (int i = 0; i < 500; i++) {
+        char key[16];
+
+        snprintf(key, sizeof key, "k%d", i);
+        assert_int_equal(store_put(s, a.l, TEXT("many"), text_of(key), text_of(key), on_put, &a), 0);
+    }
+    store_close(s); /* writes and answers them all */
+    loop_run(a.l);
+    assert_int_equal(a.answers, a.wanted);
+    a.s = s = open_store(p, &quiet);
+    assert_string_equal(ask_and_wait(&a, TEXT("many"), TEXT("k499")), "k499");
+    store_close(s);
+    asker_close(&a);
+}
+
 static void import_text(const struct place *p, const char *table, const char *content)
 {
     FILE *f = fopen(p->csv, "w");
@@ -790,6 +841,7 @@ static int role_run(char **argv)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_rows_put_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_facts_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lonely_fact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reader, set_up, tear_down),
