@@ -46,6 +46,9 @@ static void sum_add(struct route_figures *sum, const struct route_figures *one)
     sum->active += one->active;
     sum->timeouts += one->timeouts;
     sum->errors += one->errors;
+    sum->busy += one->busy;
+    sum->queued += one->queued;
+    sum->waiting += one->waiting;
     sum->recorded += one->recorded;
     sum->record_dropped += one->record_dropped;
     s->sessions += one->shadow.sessions;
@@ -80,6 +83,7 @@ static void add_route(struct buf *b, const struct route_figures *f)
     add_text(b, "route", f->name);
     buf_addf(b, ",\"sessions\":%" PRIu64 ",\"active\":%" PRIu64 ",\"timeouts\":%" PRIu64 ",\"errors\":%" PRIu64, f->sessions, f->active,
              f->timeouts, f->errors);
+    buf_addf(b, ",\"waiting\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"busy\":%" PRIu64, f->waiting, f->queued, f->busy);
     buf_addf(b, ",\"recorded\":%" PRIu64 ",\"record_dropped\":%" PRIu64, f->recorded, f->record_dropped);
     add_times(b, "command", &f->command_us);
     add_times(b, "session", &f->session_us);

@@ -29,9 +29,10 @@ static void print_route(const cJSON *r)
     const cJSON *command = cJSON_GetObjectItem(r, "command"), *session = cJSON_GetObjectItem(r, "session"),
                 *shadow = cJSON_GetObjectItem(r, "shadow");
 
-    printf("%-24s %9.0f %7.0f %9.2f %9.2f %9.2f %9.2f %8.0f %7.0f %9.0f", word(r, "route"), number(r, "sessions"), number(r, "active"),
+    printf("%-24s %9.0f %7.0f %7.0f %9.2f %9.2f %9.2f %9.2f %6.0f %8.0f %7.0f %9.0f", word(r, "route"), number(r, "sessions"),
+           number(r, "active"), number(r, "waiting"),
            number(command, "p50_us") / 1000, number(command, "p99_us") / 1000, number(session, "p50_us") / 1000,
-           number(session, "p99_us") / 1000, number(r, "timeouts"), number(r, "errors"), number(r, "recorded"));
+           number(session, "p99_us") / 1000, number(r, "busy"), number(r, "timeouts"), number(r, "errors"), number(r, "recorded"));
     if (number(shadow, "sessions") > 0 || number(shadow, "skipped") > 0)
         printf("  %.0f of %.0f differ%s", number(shadow, "differing"), number(shadow, "sessions"),
                cJSON_IsTrue(cJSON_GetObjectItem(shadow, "off")) ? " (off: it ran over its limits)" : "");
@@ -52,8 +53,8 @@ static int print_table(const char *answer)
         cJSON_Delete(all);
         return CLI_FAILED;
     }
-    printf("%-24s %9s %7s %9s %9s %9s %9s %8s %7s %9s  %s\n", "route", "sessions", "active", "cmd p50", "cmd p99", "p50 ms", "p99 ms",
-           "timeouts", "errors", "recorded", "shadow");
+    printf("%-24s %9s %7s %7s %9s %9s %9s %9s %6s %8s %7s %9s  %s\n", "route", "sessions", "active", "waiting", "cmd p50", "cmd p99", "p50 ms",
+           "p99 ms", "busy", "timeouts", "errors", "recorded", "shadow");
     cJSON_ArrayForEach(r, routes)
         print_route(r);
     if (number(all, "loops_late") > 0)
@@ -92,8 +93,8 @@ int cmd_routes(int argc, char **argv)
     const struct cli_syntax syntax = {
         .verb = "routes", .usage = "[--config FILE] [--json]",
         .about = "Asks the running daemon (state_dir/admin.sock; its user and root may) what its FastAGI routes do: sessions since the\n"
-                 "start, running ones, times of commands and sessions in milliseconds, timeouts, errors, recordings, and how often a\n"
-                 "shadow differed.",
+                 "start, running and waiting ones, times of commands and sessions in milliseconds, those refused, timeouts, errors,\n"
+                 "recordings, and how often a shadow differed.",
         .options = options, .option_count = 2,
     };
     struct config *config;
