@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/config_parts.h"
+#include "app/script_env.h"
 
 static const struct config_built *built_of(const struct config_build *b, const void *value)
 {
@@ -186,6 +187,22 @@ static void fill_derived(struct config_build *b, struct config *c)
     }
 }
 
+static void check_routes(struct config_build *b, struct config *c)
+{
+    struct script_env env;
+    const struct script_env_options opt = { .asterisk_conf = c->fastagi.asterisk_conf, .agi_dir = c->fastagi.agi_dir };
+
+    if (c->route_count == 0 || !opt.asterisk_conf)
+        return;
+    if (script_env_new(&env, &opt)) {
+        b->err = -ENOMEM;
+        return;
+    }
+    for (size_t i = 0; i < c->route_count; i++)
+        config_route_check(b, built_of(b, &c->routes[i]), &c->routes[i], env.agi_dir);
+    script_env_free(&env);
+}
+
 void config_check(struct config_build *b)
 {
     struct config *c = b->c;
@@ -196,6 +213,7 @@ void config_check(struct config_build *b)
         check_route(b, &c->routes[i]);
     for (size_t i = 0; i < c->node_count; i++)
         check_node(b, &c->nodes[i]);
+    check_routes(b, c);
     for (size_t i = 0; i < c->agent_count; i++) {
         check_tools(b, &c->agents[i]);
         check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);

@@ -22,7 +22,8 @@ enum {
 };
 
 struct route {
-    struct script *script;
+    struct script *script;    /* one of both */
+    struct hosted_pool *host;
     struct route_options opt; /* its name, handler and shadow are not kept */
     struct admission *admission;
     struct recorder_options record;
@@ -36,7 +37,8 @@ struct visit {
     struct routes *routes;
     struct route *route;    /* NULL until chosen, and for those who fit none */
     struct agi_session *session;
-    struct script_run *run;
+    struct script_run *run; /* one of both, once begun */
+    struct hosted *hosted;
     struct recorder *recorder; /* also what a shadow reads; NULL: nobody looks on */
     enum { ARRIVING, ADMITTED, REFUSED, LEAVING } counted; /* in which list and count it stands */
     struct ticket ticket;   /* of the route */
@@ -255,6 +257,19 @@ static void tell_start(const struct visit *v, const struct agi_env *env)
              kv_text("exten", told.exten), kv_text("context", told.context));
 }
 
+static int visit_run(struct visit *v, struct route *r, int64_t left_ms)
+{
+    struct hist *const commands = &r->figures.command_us;
+    int err;
+
+    if (r->host)
+        return hosted_run(&v->hosted, r->host, v->session, text_of(v->call), left_ms, commands, on_done, v);
+    err = script_run_agi(&v->run, r->script, v->session, text_of(v->call), left_ms, commands, on_done, v);
+    if (err)
+        v->run = NULL;
+    return err;
+}
+
 static void visit_begin(struct visit *v)
 {
     struct route *r = v->route;
@@ -268,9 +283,8 @@ static void visit_begin(struct visit *v)
     r->figures.active++;
     if (r->shadow && v->recorder)
         shadow_begin(r->shadow, recorder_tape(v->recorder), left_ms, r->record.masks ? recorder_mask(v->recorder) : NULL);
-    if (script_run_agi(&v->run, r->script, v->session, text_of(v->call), left_ms, &r->figures.command_us, on_done, v) == 0)
+    if (visit_run(v, r, left_ms) == 0)
         return;
-    v->run = NULL;
     r->figures.active--;
     r->figures.errors++;
     record_end(v, AGI_END_ERROR, TEXT("memory"));
@@ -455,6 +469,7 @@ static void routes_free(struct routes *rs)
     for (size_t i = 0; rs->list && i < rs->count; i++) {
         script_release(rs->list[i].script);
         shadow_free(rs->list[i].shadow);
+        hosted_pool_close(rs->list[i].host);
         admission_free(rs->list[i].admission);
     }
     timer_free(rs->linger);
@@ -470,15 +485,20 @@ static void on_shadow_idle(void *arg)
 static int load(struct routes *rs, size_t i, const struct route_options *opt, void (*problem)(const char *line, void *arg), void *arg)
 {
     struct route *r = &rs->list[i];
-    char *why;
-    int err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
+    char *why = NULL;
+    int err;
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
     r->opt = *opt;
     r->opt.name = r->opt.handler = r->opt.http_hosts = r->opt.shadow = NULL;
+    r->opt.script = NULL;
     r->records = opt->record && rs->recordings;
     r->record = (struct recorder_options){ .route = r->figures.name, .keep = opt->record_max, .masks = opt->record_masks };
-    if (!err)
+    if (opt->script)
+        err = hosted_pool_open(&r->host, rs->loop, opt->script, &rs->log, problem, arg);
+    else
+        err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
+    if (!err && r->script)
         err = script_grant_http(r->script, opt->http_hosts);
     if (!err && opt->shadow)
         err = shadow_open(&r->shadow, rs->loop, rs->engine, opt->shadow, opt->name, &rs->log, on_shadow_idle, rs, &why);
@@ -564,6 +584,14 @@ size_t routes_reload(struct routes *rs, void (*problem)(const char *line, void *
     return fresh;
 }
 
+bool routes_hosted(const struct routes *r, size_t i, struct hosted_figures *out)
+{
+    if (i >= r->count || !r->list[i].host)
+        return false;
+    hosted_pool_figures(r->list[i].host, out);
+    return true;
+}
+
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
 {
     if (i > r->count)
@@ -604,6 +632,8 @@ static void stop_all(struct routes *rs)
     DL_FOREACH_SAFE(rs->visits, v, next) {
         if (v->run)
             script_stop(v->run);
+        else if (v->hosted)
+            hosted_stop(v->hosted);
         else if (v->waits)
             visit_leave_queue(v, AGI_END_BUSY, "shutdown");
     }
@@ -623,8 +653,8 @@ static void on_linger(void *arg)
     }
     if (!shadows_are_idle(rs))
         return; /* they were told to stop; close_check follows */
+    on_closed_all(closed_arg); /* the figures may be read a last time */
     routes_free(rs);
-    on_closed_all(closed_arg);
 }
 
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed_all)(void *arg), void *arg)

@@ -7,6 +7,7 @@
 #include "call/timeline.h"
 #include "net/listener.h"
 #include "route/admission.h"
+#include "route/hosted.h"
 #include "route/script.h"
 #include "route/shadow.h"
 
@@ -14,7 +15,8 @@ struct routes;
 
 struct route_options {
     const char *name;
-    const char *handler;           /* absolute path of a Lua file */
+    const char *handler;           /* absolute path of a Lua file; NULL: the route has a script */
+    const struct hosted_options *script; /* NULL: the route has a handler; what it points at outlives the routes */
     int64_t deadline_ms;           /* from the end of the environment, a wait in the queue included */
     int64_t idle_ms;               /* longest wait for one reply; 0 = 60,000 */
     struct gate *gate;             /* sessions at a time, on all loops; NULL: no ceiling. Outlives the routes */
@@ -62,6 +64,8 @@ struct routes_doors {
 int routes_open(struct routes **out, struct loop *l, struct script_engine *e, const struct routes_options *opt,
                 const struct timeline *timeline, const struct log *log,
                 void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
+/* Copies what the script host counted for route i; false when that has no script, or there is no such route. */
+bool routes_hosted(const struct routes *r, size_t i, struct hosted_figures *out);
 /* listener_on_accept: arg is the struct routes. */
 void routes_accept(struct stream *s, void *arg);
 /* The same for a channel in AsyncAGI: on success the carrier is the session's, on error it stays the caller's. */
@@ -72,5 +76,6 @@ bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
  * Returns how many are new. */
 size_t routes_reload(struct routes *r, void (*problem)(const char *line, void *arg), void *arg);
 void routes_doors(const struct routes *r, struct routes_doors *out);
-/* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last. */
+/* New sessions are refused (BUSY), running ones may finish within linger_ms, then they end with ERROR. on_closed is last;
+ * inside it routes_figures may still be asked, after it r is gone. */
 void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed)(void *arg), void *arg);

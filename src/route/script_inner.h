@@ -167,6 +167,8 @@ enum verb_result {
     VERB_DIGIT,      /* a digit, nil for none, false for failure; then endpos */
     VERB_DATA,       /* the digits, and whether the time was up; false for failure */
     VERB_EXEC,       /* the number; raises for -2 */
+    VERB_CHAR,       /* the number, nil for none, false for failure */
+    VERB_SPEECH,     /* what ended it, and a table of what was heard; false for failure */
     VERB_RECORD,     /* reason, endpos, digit */
     VERB_REPLY,      /* a table of the whole reply */
 };

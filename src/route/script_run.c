@@ -256,6 +256,9 @@ static int describe(lua_State *L)
         problem_set(r, where, text.p ? text : TEXT("error object is a table"));
         if (r->session && agi_session_is_dead(r->session) && text_eq(code, TEXT("hangup")))
             script_run_decide(r, AGI_END_HANGUP, TEXT("hangup"));
+        else if (r->session && text_eq(code, TEXT("closed")))
+            script_run_decide(r, agi_session_is_dead(r->session) ? AGI_END_HANGUP : AGI_END_ERROR,
+                              agi_session_is_dead(r->session) ? TEXT("hangup") : TEXT("connection"));
         else if (text_eq(code, TEXT("511")))
             script_run_decide(r, AGI_END_HANGUP, TEXT("dead_channel"));
         else if (text_eq(code, TEXT("reply_timeout")))

@@ -1,4 +1,5 @@
 /* The table of verbs: how each is written to Asterisk, what its reply means, and the sentence that explains it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "route/script_inner.h"
@@ -50,7 +51,8 @@ const struct script_verb script_verbs[] = {
     { "record_file", "RECORD FILE", "ssdi~i~b~q", VERB_RECORD, LIVE,
       "call:record_file(file, format, escape_digits, timeout_ms [, offset [, beep [, silence_seconds]]])",
       "Records. Gives the reason it ended (timeout dtmf hangup writefile waitfor randomerror), the position, and the digit." },
-    { "receive_char", "RECEIVE CHAR", "i", VERB_NUMBER, LIVE, "call:receive_char(timeout_ms)", "A character of text, as its number." },
+    { "receive_char", "RECEIVE CHAR", "i", VERB_CHAR, LIVE, "call:receive_char(timeout_ms)",
+      "A character of text, as its number; nil when none came, false on failure." },
     { "receive_text", "RECEIVE TEXT", "i", VERB_VALUE, LIVE, "call:receive_text(timeout_ms)", "A text message of the channel, or nil." },
     { "send_text", "SEND TEXT", "s", VERB_ZERO, LIVE, "call:send_text(text)", "Sends text to the channel." },
     { "send_image", "SEND IMAGE", "s", VERB_ZERO, LIVE, "call:send_image(name)", "Sends an image to the channel." },
@@ -80,8 +82,9 @@ const struct script_verb script_verbs[] = {
     { "speech_activate_grammar", "SPEECH ACTIVATE GRAMMAR", "s", VERB_ONE, LIVE, "call:speech_activate_grammar(name)", "Uses it." },
     { "speech_deactivate_grammar", "SPEECH DEACTIVATE GRAMMAR", "s", VERB_ONE, LIVE, "call:speech_deactivate_grammar(name)",
       "Stops using it." },
-    { "speech_recognize", "SPEECH RECOGNIZE", "si?i", VERB_REPLY, LIVE, "call:speech_recognize(prompt, timeout_s [, offset])",
-      "Plays a prompt and recognises; the reply as a table: result, value, extra (\"results=1 score0=...\")." },
+    { "speech_recognize", "SPEECH RECOGNIZE", "si?i", VERB_SPEECH, LIVE, "call:speech_recognize(prompt, timeout_s [, offset])",
+      "Plays a prompt and recognises. Gives what ended it (speech, digit, timeout, hangup; false on failure) and a table: the results "
+      "{text=, score=, grammar=} as a list, digit, endpos." },
 
     { "command", NULL, "r", VERB_REPLY, DEAD, "call:command(line)",
       "Any AGI command as one line, quoted by you; the reply as a table: code, result, value, extra, body." },
@@ -283,6 +286,54 @@ static int decode_digit(lua_State *L, int64_t n, const struct agi_reply *reply)
     return 2;
 }
 
+static void push_heard(lua_State *L, const struct agi_reply *reply, const char *what, int64_t i)
+{
+    char key[32];
+
+    snprintf(key, sizeof key, "%s%d", what, (int)i);
+    push_text(L, agi_reply_extra(reply, text_of(key)));
+    lua_setfield(L, -2, what);
+}
+
+/* "1 (speech) endpos=0 results=2 score0=900 text0="two words" grammar0=g score1=...", "1 (digit) digit=5 endpos=0", "1 (timeout)". */
+static int decode_speech(lua_State *L, int64_t n, const struct agi_reply *reply)
+{
+    enum { RESULTS_MAX = 64 };
+    int64_t results = 0;
+
+    if (n != 1) {
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    push_text(L, reply->has_value ? reply->value : TEXT(""));
+    if (text_to_i64(agi_reply_extra(reply, TEXT("results")), &results) != 0)
+        results = 0;
+    lua_newtable(L);
+    push_text(L, agi_reply_extra(reply, TEXT("digit")));
+    lua_setfield(L, -2, "digit");
+    push_endpos(L, reply);
+    lua_setfield(L, -2, "endpos");
+    for (int64_t i = 0; i < results && i < RESULTS_MAX; i++) {
+        lua_createtable(L, 0, 3);
+        push_heard(L, reply, "text", i);
+        push_heard(L, reply, "grammar", i);
+        push_heard(L, reply, "score", i);
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 2;
+}
+
+static int decode_char(lua_State *L, int64_t n)
+{
+    if (n > 0)
+        lua_pushinteger(L, n);
+    else if (n == 0)
+        lua_pushnil(L);
+    else
+        lua_pushboolean(L, 0);
+    return 1;
+}
+
 static int decode_exec(lua_State *L, const struct script_verb *v, int64_t n)
 {
     (void)v;
@@ -331,6 +382,10 @@ int script_verb_decode(lua_State *L, const struct script_verb *v, const struct a
         return decode_data(L, reply);
     case VERB_EXEC:
         return decode_exec(L, v, n);
+    case VERB_CHAR:
+        return decode_char(L, n);
+    case VERB_SPEECH:
+        return decode_speech(L, n, reply);
     case VERB_RECORD:
         push_text(L, reply->has_value ? reply->value : TEXT_NONE);
         push_endpos(L, reply);

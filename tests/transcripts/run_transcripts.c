@@ -7,7 +7,9 @@
  *   tool-file: path             no conversation: run(args, context) of this file, with
  *   args: JSON                  and `expect result=JSON` or `expect failure=TEXT`
  *   store: table key value      rows that store.get finds
+ *   store: hang hang hang       ... or store.get answers only after a second
  *   deadline: 300ms             of the route (default 5s)
+ *   idle: 300ms                 its longest wait for one reply (default 60s)
  *   > text                      Asterisk says this line
  *   >> text                     ... without its LF; \n \r \0 \\ \xHH are understood
  *   < text                      we must say exactly this line
@@ -17,6 +19,7 @@
  *   finish3 STATUS "REASON"     ... with three commands: behind one that still runs, or for a reason that MSet would change
  *   wait 50ms | quiet 50ms      Asterisk waits; quiet: and nothing may come meanwhile
  *   close | reset | end         Asterisk closes, resets; we must have closed without a further byte
+ *   expect put=TEXT             store.put was called so: "table key value" begins with TEXT
  *   expect status=OK reason=.. commands=N name=.. handoff=.. route=..     of the facts published
  *   expect log=TEXT | nolog=TEXT | nofacts
  */
@@ -42,13 +45,16 @@ struct play {
     bool is_file, is_tool;
     int tool_err;
     char tool_text[4096];
-    int64_t deadline_ms;
+    int64_t deadline_ms, idle_ms;
     struct peer_step steps[STEPS_MAX];
     size_t step_count;
     char *owned[STEPS_MAX];
     size_t owned_count;
     struct row rows[ROWS_MAX];
     size_t row_count;
+    char put[1024];                     /* the last store.put */
+    script_on_put *on_put;
+    void *put_arg;
     char *expects[EXPECTS_MAX];
     int expect_lines[EXPECTS_MAX];
     size_t expect_count;
@@ -251,6 +257,8 @@ static void word_take(struct play *p, char *line, int number)
         p->args = args;
     else if (strcmp(line, "deadline:") == 0 && text_to_ms(text_of(args), &ms) == 0)
         p->deadline_ms = ms;
+    else if (strcmp(line, "idle:") == 0 && text_to_ms(text_of(args), &ms) == 0)
+        p->idle_ms = ms;
     else if (strcmp(line, "wait") == 0 && text_to_ms(text_of(args), &ms) == 0)
         step_add(p, PEER_WAIT, NULL, number)->ms = ms;
     else if (strcmp(line, "quiet") == 0 && text_to_ms(text_of(args), &ms) == 0)
@@ -333,6 +341,7 @@ struct lookup {
     script_on_value *on_value;
     void *arg;
     struct text value;
+    struct timer *late;
 };
 
 static void store_answer(void *arg)
@@ -341,6 +350,14 @@ static void store_answer(void *arg)
 
     k->on_value(0, k->value, k->arg);
     free(k);
+}
+
+static void store_answer_late(void *arg)
+{
+    struct lookup *k = arg;
+
+    timer_free(k->late);
+    store_answer(k);
 }
 
 static int store_get(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg)
@@ -355,10 +372,33 @@ static int store_get(void *arg, struct loop *l, struct text table, struct text k
     for (size_t i = 0; i < p->row_count; i++)
         if (text_eq(text_of(p->rows[i].table), table) && text_eq(text_of(p->rows[i].key), key))
             k->value = text_of(p->rows[i].value);
-    err = loop_post(l, store_answer, k);
+    if (text_eq(table, TEXT("hang"))) {
+        err = timer_new(&k->late, l, store_answer_late, k);
+        if (!err)
+            timer_start(k->late, 1000);
+    } else {
+        err = loop_post(l, store_answer, k);
+    }
     if (err)
         free(k);
     return err;
+}
+
+static void put_answer(void *arg)
+{
+    struct play *p = arg;
+
+    p->on_put(0, p->put_arg);
+}
+
+static int store_put(void *arg, struct loop *l, struct text table, struct text key, struct text value, script_on_put *on_put, void *put_arg)
+{
+    struct play *p = arg;
+
+    p->on_put = on_put;
+    p->put_arg = put_arg;
+    snprintf(p->put, sizeof p->put, "%.*s %.*s %.*s", TEXT_ARG(table), TEXT_ARG(key), TEXT_ARG(value));
+    return loop_post(l, put_answer, p);
 }
 
 static bool publish(void *arg, struct fact *f)
@@ -433,7 +473,7 @@ static void play_tool(struct play *p)
 {
     const struct log_sink sink = { .fd = fileno(p->log_file), .level = LOG_DEBUG };
     const struct log log = { .sink = &sink, .module = "transcript" };
-    const struct script_services services = { .store_get = store_get, .arg = p };
+    const struct script_services services = { .store_get = store_get, .store_put = store_put, .arg = p };
     struct script_engine *engine = NULL;
     struct script *script;
     struct script_run *tool;
@@ -459,8 +499,8 @@ static void play(struct play *p)
     const struct log_sink sink = { .fd = fileno(p->log_file), .level = LOG_DEBUG };
     const struct log log = { .sink = &sink, .module = "transcript" };
     const struct timeline timeline = { .publish = publish, .arg = p };
-    const struct script_services services = { .store_get = store_get, .arg = p };
-    const struct route_options route = { .name = "test", .handler = p->handler_path, .deadline_ms = p->deadline_ms };
+    const struct script_services services = { .store_get = store_get, .store_put = store_put, .arg = p };
+    const struct route_options route = { .name = "test", .handler = p->handler_path, .deadline_ms = p->deadline_ms, .idle_ms = p->idle_ms };
     const struct routes_options options = { .routes = &route, .count = 1, .sessions_max = 8 };
     struct address at = { .host = "127.0.0.1" };
     struct script_engine *engine = NULL;
@@ -540,6 +580,11 @@ static void judge(struct play *p, const char *expect, int line)
     if (p->is_tool) {
         if ((strncmp(expect, "result=", 7) == 0) != (p->tool_err == 0) || !strstr(p->tool_text, value + 1))
             fail(p, line, "expect %s, but it is %d, %s", expect, p->tool_err, p->tool_text);
+        return;
+    }
+    if (strncmp(expect, "put=", 4) == 0) {
+        if (strncmp(p->put, value + 1, strlen(value + 1)) != 0)
+            fail(p, line, "%s, but it is %s", expect, p->put);
         return;
     }
     if (strncmp(expect, "log=", 4) == 0 || strncmp(expect, "nolog=", 6) == 0) {
