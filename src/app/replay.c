@@ -5,11 +5,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/replay_report.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/ref.h"
+#include "route/hosted.h"
 #include "store/store.h"
 
 enum { PAGE = 256, MEMORY_MAX = 64 * 1024 * 1024 };
@@ -20,7 +22,9 @@ struct replay {
     struct store_reader *reader;
     struct loop *loop;
     struct script_engine *engine;
-    struct script *script;
+    struct script *script;          /* one of both */
+    struct hosted_pool *host;
+    char *path;                     /* of the script, absolute */
     struct player_actor actor;
     int64_t *ids;
     size_t count, room;
@@ -116,6 +120,14 @@ static int begin_handler(void *arg, struct agi_session *session, struct text cal
     return script_run_agi(&run, r->script, session, call, r->opt->deadline_ms, NULL, on_done, done_arg);
 }
 
+static int begin_script(void *arg, struct agi_session *session, struct text call, script_on_done *on_done, void *done_arg)
+{
+    struct replay *r = arg;
+    struct hosted *run;
+
+    return hosted_run(&run, r->host, session, call, r->opt->deadline_ms, NULL, on_done, done_arg);
+}
+
 static void on_end(struct player *p, void *arg)
 {
     struct replay *r = arg;
@@ -175,6 +187,8 @@ static void replay_close(struct replay *r)
 {
     if (r->script)
         script_release(r->script);
+    hosted_pool_close(r->host);
+    free(r->path);
     if (r->engine)
         script_engine_free(r->engine);
     if (r->loop)
@@ -193,15 +207,32 @@ static int open_reader(struct replay *r)
     return err;
 }
 
-static int open_actor(struct replay *r, struct script_services *services)
+static void on_problem(const char *line, void *arg)
+{
+    fprintf(arg, "%s\n", line);
+}
+
+/* As on the command line: our environment, our rights. */
+static int open_script(struct replay *r)
+{
+    struct hosted_options opt = { .name = "replay", .env = (const char *const *)environ };
+
+    r->path = realpath(r->opt->handler, NULL);
+    if (!r->path || access(r->path, X_OK)) {
+        fprintf(r->err, "%s: %s\n", r->opt->handler, err_text(-errno));
+        return -errno;
+    }
+    opt.path = r->path;
+    r->actor = (struct player_actor){ .begin = begin_script, .arg = r };
+    return hosted_pool_open(&r->host, r->loop, &opt, r->opt->log, on_problem, r->err);
+}
+
+static int open_handler(struct replay *r, struct script_services *services)
 {
     static const struct script_limits limits = { .memory_max = MEMORY_MAX };
     char *problem = NULL;
-    int err = loop_new(&r->loop, r->opt->log);
+    int err;
 
-    if (err)
-        return err;
-    loop_hold(r->loop);
     *services = (struct script_services){ .store_get = lookup, .arg = r };
     err = script_engine_new(&r->engine, r->loop, services, &limits, r->opt->log);
     if (!err)
@@ -211,6 +242,16 @@ static int open_actor(struct replay *r, struct script_services *services)
     free(problem);
     r->actor = (struct player_actor){ .begin = begin_handler, .arg = r };
     return err;
+}
+
+static int open_actor(struct replay *r, struct script_services *services)
+{
+    const int err = loop_new(&r->loop, r->opt->log);
+
+    if (err)
+        return err;
+    loop_hold(r->loop);
+    return text_ends(text_of(r->opt->handler), TEXT(".lua")) ? open_handler(r, services) : open_script(r);
 }
 
 static int play_all(struct replay *r)

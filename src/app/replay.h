@@ -7,7 +7,7 @@
 
 struct replay_options {
     const char *db;                /* the store that holds the recordings */
-    const char *handler;           /* path of a Lua file */
+    const char *handler;           /* path of a Lua file (.lua), or of a script, as AGI() runs it */
     const char *sessions;          /* number of a session, or name of a route: all of it */
     size_t max;                    /* newest sessions of a route; 0 = all */
     int64_t deadline_ms;           /* of each session */

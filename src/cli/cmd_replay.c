@@ -68,7 +68,7 @@ int cmd_replay(int argc, char **argv)
 {
     struct words w = { .db = NULL };
     const struct cli_option options[] = {
-        { .name = "with", .takes = "HANDLER", .help = "the Lua file to play to", .value = &w.with },
+        { .name = "with", .takes = "HANDLER", .help = "a Lua handler (.lua), or a script as AGI() runs it", .value = &w.with },
         { .name = "list", .help = "shows what is recorded (of ROUTE, or all)", .is_set = &w.list },
         { .name = "max", .takes = "N", .help = "the newest N sessions of a route", .value = &w.max },
         { .name = "deadline", .takes = "TIME", .help = "of each session (default 60s)", .value = &w.deadline },

@@ -31,6 +31,8 @@ struct shadow {
     struct script_engine *engine;
     struct script *script;
     struct log log;
+    struct log_sink calm;          /* for its scripts: an error of the shadow is no warning, unless somebody debugs */
+    struct log script_log;
     char route[ROUTE_MAX];
     struct shadow_run *runs;
     struct shadow_figures figures;
@@ -229,11 +231,15 @@ int shadow_open(struct shadow **out, struct loop *l, const struct script_engine 
         return -ENOMEM;
     s->loop = l;
     s->log = log_for(log, "shadow");
+    s->calm = *log->sink;
+    if (s->calm.level > LOG_DEBUG && s->calm.level < LOG_ERROR)
+        s->calm.level = LOG_ERROR;
+    s->script_log = (struct log){ .sink = &s->calm, .module = s->log.module };
     s->on_idle = on_idle;
     s->arg = arg;
     text_copy(s->route, sizeof s->route, text_of(route));
     s->services = (struct script_services){ .store_get = live->services.store_get, .arg = live->services.arg };
-    err = script_engine_new(&s->engine, l, &s->services, &limits, log);
+    err = script_engine_new(&s->engine, l, &s->services, &limits, &s->script_log);
     if (!err)
         err = script_load(&s->script, s->engine, path, "handle", problem);
     if (err) {

@@ -92,6 +92,42 @@ def test_record_rewrite_replay(context):
     assert code == 1 and "ERROR budget" in out, out
 
 
+SCRIPT = """#!/usr/bin/env python3
+import sys
+while sys.stdin.readline().strip():
+    pass
+def ask(line):
+    print(line, flush=True)
+    return sys.stdin.readline()
+number = ask('GET VARIABLE CALLERID(num)').split('(')[1].rstrip(')\\n')
+ask(f'SET VARIABLE X "{number}SUFFIX"')
+ask('EXEC NoOp old')
+"""
+
+
+def test_a_script_and_its_handler_are_one(context):
+    """Recorded of a hosted script, played to a handler; recorded of a handler, played to a script."""
+    for name, suffix in (("legacy.py", ""), ("wrong.py", "0")):
+        os.chmod(context.write(name, SCRIPT.replace("SUFFIX", suffix)), 0o755)
+    os.chmod(context.dir, 0o755)
+    daemon, port, conf = start(context, "record = yes", f"[route legacy]\nscript = {context.path('legacy.py')}\nrecord = yes\nshadow = old.lua\n"
+                               f"[fastagi](+)\nscript_cwd = {context.dir}\n")
+    assert call(port)["X"] == NUMBER
+    assert call(port, "legacy")["X"] == NUMBER
+    got = until(15, lambda: (r := routes(context, conf)["legacy"]) and r["shadow"]["sessions"] and r)
+    assert got["shadow"]["differing"] == 0, got
+    assert daemon.stop() == 0
+    code, out, err = replay(context, "legacy", "old")
+    assert code == 0 and "1 session played, 0 differ" in out, (code, out, err)
+    db = context.path("state", "sidetone.db")
+    code, out, err = run(context, "replay", "old", "--with", context.path("legacy.py"), "--db", db)
+    assert code == 0 and "1 session played, 0 differ" in out, (code, out, err)
+    code, out, err = run(context, "replay", "old", "--with", context.path("wrong.py"), "--db", db)
+    assert code == 1 and f'variable X: recorded "{NUMBER}", now "{NUMBER}0"' in out, (code, out, err)
+    code, out, err = run(context, "replay", "old", "--with", context.path("absent.py"), "--db", db)
+    assert code == 1 and "absent.py" in err, (code, out, err)
+
+
 def test_wrong_use(context):
     daemon, port, conf = start(context, "record = yes")
     call(port)
