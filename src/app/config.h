@@ -97,6 +97,10 @@ struct config_node {
     const char *ari_user;
     struct secret ari_secret;
     const char *app;
+    const char *ami;                /* tcp:// or tls://; NULL: none */
+    const char *ami_user;
+    struct secret ami_secret;
+    bool asyncagi;
     const char *ca;                 /* absolute path; NULL: the system's */
     bool insecure;
     int64_t calls_max;
