@@ -274,12 +274,52 @@ void call_loop_free(struct call_loop *c)
     free(c);
 }
 
+struct question {
+    struct call_loop *loop;
+    void (*fn)(struct routes *routes, void *arg);
+    void *arg;
+};
+
+static void on_question(void *arg)
+{
+    struct question *q = arg;
+
+    q->fn(q->loop->routes, q->arg);
+    free(q);
+}
+
+int call_loop_ask(struct call_loop *c, void (*fn)(struct routes *routes, void *arg), void *arg)
+{
+    struct question *q = malloc(sizeof *q);
+    int err;
+
+    if (!q)
+        return -ENOMEM;
+    *q = (struct question){ .loop = c, .fn = fn, .arg = arg };
+    err = loop_post(c->loop, on_question, q);
+    if (err)
+        free(q);
+    return err;
+}
+
 bool call_loop_figures(const struct call_loop *c, size_t i, struct route_figures *out)
 {
     if (i >= c->figure_count)
         return false;
     *out = c->figures[i];
     return true;
+}
+
+struct loop *call_loop_loop(const struct call_loop *c)
+{
+    return c->loop;
+}
+
+int call_loop_take(void *place, struct agi_carrier *carrier)
+{
+    struct call_loop *c = place;
+
+    return c->routes ? routes_take(c->routes, carrier) : -EBUSY;
 }
 
 size_t call_loop_talks(const struct call_loop *c)

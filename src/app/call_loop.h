@@ -38,8 +38,15 @@ void call_loop_stop(struct call_loop *c, int64_t linger_ms);
 void call_loop_join(struct call_loop *c);
 /* After join (or instead of start). */
 void call_loop_free(struct call_loop *c);
+/* Runs fn once on this loop, with its routes, or NULL when they are closed. Any thread. 0, -ENOBUFS, -ENOMEM. Not before start has
+ * succeeded, not after join. */
+int call_loop_ask(struct call_loop *c, void (*fn)(struct routes *routes, void *arg), void *arg) MUST_USE;
 /* After join: figures of its routes. */
 bool call_loop_figures(const struct call_loop *c, size_t i, struct route_figures *out);
+
+/* Where sessions over another carrier than FastAGI's live: its loop, and who takes them there (place is the call_loop; on its loop). */
+struct loop *call_loop_loop(const struct call_loop *c);
+int call_loop_take(void *place, struct agi_carrier *carrier) MUST_USE;
 
 /* Talks. Called on the control loop; the talk runs on this loop, on_end comes back on the control loop, once.
  * fd is the talk's from now on, also on error. */

@@ -53,6 +53,20 @@ static const struct config_agent *agent_named(const struct config *c, const char
     return NULL;
 }
 
+static void check_ami(struct config_build *b, const struct config_built *s, const struct config_node *n)
+{
+    const struct text url = text_of(n->ami);
+    const struct text host = text_skip(url, sizeof "tcp://" - 1);
+
+    if (!n->asyncagi)
+        return;
+    if (!n->ami || !n->ami_user || (!(b->flags & CONFIG_SKIP_SECRETS) && !secret_is_set(&n->ami_secret)))
+        config_key_problem(b, CONF_ERROR, s, "asyncagi", "needs ami, ami_user and ami_secret in the same section");
+    if (text_starts(url, TEXT("tcp://")) && !text_starts(host, TEXT("127.")) && !text_starts_nocase(host, TEXT("localhost")) &&
+        !text_starts(host, TEXT("[::1]")))
+        config_key_problem(b, CONF_WARNING, s, "ami", "what callers and handlers say crosses the network in clear; tls:// would hide it");
+}
+
 static void check_node(struct config_build *b, const struct config_node *n)
 {
     const struct config_built *s = built_of(b, n);
@@ -65,6 +79,7 @@ static void check_node(struct config_build *b, const struct config_node *n)
         config_key_problem(b, CONF_WARNING, s, n->ca ? "ca" : "insecure", "has no effect with http://");
     else if (n->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
+    check_ami(b, s, n);
     if (n->default_agent && !agent_named(b->c, n->default_agent))
         config_key_problem(b, CONF_ERROR, s, "default_agent", "expected the name of an [agent NAME] section, came \"%s\"",
                            n->default_agent);
@@ -178,6 +193,8 @@ static void fill_derived(struct config_build *b, struct config *c)
     if (c->sidetone.state_dir) {
         snprintf(text, sizeof text, "%s/sidetone.db", c->sidetone.state_dir);
         c->store_path = config_text(b, text_of(text));
+        snprintf(text, sizeof text, "%s/admin.sock", c->sidetone.state_dir);
+        c->admin_path = config_text(b, text_of(text));
     }
     if (!c->audiosocket.advertise) {
         address_format(&c->audiosocket.listen, text, sizeof text);

@@ -15,6 +15,7 @@ enum config_type {
     CONFIG_ADDRESS,   /* struct address: numeric host and port to listen on */
     CONFIG_PEER,      /* const char *: host:port, the host may be a name */
     CONFIG_URL,       /* const char *: http:// or https:// */
+    CONFIG_AMI_URL,   /* const char *: tcp://host:port or tls://host:port */
     CONFIG_SECRET,    /* struct secret */
     CONFIG_ENUM,      /* int: index into choices */
     CONFIG_LIST,      /* struct config_list: names, separated by commas */

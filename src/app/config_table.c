@@ -7,6 +7,7 @@ static const char *const levels[] = { "debug", "info", "warn", "error", "off", N
 static const char *const on_full[] = { "busy", "fallback", NULL };                    /* order of enum config_on_full */
 static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
 
+static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
 static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
 
 static const struct config_key sidetone_keys[] = {
@@ -66,6 +67,16 @@ static const struct config_key node_keys[] = {
       .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
     { .name = "app", .type = CONFIG_NAME, .offset = offsetof(struct config_node, app), .standard = "sidetone",
       .help = "The name that the dialplan gives to Stasis()." },
+    { .name = "ami", .type = CONFIG_AMI_URL, .offset = offsetof(struct config_node, ami),
+      .standard_help = "no AMI session is opened", .example = "tcp://127.0.0.1:5038",
+      .help = "The Asterisk's manager port, tcp:// or tls://." },
+    { .name = "ami_user", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ami_user),
+      .standard_help = "no AMI session is opened", .example = "sidetone-agi", .help = "The user of manager.conf." },
+    { .name = "ami_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_node, ami_secret),
+      .standard_help = "no AMI session is opened", .example = "@env:PBX1_AMI",
+      .help = "That user's secret, as @env:NAME, @file:PATH or @credential:NAME; it crosses the network only as MD5 of a challenge." },
+    { .name = "asyncagi", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, asyncagi), .standard = "no",
+      .help = "Serve every channel of this node that waits in AGI(agi:async,ROUTE); needs ami, ami_user and ami_secret." },
     { .name = "ca", .type = CONFIG_PATH, .offset = offsetof(struct config_node, ca), .standard_help = "the system's authorities",
       .example = "pbx1-ca.pem", .wants = CONFIG_WANTS_FILE, .base = "",
       .help = "PEM file of the authority that signed the server's certificate." },
@@ -123,6 +134,16 @@ static const struct config_key route_keys[] = {
     { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, fallback_text),
       .standard_help = "it goes on behind AGI()", .example = "default,operator,1",
       .help = "Where a call goes with on_full = fallback, as context,extension,priority." },
+    { .name = "record", .type = CONFIG_BOOL, .offset = offsetof(struct config_route, record), .standard = "no", .reloads = true,
+      .help = "Keep what passes on each session (environment, commands, replies, times), for sidetone replay." },
+    { .name = "record_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, record_max), .standard = "1000", .min = 1,
+      .max = 1000000, .reloads = true, .help = "Recorded sessions of this route that stay; the oldest go." },
+    { .name = "record_mask", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, record_mask), .standard = "none",
+      .choices = masks, .reloads = true,
+      .help = "numbers: callers' and called numbers become other digits, the same within one session, in recordings and in the timeline." },
+    { .name = "shadow", .type = CONFIG_PATH, .offset = offsetof(struct config_route, shadow), .standard_help = "none runs",
+      .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
+      .help = "A Lua file that runs beside the handler on the same replies, touches nothing, and whose differences are counted." },
 };
 
 static const struct config_key agent_keys[] = {
@@ -168,7 +189,7 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
 static const char *const type_names[] = {
     [CONFIG_TEXT] = "text", [CONFIG_NAME] = "name", [CONFIG_PATH] = "path", [CONFIG_DURATION] = "duration", [CONFIG_COUNT] = "number",
     [CONFIG_BYTES] = "bytes", [CONFIG_BOOL] = "yes or no", [CONFIG_ADDRESS] = "address:port", [CONFIG_PEER] = "host:port",
-    [CONFIG_URL] = "URL", [CONFIG_SECRET] = "secret", [CONFIG_ENUM] = "one of", [CONFIG_LIST] = "list of names",
+    [CONFIG_URL] = "URL", [CONFIG_AMI_URL] = "URL", [CONFIG_SECRET] = "secret", [CONFIG_ENUM] = "one of", [CONFIG_LIST] = "list of names",
 };
 
 const char *config_type_name(enum config_type t)
