@@ -349,7 +349,7 @@ static void visit_admit(struct visit *v)
     r->figures.waiting++;
 }
 
-static void visit_arrived(struct visit *v, int counted)
+static void visit_arrived(struct visit *v, unsigned counted)
 {
     struct routes *rs = v->routes;
 
