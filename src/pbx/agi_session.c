@@ -189,7 +189,11 @@ static void farewell_next(struct agi_session *s)
     int err;
 
     if (s->farewell.sent == farewell_count(s)) {
-        close_carrier(s, 0, NULL);
+        /* Every line was answered, so there is nothing to lose and nobody to wait for: Asterisk may still say HANGUP to a closed
+         * socket, and takes the reset that follows for success (seen with 22.10.1). */
+        set_state(s, CLOSING);
+        timer_stop(s->timer);
+        s->carrier->type->abort(s->carrier);
         return;
     }
     err = farewell_send(s, s->farewell.sent, s->farewell.in_one);
