@@ -282,6 +282,18 @@ bool call_loop_figures(const struct call_loop *c, size_t i, struct route_figures
     return true;
 }
 
+struct loop *call_loop_loop(const struct call_loop *c)
+{
+    return c->loop;
+}
+
+int call_loop_take(void *place, struct agi_carrier *carrier)
+{
+    struct call_loop *c = place;
+
+    return c->routes ? routes_take(c->routes, carrier) : -EBUSY;
+}
+
 size_t call_loop_talks(const struct call_loop *c)
 {
     return c->talks;

@@ -41,6 +41,10 @@ void call_loop_free(struct call_loop *c);
 /* After join: figures of its routes. */
 bool call_loop_figures(const struct call_loop *c, size_t i, struct route_figures *out);
 
+/* Where sessions over another carrier than FastAGI's live: its loop, and who takes them there (place is the call_loop; on its loop). */
+struct loop *call_loop_loop(const struct call_loop *c);
+int call_loop_take(void *place, struct agi_carrier *carrier) MUST_USE;
+
 /* Talks. Called on the control loop; the talk runs on this loop, on_end comes back on the control loop, once.
  * fd is the talk's from now on, also on error. */
 int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct stasis_talk_request *req,

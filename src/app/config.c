@@ -268,7 +268,9 @@ void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->node_count; i++)
+    for (size_t i = 0; i < c->node_count; i++) {
         secret_free(&c->nodes[i].ari_secret);
+        secret_free(&c->nodes[i].ami_secret);
+    }
     arena_free(c->memory);
 }

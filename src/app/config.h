@@ -44,6 +44,9 @@ struct config_fastagi {
     int64_t env_ms;                 /* environment complete within */
     const char *allow_text;         /* as written; NULL: everybody may connect */
     struct allow_list allow;
+    const char *asterisk_conf;      /* absolute */
+    const char *agi_dir, *script_cwd; /* absolute; NULL: as asterisk_conf says */
+    struct config_list pass_env;
 };
 
 struct config_audiosocket {
@@ -59,9 +62,21 @@ struct config_fallback {
 
 enum config_on_full { CONFIG_FULL_BUSY, CONFIG_FULL_FALLBACK };
 
+enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_BASIC, CONFIG_SANDBOX_STRICT };
+enum { CONFIG_SCRIPT_DEADLINE_MS = 3600000 }; /* of a script's route that names none: an IVR is no look-up */
+
 struct config_route {
     struct config_head head;
-    const char *handler;            /* absolute path */
+    const char *handler;            /* absolute path; NULL: script is set */
+    const char *script;             /* absolute path; NULL: handler is set */
+    const char *script_text;        /* as written */
+    const char *args;               /* NULL: those of recent calls */
+    int64_t warm, warm_max_age_ms;
+    int64_t memory_bytes, cpu_seconds, open_files; /* 0: as the daemon's */
+    const char *user;               /* NULL: the daemon's */
+    int sandbox;                    /* enum config_sandbox */
+    const char *read_text, *write_text;
+    struct config_list read, write; /* absolute paths */
     int64_t deadline_ms, idle_ms;
     int64_t max;                    /* sessions at a time; 0: no ceiling of its own */
     int64_t queue, queue_wait_ms;   /* that may wait for one of max */
@@ -77,6 +92,10 @@ struct config_node {
     const char *ari_user;
     struct secret ari_secret;
     const char *app;
+    const char *ami;                /* tcp:// or tls://; NULL: none */
+    const char *ami_user;
+    struct secret ami_secret;
+    bool asyncagi;
     const char *ca;                 /* absolute path; NULL: the system's */
     bool insecure;
     int64_t calls_max;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/config_parts.h"
+#include "app/script_env.h"
 
 static const struct config_built *built_of(const struct config_build *b, const void *value)
 {
@@ -52,6 +53,20 @@ static const struct config_agent *agent_named(const struct config *c, const char
     return NULL;
 }
 
+static void check_ami(struct config_build *b, const struct config_built *s, const struct config_node *n)
+{
+    const struct text url = text_of(n->ami);
+    const struct text host = text_skip(url, sizeof "tcp://" - 1);
+
+    if (!n->asyncagi)
+        return;
+    if (!n->ami || !n->ami_user || (!(b->flags & CONFIG_SKIP_SECRETS) && !secret_is_set(&n->ami_secret)))
+        config_key_problem(b, CONF_ERROR, s, "asyncagi", "needs ami, ami_user and ami_secret in the same section");
+    if (text_starts(url, TEXT("tcp://")) && !text_starts(host, TEXT("127.")) && !text_starts_nocase(host, TEXT("localhost")) &&
+        !text_starts(host, TEXT("[::1]")))
+        config_key_problem(b, CONF_WARNING, s, "ami", "what callers and handlers say crosses the network in clear; tls:// would hide it");
+}
+
 static void check_node(struct config_build *b, const struct config_node *n)
 {
     const struct config_built *s = built_of(b, n);
@@ -64,6 +79,7 @@ static void check_node(struct config_build *b, const struct config_node *n)
         config_key_problem(b, CONF_WARNING, s, n->ca ? "ca" : "insecure", "has no effect with http://");
     else if (n->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
+    check_ami(b, s, n);
     if (n->default_agent && !agent_named(b->c, n->default_agent))
         config_key_problem(b, CONF_ERROR, s, "default_agent", "expected the name of an [agent NAME] section, came \"%s\"",
                            n->default_agent);
@@ -184,6 +200,22 @@ static void fill_derived(struct config_build *b, struct config *c)
     }
 }
 
+static void check_routes(struct config_build *b, struct config *c)
+{
+    struct script_env env;
+    const struct script_env_options opt = { .asterisk_conf = c->fastagi.asterisk_conf, .agi_dir = c->fastagi.agi_dir };
+
+    if (c->route_count == 0 || !opt.asterisk_conf)
+        return;
+    if (script_env_new(&env, &opt)) {
+        b->err = -ENOMEM;
+        return;
+    }
+    for (size_t i = 0; i < c->route_count; i++)
+        config_route_check(b, built_of(b, &c->routes[i]), &c->routes[i], env.agi_dir);
+    script_env_free(&env);
+}
+
 void config_check(struct config_build *b)
 {
     struct config *c = b->c;
@@ -194,6 +226,7 @@ void config_check(struct config_build *b)
         check_route(b, &c->routes[i]);
     for (size_t i = 0; i < c->node_count; i++)
         check_node(b, &c->nodes[i]);
+    check_routes(b, c);
     for (size_t i = 0; i < c->agent_count; i++) {
         check_tools(b, &c->agents[i]);
         check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);

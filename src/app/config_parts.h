@@ -15,6 +15,7 @@ enum config_type {
     CONFIG_ADDRESS,   /* struct address: numeric host and port to listen on */
     CONFIG_PEER,      /* const char *: host:port, the host may be a name */
     CONFIG_URL,       /* const char *: http:// or https:// */
+    CONFIG_AMI_URL,   /* const char *: tcp://host:port or tls://host:port */
     CONFIG_SECRET,    /* struct secret */
     CONFIG_ENUM,      /* int: index into choices */
     CONFIG_LIST,      /* struct config_list: names, separated by commas */
@@ -37,7 +38,7 @@ struct config_key {
     const char *help;               /* one sentence */
 };
 
-enum { CONFIG_KEYS_MAX = 16, CONFIG_NAMED_MAX = 256, CONFIG_PROBLEMS_MAX = 500, CONFIG_MEMORY_MAX = 64 << 20 };
+enum { CONFIG_KEYS_MAX = 32, CONFIG_NAMED_MAX = 256, CONFIG_PROBLEMS_MAX = 500, CONFIG_MEMORY_MAX = 64 << 20 };
 
 enum config_kind_id {
     CONFIG_KIND_SIDETONE, CONFIG_KIND_FASTAGI, CONFIG_KIND_AUDIOSOCKET, CONFIG_KIND_NODE, CONFIG_KIND_ROUTE, CONFIG_KIND_AGENT,
@@ -108,5 +109,7 @@ const char *config_file_fault(const char *path);
 void config_sections_read(struct config_build *b);
 /* config_value.c: reads one value into its field; on a fault notes the problem. */
 void config_value_read(struct config_build *b, const struct config_built *s, const struct config_key *key, struct text value);
+/* config_scripts.c: handler or script, and what belongs to a script. s: the route's section. */
+void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r, const char *agi_dir);
 /* config_check.c: what concerns more than one key. */
 void config_check(struct config_build *b);

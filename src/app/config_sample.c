@@ -47,6 +47,7 @@ bool config_value_text(const struct config_key *key, const void *section, char *
     case CONFIG_PATH:
     case CONFIG_PEER:
     case CONFIG_URL:
+    case CONFIG_AMI_URL:
         return text_value(field, out, size);
     case CONFIG_DURATION:
         config_duration_text(number, out, size);

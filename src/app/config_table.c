@@ -7,6 +7,8 @@ static const char *const levels[] = { "debug", "info", "warn", "error", "off", N
 static const char *const on_full[] = { "busy", "fallback", NULL };                    /* order of enum config_on_full */
 static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
 
+static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
+
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
       .standard = "/var/lib/sidetone", .help = "Directory of the embedded store (sidetone.db)." },
@@ -29,6 +31,17 @@ static const struct config_key fastagi_keys[] = {
       .min = 1, .max = 65536, .help = "Sessions at one time, of all routes; one more is told SIDETONE_STATUS=BUSY." },
     { .name = "linger", .type = CONFIG_DURATION, .offset = offsetof(struct config_fastagi, linger_ms), .standard = "10s",
       .min = 0, .max = 600000, .reloads = true, .help = "How long running sessions may go on when the daemon stops." },
+    { .name = "asterisk_conf", .type = CONFIG_PATH, .offset = offsetof(struct config_fastagi, asterisk_conf),
+      .standard = "/etc/asterisk/asterisk.conf", .base = "",
+      .help = "Its [directories] become the AST_ variables of scripts; what it lacks, or all of it, has Debian's values." },
+    { .name = "agi_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_fastagi, agi_dir), .standard_help = "Asterisk's astagidir",
+      .example = "/usr/share/asterisk/agi-bin", .base = "", .help = "Where a script with a relative name is." },
+    { .name = "script_cwd", .type = CONFIG_PATH, .offset = offsetof(struct config_fastagi, script_cwd),
+      .standard_help = "Asterisk's astvarlibdir", .example = "/var/lib/asterisk", .base = "",
+      .help = "The working directory of scripts: make it the one that Asterisk runs in." },
+    { .name = "pass_env", .type = CONFIG_LIST, .offset = offsetof(struct config_fastagi, pass_env),
+      .standard_help = "PATH, HOME, LANG, TZ and the like only", .example = "PYTHONPATH, ODBCINI",
+      .help = "More variables of the daemon's environment that scripts see." },
     { .name = "env_timeout", .type = CONFIG_DURATION, .offset = offsetof(struct config_fastagi, env_ms), .standard = "2s",
       .min = 50, .max = 60000, .help = "A connection that has not sent its whole environment by then is closed." },
     { .name = "allow", .type = CONFIG_TEXT, .offset = offsetof(struct config_fastagi, allow_text),
@@ -53,6 +66,16 @@ static const struct config_key node_keys[] = {
       .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
     { .name = "app", .type = CONFIG_NAME, .offset = offsetof(struct config_node, app), .standard = "sidetone",
       .help = "The name that the dialplan gives to Stasis()." },
+    { .name = "ami", .type = CONFIG_AMI_URL, .offset = offsetof(struct config_node, ami),
+      .standard_help = "no AMI session is opened", .example = "tcp://127.0.0.1:5038",
+      .help = "The Asterisk's manager port, tcp:// or tls://." },
+    { .name = "ami_user", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ami_user),
+      .standard_help = "no AMI session is opened", .example = "sidetone-agi", .help = "The user of manager.conf." },
+    { .name = "ami_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_node, ami_secret),
+      .standard_help = "no AMI session is opened", .example = "@env:PBX1_AMI",
+      .help = "That user's secret, as @env:NAME, @file:PATH or @credential:NAME; it crosses the network only as MD5 of a challenge." },
+    { .name = "asyncagi", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, asyncagi), .standard = "no",
+      .help = "Serve every channel of this node that waits in AGI(agi:async,ROUTE); needs ami, ami_user and ami_secret." },
     { .name = "ca", .type = CONFIG_PATH, .offset = offsetof(struct config_node, ca), .standard_help = "the system's authorities",
       .example = "pbx1-ca.pem", .wants = CONFIG_WANTS_FILE, .base = "",
       .help = "PEM file of the authority that signed the server's certificate." },
@@ -66,11 +89,35 @@ static const struct config_key node_keys[] = {
 };
 
 static const struct config_key route_keys[] = {
-    { .name = "handler", .type = CONFIG_PATH, .offset = offsetof(struct config_route, handler), .is_required = true,
-      .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
+    { .name = "handler", .type = CONFIG_PATH, .offset = offsetof(struct config_route, handler),
+      .standard_help = "the route has a script", .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
       .help = "The Lua file that decides; relative to handlers/ beside the configuration file." },
     { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, deadline_ms), .standard = "5s", .min = 10,
-      .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT." },
+      .max = 3600000, .reloads = true, .help = "A session that is not done by then goes back to the dialplan with SIDETONE_STATUS=TIMEOUT. Of a script: 1h when not set." },
+    { .name = "script", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, script_text),
+      .standard_help = "the route has a handler", .example = "ivr.py",
+      .help = "The program that AGI() ran, unchanged; a relative name is looked for in agi_dir." },
+    { .name = "args", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, args),
+      .standard_help = "those that come three times in a row", .example = "sales,de",
+      .help = "Arguments that processes started ahead get; a call with others starts one of its own." },
+    { .name = "warm", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, warm), .standard = "0", .min = 0, .max = 256,
+      .help = "How many processes of the script are started ahead and wait for calls, on each call loop." },
+    { .name = "warm_max_age", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, warm_max_age_ms), .standard = "10m",
+      .min = 1000, .max = 86400000, .help = "A waiting process of that age is replaced." },
+    { .name = "memory", .type = CONFIG_BYTES, .offset = offsetof(struct config_route, memory_bytes), .standard = "0", .min = 0,
+      .max = INT64_C(1) << 40, .help = "Address space of each process of the script; 0: no limit of its own." },
+    { .name = "cpu_seconds", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, cpu_seconds), .standard = "0", .min = 0,
+      .max = 86400, .help = "Processor time of each process of the script; 0: no limit of its own." },
+    { .name = "open_files", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, open_files), .standard = "0", .min = 0,
+      .max = 1048576, .help = "Files that each process of the script may have open; 0: no limit of its own." },
+    { .name = "user", .type = CONFIG_NAME, .offset = offsetof(struct config_route, user), .standard_help = "the daemon's user",
+      .example = "asterisk", .help = "Who runs the script; the daemon must be root for that." },
+    { .name = "sandbox", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, sandbox), .standard = "basic", .choices = sandboxes,
+      .help = "basic: no new privileges (so no sudo), and calls such as ptrace and mount fail; strict: files are read-only, too." },
+    { .name = "allow_read", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, read_text), .standard_help = "all files may be read",
+      .example = "/var/lib/asterisk, /srv/ivr", .help = "With sandbox = strict: paths that may be read, beside the system's programs and /etc." },
+    { .name = "allow_write", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, write_text), .standard_help = "nothing may be written",
+      .example = "/var/log/ivr, /tmp", .help = "With sandbox = strict: paths that may be written." },
     { .name = "http_hosts", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, http_hosts),
       .standard_help = "those of [sidetone]", .example = "crm.example.com", .help = "Hosts that this route may reach, in place of the daemon's." },
     { .name = "idle", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, idle_ms), .standard = "60s", .min = 10,
@@ -131,7 +178,7 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
 static const char *const type_names[] = {
     [CONFIG_TEXT] = "text", [CONFIG_NAME] = "name", [CONFIG_PATH] = "path", [CONFIG_DURATION] = "duration", [CONFIG_COUNT] = "number",
     [CONFIG_BYTES] = "bytes", [CONFIG_BOOL] = "yes or no", [CONFIG_ADDRESS] = "address:port", [CONFIG_PEER] = "host:port",
-    [CONFIG_URL] = "URL", [CONFIG_SECRET] = "secret", [CONFIG_ENUM] = "one of", [CONFIG_LIST] = "list of names",
+    [CONFIG_URL] = "URL", [CONFIG_AMI_URL] = "URL", [CONFIG_SECRET] = "secret", [CONFIG_ENUM] = "one of", [CONFIG_LIST] = "list of names",
 };
 
 const char *config_type_name(enum config_type t)

@@ -193,6 +193,19 @@ static void read_peer(const struct reading *r)
         expected(r, "host:port");
 }
 
+static void read_ami_url(const struct reading *r)
+{
+    const bool has_scheme = text_starts(r->value, TEXT("tcp://")) || text_starts(r->value, TEXT("tls://"));
+
+    if (has_scheme && text_find(r->value, '@') < 0 && is_host_port(text_skip(r->value, 6), true))
+        keep_text(r, r->value);
+    else if (text_find(r->value, '@') >= 0) /* what stands before it may be a password */
+        config_key_problem(r->b, CONF_ERROR, r->section, r->key->name,
+                           "expected tcp://HOST:PORT or tls://HOST:PORT, came one with an @ (not repeated here)");
+    else
+        expected(r, "tcp://HOST:PORT or tls://HOST:PORT");
+}
+
 static void read_url(const struct reading *r)
 {
     struct text url = r->value, rest = TEXT_NONE;
@@ -277,7 +290,8 @@ static void read_list(const struct reading *r)
 static void (*const readers[])(const struct reading *r) = {
     [CONFIG_TEXT] = read_text,   [CONFIG_NAME] = read_name,       [CONFIG_PATH] = read_path, [CONFIG_DURATION] = read_duration,
     [CONFIG_COUNT] = read_count, [CONFIG_BYTES] = read_bytes,     [CONFIG_BOOL] = read_bool, [CONFIG_ADDRESS] = read_address,
-    [CONFIG_PEER] = read_peer,   [CONFIG_URL] = read_url,         [CONFIG_SECRET] = read_secret, [CONFIG_ENUM] = read_enum,
+    [CONFIG_PEER] = read_peer,   [CONFIG_URL] = read_url, [CONFIG_AMI_URL] = read_ami_url,
+          [CONFIG_SECRET] = read_secret, [CONFIG_ENUM] = read_enum,
     [CONFIG_LIST] = read_list,
 };
 

@@ -12,6 +12,7 @@
 
 #include "app/call_loop.h"
 #include "app/serve_nodes.h"
+#include "app/serve_scripts.h"
 #include "store/store.h"
 
 enum {
@@ -32,6 +33,7 @@ struct daemon {
     struct loop *control;
     struct call_loop **loops;
     size_t loop_count;
+    struct serve_scripts *scripts;
     struct gate sessions, *route_gates; /* places that all loops share; route_gates as config->routes */
     struct serve_nodes *nodes;
     struct timer *ready;
@@ -115,15 +117,17 @@ static int open_loops(struct daemon *d)
                     .env_ms = c->fastagi.env_ms },
     };
     const size_t count = count_or_cores(c->sidetone.workers);
-    int err = 0;
+    int err = serve_scripts_new(&d->scripts, c);
 
     d->loops = calloc(count, sizeof *d->loops);
     d->route_gates = calloc(c->route_count + 1, sizeof *d->route_gates);
     d->sessions.max = (size_t)c->fastagi.sessions_max;
     if (!routes || !d->loops || !d->route_gates)
         err = -ENOMEM;
-    for (size_t i = 0; !err && i < c->route_count; i++)
+    for (size_t i = 0; !err && i < c->route_count; i++) {
         routes[i] = route_options_of(c, &c->routes[i], &d->route_gates[i]);
+        routes[i].script = serve_scripts_options(d->scripts, i);
+    }
     while (!err && d->loop_count < count) {
         lo.index = (unsigned)d->loop_count;
         err = call_loop_new(&d->loops[d->loop_count], &lo, on_problem, NULL);
@@ -314,6 +318,7 @@ static void close_all(struct daemon *d)
         call_loop_free(d->loops[i]);
     free(d->loops);
     free(d->route_gates);
+    serve_scripts_free(d->scripts);
     timer_free(d->ready);
     if (d->term)
         loop_signal_free(d->term);

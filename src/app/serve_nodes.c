@@ -5,18 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pbx/asyncagi.h"
+
 struct node {
     struct serve_nodes *home;
     const struct config_node *config;
     struct dialer *dialer;
     struct stasis *stasis;
+    struct asyncagi *asyncagi;     /* NULL: not wanted, or closed */
     struct stasis_talks talks;
 };
 
 struct serve_nodes {
     const struct agents *agents;
     struct call_loop *const *loops;
-    size_t loop_count, next_loop;
+    size_t loop_count, next_loop, next_place;
     struct audiosocket_door *door;
     struct node *nodes;
     size_t count, open;
@@ -70,6 +73,33 @@ static void stop_talk(void *arg, void *talk)
 {
     (void)arg;
     call_loop_talk_stop(talk);
+}
+
+/* Sessions are spread in turn: they are short, and all loops load the same routes. */
+static struct loop *choose_place(void *arg, void **place)
+{
+    struct serve_nodes *s = ((struct node *)arg)->home;
+    struct call_loop *c = s->loops[s->next_place++ % s->loop_count];
+
+    *place = c;
+    return call_loop_loop(c);
+}
+
+static int open_asyncagi(struct node *n, const struct serve_nodes_options *opt)
+{
+    const struct config_node *c = n->config;
+    const struct asyncagi_options ao = {
+        .ami = { .node = c->head.name, .url = c->ami, .user = c->ami_user, .secret = secret_reveal(&c->ami_secret) },
+    };
+    const struct asyncagi_places places = { .choose = choose_place, .accept = call_loop_take, .arg = n };
+    int err;
+
+    if (!c->asyncagi)
+        return 0;
+    err = asyncagi_open(&n->asyncagi, opt->control, n->dialer, &ao, &places, opt->log);
+    if (!err)
+        n->home->open++;
+    return err;
 }
 
 static int open_node(struct node *n, const struct serve_nodes_options *opt)
@@ -130,11 +160,13 @@ int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options 
         n->home = s;
         n->config = &opt->config->nodes[i];
         err = open_node(n, opt);
+        if (!err) {
+            s->open++;
+            err = open_asyncagi(n, opt);
+        }
         if (err) {
             snprintf(line, sizeof line, "node %s: cannot be set up: %s", n->config->head.name, err_text(err));
             problem(line, arg);
-        } else {
-            s->open++;
         }
     }
     *out = s; /* also on error: what did open must be closed on the loop */
@@ -144,7 +176,7 @@ int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options 
 bool serve_nodes_are_up(const struct serve_nodes *n)
 {
     for (size_t i = 0; i < n->count; i++)
-        if (!n->nodes[i].stasis || !stasis_is_up(n->nodes[i].stasis))
+        if (!n->nodes[i].stasis || !stasis_is_up(n->nodes[i].stasis) || (n->nodes[i].asyncagi && !asyncagi_is_up(n->nodes[i].asyncagi)))
             return false;
     return true;
 }
@@ -177,6 +209,16 @@ static void on_node_closed(void *arg)
         finish_close(s);
 }
 
+static void on_asyncagi_closed(void *arg)
+{
+    struct node *n = arg;
+    struct serve_nodes *s = n->home;
+
+    n->asyncagi = NULL;
+    if (--s->open == 0)
+        finish_close(s);
+}
+
 void serve_nodes_close(struct serve_nodes *n, int64_t linger_ms, void (*on_closed)(void *arg), void *arg)
 {
     n->on_closed = on_closed;
@@ -185,6 +227,9 @@ void serve_nodes_close(struct serve_nodes *n, int64_t linger_ms, void (*on_close
         finish_close(n);
         return;
     }
+    for (size_t i = 0; i < n->count; i++)
+        if (n->nodes[i].asyncagi)
+            asyncagi_close(n->nodes[i].asyncagi, linger_ms, on_asyncagi_closed, &n->nodes[i]);
     for (size_t i = 0; i < n->count; i++)
         if (n->nodes[i].stasis)
             stasis_close(n->nodes[i].stasis, linger_ms, on_node_closed, &n->nodes[i]);

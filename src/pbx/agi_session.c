@@ -278,11 +278,19 @@ static void take_hangup(struct agi_session *s)
         s->on.on_hangup(s, s->arg);
 }
 
+static void tell_aside(struct agi_session *s, const struct agi_reply *r)
+{
+    if (s->state == OPEN && s->on.on_aside)
+        s->on.on_aside(s, r, s->arg);
+}
+
 static void take_stray(struct agi_session *s, const struct agi_reply *r)
 {
     log_debug(&s->log, "agi_stray", kv_str("peer", agi_session_peer(s)), kv_text("line", text_head(r->body, 80)));
     if (++s->strays > STRAYS_MAX)
         fail(s, -EPROTO, "too many lines that answer nothing");
+    else
+        tell_aside(s, r);
 }
 
 static void take_answer(struct agi_session *s, const struct agi_reply *r)
@@ -299,8 +307,10 @@ static void take_final(struct agi_session *s, const struct agi_reply *r)
 {
     if (s->usage_follows) {
         s->usage_follows = false;
-        if (r->code == 520)
+        if (r->code == 520) {
+            tell_aside(s, r);
             return;
+        }
     }
     if (s->pending.waits)
         s->usage_follows = s->pending.answers == ANSWERS_EXEC && r->code == 200 && text_eq(r->result, TEXT("1"));
@@ -319,6 +329,7 @@ static void take_reply(struct agi_session *s, const struct agi_reply *r)
         take_final(s, r);
         return;
     case AGI_REPLY_TRYING:
+        tell_aside(s, r);
         return;
     case AGI_REPLY_HANGUP:
         take_hangup(s);

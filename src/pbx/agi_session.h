@@ -29,6 +29,8 @@ struct agi_session_handlers {
     void (*on_hangup)(struct agi_session *s, void *arg);                /* first HANGUP only */
     /* err 0: we finished, or the peer left in order. -EPROTO, -ETIMEDOUT, -ECONNRESET...; why: one sentence or NULL. */
     void (*on_closed)(struct agi_session *s, int err, const char *why, void *arg);
+    /* Lines beside the answers, for who passes on every byte: "100 ... Trying", the usage text behind an EXEC, strays. May be NULL. */
+    void (*on_aside)(struct agi_session *s, const struct agi_reply *r, void *arg);
 };
 
 /* Takes the reference to stream that the listener gave; on error it stays the caller's. *on is copied. */

@@ -56,7 +56,7 @@ static void on_list(int err, const struct ami_message *m, void *arg)
         return;
     if (err || !ami_succeeded(m)) {
         if (!a->has_told_no_list)
-            log_warn(&a->log, "no_channel_list", kv_err(err), kv_text("why", err ? TEXT("") : ami_get(m, TEXT("Message"))),
+            log_warn(&a->log, "no_channel_list", kv_text("why", err ? text_of(err_text(err)) : ami_get(m, TEXT("Message"))),
                      kv_str("effect", "calls that waited in AsyncAGI when the daemon started stay there; write=agi,reporting mends it"));
         a->has_told_no_list = true;
         async_strays_free(a);

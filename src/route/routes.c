@@ -21,7 +21,8 @@ enum {
 };
 
 struct route {
-    struct script *script;
+    struct script *script;    /* one of both */
+    struct hosted_pool *host;
     struct route_options opt; /* its name and handler are not kept */
     struct admission *admission;
     struct route_figures figures;
@@ -32,7 +33,8 @@ struct visit {
     struct routes *routes;
     struct route *route;    /* NULL until chosen, and for those who fit none */
     struct agi_session *session;
-    struct script_run *run;
+    struct script_run *run; /* one of both, once begun */
+    struct hosted *hosted;
     enum { ARRIVING, ADMITTED, REFUSED, LEAVING } counted; /* in which list and count it stands */
     struct ticket ticket;   /* of the route */
     bool waits;             /* in the route's queue */
@@ -215,6 +217,19 @@ static void tell_start(const struct visit *v, const struct agi_env *env)
              kv_text("exten", told.exten), kv_text("context", told.context));
 }
 
+static int visit_run(struct visit *v, struct route *r, int64_t left_ms)
+{
+    struct hist *const commands = &r->figures.command_us;
+    int err;
+
+    if (r->host)
+        return hosted_run(&v->hosted, r->host, v->session, text_of(v->call), left_ms, commands, on_done, v);
+    err = script_run_agi(&v->run, r->script, v->session, text_of(v->call), left_ms, commands, on_done, v);
+    if (err)
+        v->run = NULL;
+    return err;
+}
+
 static void visit_begin(struct visit *v)
 {
     struct route *r = v->route;
@@ -226,9 +241,8 @@ static void visit_begin(struct visit *v)
         return;
     }
     r->figures.active++;
-    if (script_run_agi(&v->run, r->script, v->session, text_of(v->call), left_ms, &r->figures.command_us, on_done, v) == 0)
+    if (visit_run(v, r, left_ms) == 0)
         return;
-    v->run = NULL;
     r->figures.active--;
     r->figures.errors++;
     visit_answer(v, AGI_END_ERROR, "memory");
@@ -408,6 +422,7 @@ static void routes_free(struct routes *rs)
 {
     for (size_t i = 0; rs->list && i < rs->count; i++) {
         script_release(rs->list[i].script);
+        hosted_pool_close(rs->list[i].host);
         admission_free(rs->list[i].admission);
     }
     timer_free(rs->linger);
@@ -418,13 +433,18 @@ static void routes_free(struct routes *rs)
 static int load(struct routes *rs, size_t i, const struct route_options *opt, void (*problem)(const char *line, void *arg), void *arg)
 {
     struct route *r = &rs->list[i];
-    char *why;
-    int err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
+    char *why = NULL;
+    int err;
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
     r->opt = *opt;
     r->opt.name = r->opt.handler = r->opt.http_hosts = NULL;
-    if (!err)
+    r->opt.script = NULL;
+    if (opt->script)
+        err = hosted_pool_open(&r->host, rs->loop, opt->script, &rs->log, problem, arg);
+    else
+        err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
+    if (!err && r->script)
         err = script_grant_http(r->script, opt->http_hosts);
     if (!err)
         return admission_new(&r->admission, rs->loop, opt->gate, opt->queue, opt->queue_wait_ms);
@@ -501,6 +521,14 @@ size_t routes_reload(struct routes *rs, void (*problem)(const char *line, void *
     return fresh;
 }
 
+bool routes_hosted(const struct routes *r, size_t i, struct hosted_figures *out)
+{
+    if (i >= r->count || !r->list[i].host)
+        return false;
+    hosted_pool_figures(r->list[i].host, out);
+    return true;
+}
+
 bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
 {
     if (i > r->count)
@@ -531,6 +559,8 @@ static void stop_all(struct routes *rs)
     DL_FOREACH_SAFE(rs->visits, v, next) {
         if (v->run)
             script_stop(v->run);
+        else if (v->hosted)
+            hosted_stop(v->hosted);
         else if (v->waits)
             visit_leave_queue(v, AGI_END_BUSY, "shutdown");
     }

@@ -6,13 +6,15 @@
 #include "call/timeline.h"
 #include "net/listener.h"
 #include "route/admission.h"
+#include "route/hosted.h"
 #include "route/script.h"
 
 struct routes;
 
 struct route_options {
     const char *name;
-    const char *handler;           /* absolute path of a Lua file */
+    const char *handler;           /* absolute path of a Lua file; NULL: the route has a script */
+    const struct hosted_options *script; /* NULL: the route has a handler; what it points at outlives the routes */
     int64_t deadline_ms;           /* from the end of the environment, a wait in the queue included */
     int64_t idle_ms;               /* longest wait for one reply; 0 = 60,000 */
     struct gate *gate;             /* sessions at a time, on all loops; NULL: no ceiling. Outlives the routes */
@@ -54,6 +56,8 @@ struct routes_doors {
 int routes_open(struct routes **out, struct loop *l, struct script_engine *e, const struct routes_options *opt,
                 const struct timeline *timeline, const struct log *log,
                 void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
+/* Copies what the script host counted for route i; false when that has no script, or there is no such route. */
+bool routes_hosted(const struct routes *r, size_t i, struct hosted_figures *out);
 /* listener_on_accept: arg is the struct routes. */
 void routes_accept(struct stream *s, void *arg);
 /* The same for a channel in AsyncAGI: on success the carrier is the session's, on error it stays the caller's. */

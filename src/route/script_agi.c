@@ -355,13 +355,14 @@ static void on_reply(struct agi_session *s, int err, const struct agi_reply *rep
     struct script_run *r = arg;
     struct answer answer = { .reply = reply };
 
-    (void)s;
     note_latency(r, latency_us);
     if (r->wait != WAIT_REPLY)
         return;
     if (err) {
-        answer.code = err == -ETIMEDOUT ? "reply_timeout" : "closed";
-        answer.text = err == -ETIMEDOUT ? "Asterisk did not answer in time" : "the connection ended";
+        const bool dead = agi_session_is_dead(s);  /* AsyncAGI ends with the call, without a dead mode */
+
+        answer.code = err == -ETIMEDOUT ? "reply_timeout" : dead ? "hangup" : "closed";
+        answer.text = err == -ETIMEDOUT ? "Asterisk did not answer in time" : dead ? "the caller has hung up" : "the connection ended";
     }
     script_run_wake(r, &answer);
 }

@@ -68,6 +68,9 @@ void agi_command_quoted(struct agi_command *c, struct text value);  /* always in
 void agi_command_int(struct agi_command *c, int64_t value);
 /* A whole line from a script or call:command(): only checked for LF, CR, NUL, emptiness, "failure" and length. */
 void agi_command_raw(struct agi_command *c, struct text line);
+/* A line as a hosted script wrote it, without its LF: empty ones and CR pass, since Asterisk answers them as it always did. LF, NUL,
+ * "failure" in front and length are refused as above. */
+void agi_command_script(struct agi_command *c, struct text line);
 /* Ends the line with LF. 0 and the line in *out (borrowed), or the sticky error. */
 int agi_command_finish(struct agi_command *c, struct text *out) MUST_USE;
 

@@ -102,6 +102,16 @@ void agi_command_raw(struct agi_command *c, struct text line)
     set_err(c, buf_add_text(&c->line, line));
 }
 
+void agi_command_script(struct agi_command *c, struct text line)
+{
+    if (c->line.n || text_find(line, '\n') >= 0 || text_find(line, '\0') >= 0 || ends_agi(line))
+        set_err(c, -EINVAL);
+    else if (line.n > AGI_LINE_MAX)
+        set_err(c, -EMSGSIZE);
+    set_err(c, buf_add_text(&c->line, line));
+    set_err(c, buf_add_char(&c->line, '\n'));
+}
+
 int agi_command_finish(struct agi_command *c, struct text *out)
 {
     if (!c->err && c->line.n == 0)

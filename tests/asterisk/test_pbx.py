@@ -1,5 +1,6 @@
 """The private Asterisk itself."""
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -149,7 +150,9 @@ def test_an_installed_one_is_found(context):
     if not chosen:
         assert Pbx(context, PLAN, marks={"WHO": "x"}).pid  # it is the installed one that runs in all these tests
         return
-    root = chosen[1]
+    # An installed one lies where everybody may enter; the unpacked one may lie below root's home.
+    root = context.path("root")
+    shutil.copytree(chosen[1], root, symlinks=True)
     loader = next(os.path.join(folder, f) for folder, _, files in os.walk(os.path.join(root, "usr", "lib")) for f in files
                   if f.startswith("ld-linux") and folder.endswith("-linux-gnu"))
     prefix = context.path("prefix")

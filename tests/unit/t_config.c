@@ -458,11 +458,16 @@ static void test_sample(void **state)
 {
     struct place *p = *state;
     char *sample = printed(print_sample, NULL);
+    ptrdiff_t script_at;
     struct config *c = good(p, sample);
 
     assert_int_equal(c->node_count + c->route_count + c->agent_count, 0);
     config_free(c);
-    uncomment(sample); /* every key that it shows exists, and every default and example is good */
+    uncomment(sample);
+    script_at = text_find_text(text_of(sample), TEXT("\nscript = "));
+    assert_true(script_at > 0);
+    sample[script_at + 1] = ';'; /* a route has one of both */
+    /* every key that it shows exists, and every default and example is good */
     c = good(p, sample);
     assert_int_equal(c->node_count, 1);
     assert_int_equal(c->route_count, 1);
@@ -470,6 +475,48 @@ static void test_sample(void **state)
     assert_string_equal(c->nodes[0].default_agent, "reception");
     config_free(c);
     free(sample);
+}
+
+static void script_put(const struct place *p, const char *name, mode_t mode)
+{
+    char path[200];
+
+    put(p, name, "#!/bin/sh\n");
+    snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static void test_scripts(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+    char want[200], text[600];
+
+    make_dir(p, "agi");
+    script_put(p, "agi/ivr.py", 0755);
+    script_put(p, "agi/plain.py", 0644);
+    snprintf(text, sizeof text, "[directories]\nastagidir => %s/agi\n", p->dir);
+    put(p, "asterisk.conf", text);
+    c = good(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = ivr.py\n"
+                "[route b]\nscript = ivr.py\ndeadline = 30s\nwarm = 4\nargs = x,y\nmemory = 256M\ncpu_seconds = 10\nsandbox = strict\n"
+                "allow_write = /var/log , /tmp\n");
+    snprintf(want, sizeof want, "%s/agi/ivr.py", p->dir);
+    assert_string_equal(c->routes[0].script, want);
+    assert_string_equal(c->routes[0].script_text, "ivr.py");
+    assert_null(c->routes[0].handler);
+    assert_int_equal(c->routes[0].deadline_ms, 3600000);
+    assert_int_equal(c->routes[0].sandbox, CONFIG_SANDBOX_BASIC);
+    assert_int_equal(c->routes[1].deadline_ms, 30000);
+    assert_int_equal(c->routes[1].warm, 4);
+    assert_int_equal(c->routes[1].memory_bytes, 256 << 20);
+    assert_int_equal(c->routes[1].write.count, 2);
+    assert_string_equal(c->routes[1].write.items[1], "/tmp");
+    config_free(c);
+    bad(p, "[route a]\nscript = ivr.py\nhandler = caller_name.lua\n[fastagi]\nasterisk_conf = asterisk.conf\n", "2 route a/script: ", "came both");
+    bad(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = plain.py\n", "4 route a/script: ", "may not be executed");
+    bad(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = nowhere.py\n", "4 route a/script: ", "agi/nowhere.py: no such file");
+    bad(p, "[route a]\nscript = /bin/true\nsandbox = strict\nallow_write = tmp\n", "4 route a/allow_write: ", "absolute paths");
+    bad(p, "[route a]\nscript = /bin/true\nsandbox = some\n", "3 route a/sandbox: ", "off basic strict");
 }
 
 static void test_show(void **state)
@@ -551,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_show, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_manual, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
