@@ -61,6 +61,7 @@ static int set_up(void **state)
     put(p, "agents/reception.agent", "");
     put(p, "pbx1-ca.pem", "");
     setenv("PBX1_ARI", SECRET, 1);
+    setenv("PBX1_AMI", SECRET, 1);
     buf_init(&p->told, 1 << 20);
     *state = p;
     return 0;
