@@ -7,7 +7,6 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -15,6 +14,9 @@
 #include <unistd.h>
 
 enum { STACK_BYTES = 128 * 1024, CALL_FAILED = 127 };
+
+/* Its stack is thrown away in the middle of a call: a sanitizer's marks on it would stay for whoever gets the memory next. */
+#define IN_CHILD __attribute__((no_sanitize("address", "undefined")))
 
 /* From here to child_main the code runs in the child, in our memory, while the thread that started it stands still: system calls only.
  * setgroups and the like of the C library would ask all threads (ours!) to follow, hence the bare calls. */
@@ -26,7 +28,7 @@ enum { STACK_BYTES = 128 * 1024, CALL_FAILED = 127 };
         }                                                                                                                       \
     } while (0)
 
-static int streams_set(struct child_plan *plan)
+IN_CHILD static int streams_set(struct child_plan *plan)
 {
     for (int i = 0; i < 3; i++)
         STEP("dup2", dup2(plan->fds[i], i));
@@ -35,17 +37,13 @@ static int streams_set(struct child_plan *plan)
     return 0;
 }
 
-static void signals_reset(void)
+IN_CHILD static void signals_reset(const struct child_plan *plan)
 {
-    struct sigaction standard;
-
-    memset(&standard, 0, sizeof standard);
-    standard.sa_handler = SIG_DFL;
     for (int s = 1; s < NSIG; s++)
-        (void)sigaction(s, &standard, NULL);
+        (void)sigaction(s, &plan->standard, NULL);
 }
 
-static int user_change(struct child_plan *plan, const struct fence *f)
+IN_CHILD static int user_change(struct child_plan *plan, const struct fence *f)
 {
     STEP("setgroups", syscall(SYS_setgroups, f->group_count, f->groups));
     STEP("setresgid", syscall(SYS_setresgid, f->gid, f->gid, f->gid));
@@ -54,7 +52,7 @@ static int user_change(struct child_plan *plan, const struct fence *f)
 }
 
 /* In this order: limits and user need rights that the later ones take away. */
-static int fence_enter(struct child_plan *plan, const struct fence *f)
+IN_CHILD static int fence_enter(struct child_plan *plan, const struct fence *f)
 {
     int err;
 
@@ -68,7 +66,7 @@ static int fence_enter(struct child_plan *plan, const struct fence *f)
     return 0;
 }
 
-static int guard_enter(struct child_plan *plan, const struct fence *f)
+IN_CHILD static int guard_enter(struct child_plan *plan, const struct fence *f)
 {
     if (f->guard)
         STEP("no_new_privs", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
@@ -79,13 +77,12 @@ static int guard_enter(struct child_plan *plan, const struct fence *f)
     return 0;
 }
 
-static int child_steps(struct child_plan *plan)
+IN_CHILD static int child_steps(struct child_plan *plan)
 {
-    sigset_t none;
     int err;
 
     STEP("setsid", setsid());
-    signals_reset();
+    signals_reset(plan);
     err = plan->fence ? fence_enter(plan, plan->fence) : 0;
     if (err)
         return err;
@@ -102,14 +99,13 @@ static int child_steps(struct child_plan *plan)
         err = guard_enter(plan, plan->fence);
     if (err)
         return err;
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)sigprocmask(SIG_SETMASK, &plan->none, NULL);
     plan->step = "exec";
     execve(plan->argv[0], plan->argv, plan->env);
     return -errno;
 }
 
-static int child_main(void *arg)
+IN_CHILD static int child_main(void *arg)
 {
     struct child_plan *plan = arg;
 
@@ -132,6 +128,8 @@ int child_start(struct child_plan *plan, pid_t *pid, int *pidfd)
         return -errno;
     plan->err = 0;
     plan->parent = getpid();
+    plan->standard = (struct sigaction){ .sa_handler = SIG_DFL };
+    sigemptyset(&plan->none);
     /* A handler of ours must not run in the child: it would write to our pipes. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -34,6 +35,8 @@ struct child_plan {
     const struct fence *fence;    /* may be NULL */
     int death_signal;
     pid_t parent;
+    struct sigaction standard;    /* here, not on its stack: see IN_CHILD */
+    sigset_t none;
     /* what it says when it fails */
     int err;
     const char *step;

@@ -340,10 +340,22 @@ int hosted_pool_open(struct hosted_pool **out, struct loop *l, const struct host
     return 0;
 }
 
+static void tell_figures(const struct hosted_pool *p)
+{
+    const struct hosted_figures *f = &p->figures;
+
+    log_info(&p->log, "script_figures", kv_str("route", p->opt.name), kv_int("calls", (int64_t)f->calls), kv_int("warm", (int64_t)f->warm),
+             kv_int("cold_args", (int64_t)f->cold_args), kv_int("cold_empty", (int64_t)f->cold_empty),
+             kv_int("cold_intolerant", (int64_t)f->cold_intolerant), kv_int("started", (int64_t)f->started), kv_int("aged", (int64_t)f->aged),
+             kv_int("stale", (int64_t)f->stale), kv_int("killed", (int64_t)f->killed));
+}
+
 void hosted_pool_close(struct hosted_pool *p)
 {
     if (!p)
         return;
+    if (p->figures.calls)
+        tell_figures(p);
     warm_end_all(p);
     timer_free(p->timer);
     fence_free(p->fence);
