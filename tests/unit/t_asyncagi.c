@@ -302,6 +302,8 @@ static void the_environment_becomes_that_of_fastagi(void **state)
         TEXT("agi_request: async\nagi_calleridname: x\n\nagi_arg_1: a\n\n"),                /* a forged end */
         TEXT("agi_request: async\nagi_calleridname: x\nagi_calleridname: y\n\n"),           /* twice */
         TEXT("agi_request: async\nagi_calleridname: x\nnonsense\nagi_arg_1: a\n\n"),
+        TEXT("agi_request: async\nagi_calleridname: x\r\nEnv: y\nagi_arg_1: a\n\n"),          /* a line of no kind of ours */
+        TEXT("agi_request: async\nagi_calleridname: x\nagi_arg_1: b\nagi_context: c\n\n"), /* out of place */
         TEXT("agi_request: agi://x\nagi_arg_1: a\n\n"),
         TEXT("GET / HTTP/1.1\n\n"),
     };
