@@ -274,6 +274,34 @@ void call_loop_free(struct call_loop *c)
     free(c);
 }
 
+struct question {
+    struct call_loop *loop;
+    void (*fn)(struct routes *routes, void *arg);
+    void *arg;
+};
+
+static void on_question(void *arg)
+{
+    struct question *q = arg;
+
+    q->fn(q->loop->routes, q->arg);
+    free(q);
+}
+
+int call_loop_ask(struct call_loop *c, void (*fn)(struct routes *routes, void *arg), void *arg)
+{
+    struct question *q = malloc(sizeof *q);
+    int err;
+
+    if (!q)
+        return -ENOMEM;
+    *q = (struct question){ .loop = c, .fn = fn, .arg = arg };
+    err = loop_post(c->loop, on_question, q);
+    if (err)
+        free(q);
+    return err;
+}
+
 bool call_loop_figures(const struct call_loop *c, size_t i, struct route_figures *out)
 {
     if (i >= c->figure_count)

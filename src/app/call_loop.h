@@ -38,6 +38,9 @@ void call_loop_stop(struct call_loop *c, int64_t linger_ms);
 void call_loop_join(struct call_loop *c);
 /* After join (or instead of start). */
 void call_loop_free(struct call_loop *c);
+/* Runs fn once on this loop, with its routes, or NULL when they are closed. Any thread. 0, -ENOBUFS, -ENOMEM. Not before start has
+ * succeeded, not after join. */
+int call_loop_ask(struct call_loop *c, void (*fn)(struct routes *routes, void *arg), void *arg) MUST_USE;
 /* After join: figures of its routes. */
 bool call_loop_figures(const struct call_loop *c, size_t i, struct route_figures *out);
 

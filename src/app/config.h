@@ -62,6 +62,7 @@ struct config_fallback {
 
 enum config_on_full { CONFIG_FULL_BUSY, CONFIG_FULL_FALLBACK };
 
+enum config_mask { CONFIG_MASK_NONE, CONFIG_MASK_NUMBERS };
 enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_BASIC, CONFIG_SANDBOX_STRICT };
 enum { CONFIG_SCRIPT_DEADLINE_MS = 3600000 }; /* of a script's route that names none: an IVR is no look-up */
 
@@ -84,6 +85,10 @@ struct config_route {
     const char *http_hosts;         /* NULL: those of the daemon */
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
+    bool record;
+    int64_t record_max;
+    int record_mask;                /* enum config_mask */
+    const char *shadow;             /* absolute path; NULL: none */
 };
 
 struct config_node {
@@ -101,7 +106,6 @@ struct config_node {
     int64_t calls_max;
     const char *default_agent;      /* names one of agents; NULL: none */
 };
-
 
 enum config_provider { CONFIG_PROVIDER_LOCAL };
 
@@ -128,6 +132,7 @@ struct config {
     const char *path;               /* of the root file, as given */
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
+    const char *admin_path;         /* the admin socket: state_dir/admin.sock */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;

@@ -7,6 +7,7 @@ static const char *const levels[] = { "debug", "info", "warn", "error", "off", N
 static const char *const on_full[] = { "busy", "fallback", NULL };                    /* order of enum config_on_full */
 static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
 
+static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
 static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
 
 static const struct config_key sidetone_keys[] = {
@@ -133,6 +134,16 @@ static const struct config_key route_keys[] = {
     { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, fallback_text),
       .standard_help = "it goes on behind AGI()", .example = "default,operator,1",
       .help = "Where a call goes with on_full = fallback, as context,extension,priority." },
+    { .name = "record", .type = CONFIG_BOOL, .offset = offsetof(struct config_route, record), .standard = "no", .reloads = true,
+      .help = "Keep what passes on each session (environment, commands, replies, times), for sidetone replay." },
+    { .name = "record_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, record_max), .standard = "1000", .min = 1,
+      .max = 1000000, .reloads = true, .help = "Recorded sessions of this route that stay; the oldest go." },
+    { .name = "record_mask", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, record_mask), .standard = "none",
+      .choices = masks, .reloads = true,
+      .help = "numbers: callers' and called numbers become other digits, the same within one session, in recordings and in the timeline." },
+    { .name = "shadow", .type = CONFIG_PATH, .offset = offsetof(struct config_route, shadow), .standard_help = "none runs",
+      .example = "caller_name.lua", .base = "handlers", .wants = CONFIG_WANTS_FILE, .reloads = true,
+      .help = "A Lua file that runs beside the handler on the same replies, touches nothing, and whose differences are counted." },
 };
 
 static const struct config_key agent_keys[] = {

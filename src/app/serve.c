@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/admin_routes.h"
 #include "app/call_loop.h"
 #include "app/serve_nodes.h"
 #include "app/serve_scripts.h"
@@ -36,6 +37,9 @@ struct daemon {
     struct serve_scripts *scripts;
     struct gate sessions, *route_gates; /* places that all loops share; route_gates as config->routes */
     struct serve_nodes *nodes;
+    struct admin *admin;
+    struct admin_routes admin_routes;
+    struct admin_verb admin_verbs[1];
     struct timer *ready;
     struct loop_signal *term, *interrupt, *hangup;
     bool is_closing, is_told_ready;
@@ -97,6 +101,8 @@ static struct route_options route_options_of(const struct config *c, const struc
         .name = r->head.name, .handler = r->handler, .deadline_ms = r->deadline_ms, .idle_ms = r->idle_ms, .gate = gate,
         .http_hosts = r->http_hosts ? r->http_hosts : c->sidetone.http_hosts,
         .queue = r->max > 0 ? (size_t)r->queue : 0, .queue_wait_ms = r->queue_wait_ms,
+        .record = r->record, .record_max = (unsigned)r->record_max, .record_masks = r->record_mask == CONFIG_MASK_NUMBERS,
+        .shadow = r->shadow,
     };
 
     gate->max = (size_t)r->max;
@@ -114,7 +120,7 @@ static int open_loops(struct daemon *d)
         .voice = d->voice, .speech = d->speech, .control = d->control, .log = &d->log,
         .allow = &c->fastagi.allow, .http_hosts = c->sidetone.http_hosts,
         .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max, .gate = &d->sessions,
-                    .env_ms = c->fastagi.env_ms },
+                    .env_ms = c->fastagi.env_ms, .recordings = store_recordings(d->store) },
     };
     const size_t count = count_or_cores(c->sidetone.workers);
     int err = serve_scripts_new(&d->scripts, c);
@@ -150,6 +156,20 @@ static int open_nodes(struct daemon *d)
     };
 
     return serve_nodes_open(&d->nodes, &no, on_problem, NULL);
+}
+
+/* Without it the daemon still does its work, so a socket that cannot be had is only told. */
+static int open_admin(struct daemon *d)
+{
+    int err;
+
+    d->admin_routes = (struct admin_routes){ .control = d->control, .loops = d->loops, .loop_count = d->loop_count,
+                                             .route_count = d->config->route_count, .store = d->store };
+    d->admin_verbs[0] = admin_routes_verb(&d->admin_routes);
+    err = admin_open(&d->admin, d->control, d->config->admin_path, d->admin_verbs, 1, &d->log);
+    if (err && err != -ENOMEM)
+        log_warn(&d->log, "no_admin_socket", kv_str("path", d->config->admin_path), kv_err(err));
+    return err == -ENOMEM ? err : 0;
 }
 
 /* ---- run ---- */
@@ -247,7 +267,7 @@ static int open_all(struct daemon *d)
         err = open_nodes(d);
     for (size_t i = 0; !err && i < d->loop_count; i++)
         err = call_loop_start(d->loops[i]);
-    return err;
+    return err ? err : open_admin(d);
 }
 
 /* ---- close ---- */
@@ -295,6 +315,8 @@ static void on_drained(void *arg)
 /* What call loops still told the control loop is heard before anything is freed. */
 static void join_loops(struct daemon *d)
 {
+    admin_close(d->admin);
+    d->admin = NULL;
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_stop(d->loops[i], d->config->fastagi.linger_ms);
     for (size_t i = 0; i < d->loop_count; i++)

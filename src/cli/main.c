@@ -9,6 +9,8 @@ static const struct cli_verb verbs[] = {
     { "demo", cmd_demo, "plays one whole call through a private Asterisk, and tells it" },
     { "config", cmd_config, "checks, shows and explains the configuration" },
     { "store", cmd_store, "fills the look-up tables that handlers read" },
+    { "replay", cmd_replay, "plays recorded sessions to another handler, and tells the differences" },
+    { "routes", cmd_routes, "what the daemon's FastAGI routes do: sessions, times, errors, shadows" },
     { "sim", cmd_sim, "a test caller; a private Asterisk" },
     { "bench", cmd_bench, "measures" },
     { "version", cmd_version, "this program and the libraries it was built with" },

@@ -92,6 +92,10 @@ int address_of_peer(int fd, char *out, size_t size)
 
     if (getpeername(fd, (struct sockaddr *)&peer, &n))
         return -errno;
+    if (peer.ss_family == AF_UNIX) {
+        text_copy(out, size, TEXT("local"));
+        return 0;
+    }
     address_from_kernel(&a, &peer);
     address_format(&a, out, size);
     return 0;

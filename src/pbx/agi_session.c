@@ -45,6 +45,8 @@ struct agi_session {
     struct log log;
     struct agi_session_handlers on;
     void *arg;
+    const struct agi_session_watcher *watcher;
+    void *watcher_arg;
     int64_t env_ms, reply_ms, finish_ms;
     enum state state;
     bool is_dead, hung_up;
@@ -187,7 +189,11 @@ static void farewell_next(struct agi_session *s)
     int err;
 
     if (s->farewell.sent == farewell_count(s)) {
-        close_carrier(s, 0, NULL);
+        /* Every line was answered, so there is nothing to lose and nobody to wait for: Asterisk may still say HANGUP to a closed
+         * socket, and takes the reset that follows for success (seen with 22.10.1). */
+        set_state(s, CLOSING);
+        timer_stop(s->timer);
+        s->carrier->type->abort(s->carrier);
         return;
     }
     err = farewell_send(s, s->farewell.sent, s->farewell.in_one);
@@ -270,6 +276,8 @@ static void take_hangup(struct agi_session *s)
 
     s->hung_up = true;
     s->is_dead = true;
+    if (s->state == OPEN && s->watcher && s->watcher->on_hangup)
+        s->watcher->on_hangup(s->watcher_arg);
     if (first && s->state == OPEN && s->on.on_hangup)
         s->on.on_hangup(s, s->arg);
 }
@@ -289,14 +297,22 @@ static void take_stray(struct agi_session *s, const struct agi_reply *r)
         tell_aside(s, r);
 }
 
+static void tell_reply(struct agi_session *s, int err, const struct agi_reply *r, int64_t latency_us)
+{
+    if (s->watcher && s->watcher->on_reply)
+        s->watcher->on_reply(err, r, latency_us, s->watcher_arg);
+    if (s->on.on_reply)
+        s->on.on_reply(s, err, r, latency_us, s->arg);
+}
+
 static void take_answer(struct agi_session *s, const struct agi_reply *r)
 {
     const int64_t latency_us = clock_mono_us() - s->pending.sent_us;
 
     timer_stop(s->timer);
     s->pending.waits = false;
-    if (!s->pending.given_up && s->on.on_reply)
-        s->on.on_reply(s, 0, r, latency_us, s->arg);
+    if (!s->pending.given_up)
+        tell_reply(s, 0, r, latency_us);
 }
 
 static void take_final(struct agi_session *s, const struct agi_reply *r)
@@ -412,8 +428,8 @@ void agi_session_take_closed(struct agi_session *s, int err)
         s->err = err;
     set_state(s, CLOSED);
     timer_stop(s->timer);
-    if (owes && s->on.on_reply)
-        s->on.on_reply(s, -EPIPE, NULL, clock_mono_us() - s->pending.sent_us, s->arg);
+    if (owes)
+        tell_reply(s, -EPIPE, NULL, clock_mono_us() - s->pending.sent_us);
     if (s->on.on_closed)
         s->on.on_closed(s, s->err, s->why[0] ? s->why : NULL, s->arg);
     ref_drop(s); /* the carrier's reference to us */
@@ -422,8 +438,7 @@ void agi_session_take_closed(struct agi_session *s, int err)
 static void on_late_reply(struct agi_session *s)
 {
     s->pending.given_up = true;
-    if (s->on.on_reply)
-        s->on.on_reply(s, -ETIMEDOUT, NULL, clock_mono_us() - s->pending.sent_us, s->arg);
+    tell_reply(s, -ETIMEDOUT, NULL, clock_mono_us() - s->pending.sent_us);
 }
 
 static void on_time(void *arg)
@@ -567,6 +582,12 @@ void agi_session_handle(struct agi_session *s, const struct agi_session_handlers
     s->arg = arg;
 }
 
+void agi_session_watch(struct agi_session *s, const struct agi_session_watcher *watcher, void *arg)
+{
+    s->watcher = watcher;
+    s->watcher_arg = arg;
+}
+
 const struct agi_env *agi_session_env(const struct agi_session *s)
 {
     return &s->env;
@@ -643,6 +664,8 @@ int agi_session_send(struct agi_session *s, struct agi_command *c)
         s->pending.answers = ANSWERS_ALWAYS;
     s->pending.sent_us = clock_mono_us();
     timer_start(s->timer, s->reply_ms);
+    if (s->watcher && s->watcher->on_command)
+        s->watcher->on_command(text_head(line, line.n - 1), s->watcher_arg);
     return 0;
 }
 

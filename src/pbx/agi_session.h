@@ -33,6 +33,14 @@ struct agi_session_handlers {
     void (*on_aside)(struct agi_session *s, const struct agi_reply *r, void *arg);
 };
 
+/* Who looks on without a say: the flight recorder and the shadow. Called before the owner's handler; must not call the session.
+ * The farewell (SIDETONE_STATUS...) is not told: it follows from how the owner ended. Members may be NULL. */
+struct agi_session_watcher {
+    void (*on_command)(struct text line, void *arg);              /* taken by the stream; without its LF */
+    void (*on_reply)(int err, const struct agi_reply *r, int64_t latency_us, void *arg); /* as the owner gets it */
+    void (*on_hangup)(void *arg);                                 /* every HANGUP line */
+};
+
 /* Takes the reference to stream that the listener gave; on error it stays the caller's. *on is copied. */
 int agi_session_new(struct agi_session **out, struct stream *stream, const struct agi_session_options *opt,
                     const struct agi_session_handlers *on, void *arg, const struct log *log) MUST_USE;
@@ -41,6 +49,8 @@ int agi_session_over(struct agi_session **out, struct agi_carrier *carrier, cons
                      const struct agi_session_handlers *on, void *arg, const struct log *log) MUST_USE;
 /* Exchanges the handlers: who reads the environment is not always who holds the conversation. Past handlers are not called again. */
 void agi_session_handle(struct agi_session *s, const struct agi_session_handlers *on, void *arg);
+/* One watcher a session; *watcher outlives it, and so does arg. NULL: nobody looks on any more. */
+void agi_session_watch(struct agi_session *s, const struct agi_session_watcher *watcher, void *arg);
 const struct agi_env *agi_session_env(const struct agi_session *s);
 bool agi_session_is_dead(const struct agi_session *s);    /* hung up, or started on a dead channel (agi_extension: h) */
 bool agi_session_is_busy(const struct agi_session *s);    /* a command waits for its reply */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/ref.h"
+#include "route/recorder.h"
 
 enum {
     SESSIONS_MAX = 4096,
@@ -23,8 +24,11 @@ enum {
 struct route {
     struct script *script;    /* one of both */
     struct hosted_pool *host;
-    struct route_options opt; /* its name and handler are not kept */
+    struct route_options opt; /* its name, handler and shadow are not kept */
     struct admission *admission;
+    struct recorder_options record;
+    bool records;
+    struct shadow *shadow;  /* NULL: none */
     struct route_figures figures;
 };
 
@@ -35,6 +39,7 @@ struct visit {
     struct agi_session *session;
     struct script_run *run; /* one of both, once begun */
     struct hosted *hosted;
+    struct recorder *recorder; /* also what a shadow reads; NULL: nobody looks on */
     enum { ARRIVING, ADMITTED, REFUSED, LEAVING } counted; /* in which list and count it stands */
     struct ticket ticket;   /* of the route */
     bool waits;             /* in the route's queue */
@@ -51,6 +56,7 @@ struct routes {
     struct loop *loop;
     struct script_engine *engine;
     const struct timeline *timeline;
+    const struct recording_sink *recordings;
     struct log log;
     struct route *list;     /* count of them, then one for visitors who fit none */
     size_t count, sessions_max, active, refusals, arriving;
@@ -115,16 +121,47 @@ static void visit_free(struct visit *v)
     rs->arriving -= v->counted == ARRIVING;
     rs->active -= v->counted == ADMITTED;
     rs->refusals -= v->counted == REFUSED;
+    recorder_free(v->recorder);
     ref_drop(v->session);
     free(v);
     close_check(rs);
 }
 
+/* In a masked route the timeline knows no number either. */
+static struct text masked(const struct visit *v, char out[CALLER_MAX + 1], struct text t)
+{
+    if (!v->route || !v->route->record.masks)
+        return t;
+    if (!v->recorder)
+        return TEXT("");
+    text_copy(out, CALLER_MAX + 1, t);
+    mask_text(recorder_mask(v->recorder), out, text_head(t, CALLER_MAX).n);
+    return text_make(out, text_head(t, CALLER_MAX).n);
+}
+
 static void tell_end(const struct visit *v, enum agi_end status, struct text reason, const struct script_figures *f, int64_t us)
 {
+    char hidden[CALLER_MAX + 1];
+
+    reason = masked(v, hidden, reason);
     TIMELINE(v->routes->timeline, text_of(v->call), "agi.end", kv_str("route", v->route ? v->route->figures.name : ""),
              kv_str("status", agi_end_name(status)), kv_text("reason", reason), kv_int("commands", f ? f->commands : 0),
              kv_int("command_max_us", f ? f->command_max_us : 0), kv_int("ms", us / 1000));
+}
+
+static void record_end(struct visit *v, enum agi_end status, struct text reason)
+{
+    struct route *r = v->route;
+    int err;
+
+    if (!v->recorder)
+        return;
+    recorder_end(v->recorder, status, reason); /* the shadow hears of the end by this, too */
+    if (!r->records)
+        return;
+    err = recorder_keep(v->recorder, &r->record, text_of(v->call), v->routes->recordings);
+    r->figures.recorded += err == 0;
+    r->figures.record_dropped += err != 0;
 }
 
 /* Of a visit that a handler held. */
@@ -133,15 +170,17 @@ static void on_done(enum agi_end status, struct text reason, const struct script
     struct visit *v = arg;
     struct route_figures *figures = &v->route->figures;
     const int64_t us = clock_mono_us() - v->started_us;
+    char hidden[CALLER_MAX + 1];
 
     figures->active--;
     figures->timeouts += status == AGI_END_TIMEOUT;
     figures->errors += status == AGI_END_ERROR;
     hist_add(&figures->session_us, us);
     if (f->name[0])
-        TIMELINE(v->routes->timeline, text_of(v->call), "agi.name", kv_str("name", f->name));
+        TIMELINE(v->routes->timeline, text_of(v->call), "agi.name", kv_text("name", masked(v, hidden, text_of(f->name))));
     if (status == AGI_END_HANDOFF)
-        TIMELINE(v->routes->timeline, text_of(v->call), "agi.handoff", kv_text("agent", reason));
+        TIMELINE(v->routes->timeline, text_of(v->call), "agi.handoff", kv_text("agent", masked(v, hidden, reason)));
+    record_end(v, status, reason);
     tell_end(v, status, reason, f, us);
     visit_free(v);
 }
@@ -202,14 +241,15 @@ static void visit_answer(struct visit *v, enum agi_end status, const char *reaso
 
 static void tell_start(const struct visit *v, const struct agi_env *env)
 {
+    char hidden[5][CALLER_MAX + 1];
     const struct {
         struct text number, name, channel, exten, context;
     } told = {
-        .number = text_head(agi_env_get(env, TEXT("agi_callerid")), CALLER_MAX),
-        .name = text_head(agi_env_get(env, TEXT("agi_calleridname")), CALLER_MAX),
-        .channel = text_head(agi_env_get(env, TEXT("agi_channel")), CALLER_MAX),
-        .exten = text_head(agi_env_get(env, TEXT("agi_extension")), CALLER_MAX),
-        .context = text_head(agi_env_get(env, TEXT("agi_context")), CALLER_MAX),
+        .number = masked(v, hidden[0], text_head(agi_env_get(env, TEXT("agi_callerid")), CALLER_MAX)),
+        .name = masked(v, hidden[1], text_head(agi_env_get(env, TEXT("agi_calleridname")), CALLER_MAX)),
+        .channel = masked(v, hidden[2], text_head(agi_env_get(env, TEXT("agi_channel")), CALLER_MAX)),
+        .exten = masked(v, hidden[3], text_head(agi_env_get(env, TEXT("agi_extension")), CALLER_MAX)),
+        .context = masked(v, hidden[4], text_head(agi_env_get(env, TEXT("agi_context")), CALLER_MAX)),
     };
 
     TIMELINE(v->routes->timeline, text_of(v->call), "agi.start", kv_str("route", v->route->figures.name),
@@ -241,10 +281,13 @@ static void visit_begin(struct visit *v)
         return;
     }
     r->figures.active++;
+    if (r->shadow && v->recorder)
+        shadow_begin(r->shadow, recorder_tape(v->recorder), left_ms, r->record.masks ? recorder_mask(v->recorder) : NULL);
     if (visit_run(v, r, left_ms) == 0)
         return;
     r->figures.active--;
     r->figures.errors++;
+    record_end(v, AGI_END_ERROR, TEXT("memory"));
     visit_answer(v, AGI_END_ERROR, "memory");
 }
 
@@ -354,6 +397,9 @@ static void on_ready(struct agi_session *s, void *arg)
         return;
     }
     agi_session_reply_limit(s, v->route->opt.idle_ms);
+    if (v->route->records || v->route->shadow || v->route->record.masks)
+        v->recorder = recorder_new(s);
+    v->route->figures.record_dropped += v->route->records && !v->recorder;
     tell_start(v, env);
     v->route->figures.sessions++;
     visit_admit(v);
@@ -422,12 +468,18 @@ static void routes_free(struct routes *rs)
 {
     for (size_t i = 0; rs->list && i < rs->count; i++) {
         script_release(rs->list[i].script);
+        shadow_free(rs->list[i].shadow);
         hosted_pool_close(rs->list[i].host);
         admission_free(rs->list[i].admission);
     }
     timer_free(rs->linger);
     free(rs->list);
     free(rs);
+}
+
+static void on_shadow_idle(void *arg)
+{
+    close_check(arg);
 }
 
 static int load(struct routes *rs, size_t i, const struct route_options *opt, void (*problem)(const char *line, void *arg), void *arg)
@@ -438,14 +490,18 @@ static int load(struct routes *rs, size_t i, const struct route_options *opt, vo
 
     (void)text_copy(r->figures.name, sizeof r->figures.name, text_of(opt->name));
     r->opt = *opt;
-    r->opt.name = r->opt.handler = r->opt.http_hosts = NULL;
+    r->opt.name = r->opt.handler = r->opt.http_hosts = r->opt.shadow = NULL;
     r->opt.script = NULL;
+    r->records = opt->record && rs->recordings;
+    r->record = (struct recorder_options){ .route = r->figures.name, .keep = opt->record_max, .masks = opt->record_masks };
     if (opt->script)
         err = hosted_pool_open(&r->host, rs->loop, opt->script, &rs->log, problem, arg);
     else
         err = script_load(&r->script, rs->engine, opt->handler, "handle", &why);
     if (!err && r->script)
         err = script_grant_http(r->script, opt->http_hosts);
+    if (!err && opt->shadow)
+        err = shadow_open(&r->shadow, rs->loop, rs->engine, opt->shadow, opt->name, &rs->log, on_shadow_idle, rs, &why);
     if (!err)
         return admission_new(&r->admission, rs->loop, opt->gate, opt->queue, opt->queue_wait_ms);
     if (err != -ENOMEM && why)
@@ -483,6 +539,7 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
     rs->loop = l;
     rs->engine = e;
     rs->timeline = timeline;
+    rs->recordings = opt->recordings;
     rs->log = log_for(log, "routes");
     rs->gate = opt->gate;
     rs->env_ms = opt->env_ms;
@@ -517,6 +574,12 @@ size_t routes_reload(struct routes *rs, void (*problem)(const char *line, void *
         }
         fresh += !err && rs->list[i].script;
         free(why);
+        why = NULL;
+        if (rs->list[i].shadow && shadow_reload(rs->list[i].shadow, &why)) {
+            snprintf(line, sizeof line, "route %s: shadow: %s", rs->list[i].figures.name, why ? why : "not enough memory");
+            problem(line, arg);
+        }
+        free(why);
     }
     return fresh;
 }
@@ -534,6 +597,8 @@ bool routes_figures(const struct routes *r, size_t i, struct route_figures *out)
     if (i > r->count)
         return false;
     *out = r->list[i].figures;
+    if (r->list[i].shadow)
+        shadow_figures(r->list[i].shadow, &out->shadow);
     return true;
 }
 
@@ -546,9 +611,17 @@ void routes_doors(const struct routes *r, struct routes_doors *out)
 
 /* ---- closing ---- */
 
+static bool shadows_are_idle(const struct routes *rs)
+{
+    for (size_t i = 0; i < rs->count; i++)
+        if (rs->list[i].shadow && !shadow_is_idle(rs->list[i].shadow))
+            return false;
+    return true;
+}
+
 static void close_check(struct routes *rs)
 {
-    if (rs->closing && !rs->visits && !rs->arrivals)
+    if (rs->closing && !rs->visits && !rs->arrivals && shadows_are_idle(rs))
         timer_start(rs->linger, 0); /* not from inside routes_close or a session's handler */
 }
 
@@ -578,6 +651,8 @@ static void on_linger(void *arg)
         stop_all(rs);
         return;
     }
+    if (!shadows_are_idle(rs))
+        return; /* they were told to stop; close_check follows */
     on_closed_all(closed_arg); /* the figures may be read a last time */
     routes_free(rs);
 }
@@ -587,5 +662,8 @@ void routes_close(struct routes *r, int64_t linger_ms, void (*on_closed_all)(voi
     r->closing = true;
     r->on_closed = on_closed_all;
     r->closed_arg = arg;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->list[i].shadow)
+            shadow_stop(r->list[i].shadow);
     timer_start(r->linger, linger_ms > 0 && (r->visits || r->arrivals) ? linger_ms : 0);
 }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "base/hist.h"
+#include "call/recording.h"
 #include "call/timeline.h"
 #include "net/listener.h"
 #include "route/admission.h"
 #include "route/hosted.h"
 #include "route/script.h"
+#include "route/shadow.h"
 
 struct routes;
 
@@ -24,11 +26,15 @@ struct route_options {
     struct route_place {           /* where a call goes on that found no place; context NULL: behind AGI(). The texts are kept by the caller */
         const char *context, *extension, *priority;
     } when_full;
+    bool record, record_masks;
+    unsigned record_max;           /* recordings of this route that stay; 0 = 1000 */
+    const char *shadow;            /* absolute path of a Lua file that runs beside; NULL: none */
 };
 
 struct routes_options {
     const struct route_options *routes;
     size_t count;
+    const struct recording_sink *recordings; /* NULL: nothing is recorded */
     size_t sessions_max;           /* per loop; more get SIDETONE_STATUS=BUSY; 0 = 4096 */
     struct gate *gate;             /* sessions of all loops together; NULL: no ceiling */
     int64_t env_ms;                /* whole environment within; 0 = 2000 */
@@ -39,6 +45,8 @@ struct route_figures {
     uint64_t sessions, timeouts, errors, active;
     uint64_t busy;                 /* found no place */
     uint64_t queued, waiting;      /* ever; now */
+    uint64_t recorded, record_dropped;
+    struct shadow_figures shadow;
     struct hist command_us, session_us;
 };
 

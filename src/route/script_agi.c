@@ -245,30 +245,6 @@ static int call_finish(lua_State *L)
 
 /* ---- the call object ---- */
 
-static int call_index(lua_State *L)
-{
-    struct script_run *r = check_call(L);
-    const char *key = lua_tostring(L, 2);
-
-    if (key && strcmp(key, "env") == 0) {
-        lua_getiuservalue(L, 1, 1);
-        return 1;
-    }
-    if (key && strcmp(key, "id") == 0) {
-        lua_pushstring(L, r->call_id);
-        return 1;
-    }
-    lua_settop(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL && key)
-        return luaL_error(L, "call has no verb %s", key);
-    return 1;
-}
-
-static int call_newindex(lua_State *L)
-{
-    return luaL_error(L, "call is read-only");
-}
-
 /* A line that comes a second time was forged by a caller's name or number: the first one wins. */
 static void push_env(lua_State *L, const struct agi_env *env)
 {
@@ -289,11 +265,37 @@ static void push_env(lua_State *L, const struct agi_env *env)
     script_seal(L, "call.env");
 }
 
-void script_call_push(lua_State *L, struct script_run *r)
+static int call_index(lua_State *L)
+{
+    struct script_run *r = check_call(L);
+    const char *key = lua_tostring(L, 2);
+
+    if (key && strcmp(key, "env") == 0) {
+        if (lua_getiuservalue(L, 1, 1) != LUA_TNIL)
+            return 1;
+        push_env(L, agi_session_env(r->session)); /* most handlers want no more than a line of it, many none */
+        lua_pushvalue(L, -1);
+        lua_setiuservalue(L, 1, 1);
+        return 1;
+    }
+    if (key && strcmp(key, "id") == 0) {
+        lua_pushstring(L, r->call_id);
+        return 1;
+    }
+    lua_settop(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL && key)
+        return luaL_error(L, "call has no verb %s", key);
+    return 1;
+}
+
+static int call_newindex(lua_State *L)
+{
+    return luaL_error(L, "call is read-only");
+}
+
+void script_call_push(lua_State *L)
 {
     lua_newuserdatauv(L, 0, 1);
-    push_env(L, agi_session_env(r->session));
-    lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, "sidetone.call");
 }
 

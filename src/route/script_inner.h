@@ -145,7 +145,7 @@ void script_http_open(lua_State *L);                /* adds http to the table on
 
 /* ---- script_agi.c ---- */
 void script_agi_open(lua_State *L);                 /* makes the metatable of call objects */
-void script_call_push(lua_State *L, struct script_run *r);
+void script_call_push(lua_State *L);
 
 /* ---- script_json.c ---- */
 void script_json_open(lua_State *L);                /* adds json to the table on top */

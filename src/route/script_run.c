@@ -10,7 +10,7 @@
 #include "base/ref.h"
 #include "route/script_inner.h"
 
-enum { DEADLINE_MS = 60000 };
+enum { DEADLINE_MS = 60000, CPU_FREE_US = 5000 };
 
 struct script_run *script_run_of(lua_State *L)
 {
@@ -119,18 +119,24 @@ static void budget_grant(struct script_run *r)
 {
     r->budget_left = r->engine->budget;
     r->resumed_us = clock_mono_us();
-    r->resumed_cpu_us = cpu_us();
+    r->resumed_cpu_us = -1;
     lua_sethook(r->co, on_count, LUA_MASKCOUNT, SCRIPT_HOOK_STEP);
 }
 
 /* Instructions differ in cost (one may join two texts of megabytes), so processor time is looked at as well. The cheap clock
- * comes first: it says when asking the kernel is worth it. */
+ * comes first: it says when asking the kernel is worth it (0.5 us each, more than most resumes take). Until then a resume may have
+ * used CPU_FREE_US that are not counted. */
 static bool is_spent(struct script_run *r)
 {
+    int64_t elapsed_us;
+
     r->budget_left -= SCRIPT_HOOK_STEP;
     if (r->budget_left <= 0)
         return true;
-    return clock_mono_us() - r->resumed_us > SCRIPT_CPU_US && cpu_us() - r->resumed_cpu_us > SCRIPT_CPU_US;
+    elapsed_us = clock_mono_us() - r->resumed_us;
+    if (elapsed_us > CPU_FREE_US && r->resumed_cpu_us < 0)
+        r->resumed_cpu_us = cpu_us();
+    return elapsed_us > SCRIPT_CPU_US && cpu_us() - r->resumed_cpu_us > SCRIPT_CPU_US - CPU_FREE_US;
 }
 
 static void describe_budget(struct script_run *r, lua_State *L)
@@ -191,7 +197,7 @@ static int entry_done(lua_State *L, int status, lua_KContext ctx)
 static int push_arguments(lua_State *L, struct script_run *r)
 {
     if (r->kind == RUN_AGI) {
-        script_call_push(L, r);
+        script_call_push(L);
         return 1;
     }
     script_json_push(L, r->engine, text_of(r->args));

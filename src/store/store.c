@@ -33,6 +33,7 @@ struct store {
     atomic_bool stop;
     atomic_uint_fast64_t written, dropped;
     struct store_lookups *lookups;
+    struct store_sessions *sessions;
     struct store_puts *puts;
     /* Writer thread only, once it runs: */
     sqlite3 *db;
@@ -70,7 +71,7 @@ static size_t work_waiting(void *arg)
 {
     const struct store *s = arg;
 
-    return ring_depth(s->ring) + (store_puts_waiting(s->puts) ? STORE_BATCH : 0);
+    return ring_depth(s->ring) + store_sessions_waiting(s->sessions) + (store_puts_waiting(s->puts) ? STORE_BATCH : 0);
 }
 
 static int run_sql(struct store *s, int which)
@@ -190,6 +191,19 @@ static size_t take_batch(struct store *s)
     return s->batch_count;
 }
 
+/* Facts and recordings have queues of their own, so a flood of one does not push the other out. */
+static void write_sessions(struct store *s)
+{
+    while (store_sessions_waiting(s->sessions)) {
+        const int err = store_sessions_write(s->sessions);
+
+        if (err == -EBUSY && !may_try_again(s))
+            store_sessions_drop(s->sessions);
+        else if (err == -EBUSY)
+            return; /* facts first; the next round tries again */
+    }
+}
+
 static void *writer(void *arg)
 {
     struct store *s = arg;
@@ -205,6 +219,7 @@ static void *writer(void *arg)
                 break;
         }
         store_puts_write(s->puts, s->db, &s->stop);
+        write_sessions(s);
         tell_full(s);
         if (last && !work_waiting(s))
             return NULL;
@@ -241,6 +256,7 @@ static void release(struct store *s)
     struct fact *f;
 
     store_lookups_close(s->lookups);
+    store_sessions_close(s->sessions);
     store_puts_free(s->puts);
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(s->sql[i]);
@@ -278,6 +294,8 @@ static int build(struct store *s, const char *path, const struct log *log, char 
         err = prepare_all(s, problem);
     if (!err)
         err = store_lookups_open(&s->lookups, path, &s->log, problem);
+    if (!err)
+        err = store_sessions_open(&s->sessions, s->db, s->path, &s->log, &s->bell);
     if (!err)
         err = -pthread_create(&s->thread, NULL, writer, s);
     s->has_thread = !err;
@@ -333,6 +351,27 @@ int store_put(struct store *s, struct loop *l, struct text table, struct text ke
 const struct timeline *store_timeline(struct store *s)
 {
     return &s->timeline;
+}
+
+const struct recording_sink *store_recordings(struct store *s)
+{
+    return store_sessions_sink(s->sessions);
+}
+
+uint64_t store_sessions_written(const struct store *s)
+{
+    uint64_t written, dropped;
+
+    store_sessions_counts(s->sessions, &written, &dropped);
+    return written;
+}
+
+uint64_t store_sessions_dropped(const struct store *s)
+{
+    uint64_t written, dropped;
+
+    store_sessions_counts(s->sessions, &written, &dropped);
+    return dropped;
 }
 
 uint64_t store_facts_written(const struct store *s)

@@ -2,6 +2,7 @@
  * One writer thread takes facts in batches of 1,000 or 50 ms; look-ups have their own thread and connection. */
 #pragma once
 
+#include "call/recording.h"
 #include "call/timeline.h"
 #include "net/loop.h"
 
@@ -29,6 +30,11 @@ int store_put(struct store *s, struct loop *l, struct text table, struct text ke
 
 /* A timeline that lands here. Lives as long as the store. A full queue drops the fact and counts it. */
 const struct timeline *store_timeline(struct store *s);
+/* Recordings land here, on the same thread. At most STORE_SESSIONS_MAX and STORE_SESSIONS_BYTES wait; more are dropped and counted. */
+enum { STORE_SESSIONS_MAX = 4096, STORE_SESSIONS_BYTES = 64 << 20 };
+const struct recording_sink *store_recordings(struct store *s);
+uint64_t store_sessions_written(const struct store *s);
+uint64_t store_sessions_dropped(const struct store *s);
 uint64_t store_facts_written(const struct store *s);
 uint64_t store_facts_dropped(const struct store *s);
 
@@ -43,3 +49,12 @@ struct store_reader;
 int store_reader_open(struct store_reader **out, const char *path) MUST_USE;
 int store_reader_next(struct store_reader *r, struct text call, int64_t *after, size_t max, store_on_fact *on_fact, void *arg) MUST_USE;
 void store_reader_close(struct store_reader *r);
+
+/* Recorded sessions, oldest first: those of a route (TEXT_NONE or "" = all) with id > *after. r is borrowed for the call, with its
+ * bytes only in store_reader_session. Both return how many were read, or negative. */
+typedef void store_on_session(int64_t id, const struct recording *r, void *arg);
+int store_reader_sessions(struct store_reader *r, struct text route, int64_t *after, size_t max, store_on_session *on_session,
+                          void *arg) MUST_USE;
+int store_reader_session(struct store_reader *r, int64_t id, store_on_session *on_session, void *arg) MUST_USE;
+/* One look-up, at once: 1 and the value in *value (malloc'ed), 0: no such row, or negative. */
+int store_reader_lookup(struct store_reader *r, struct text table, struct text key, char **value, size_t *n) MUST_USE;

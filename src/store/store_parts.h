@@ -45,6 +45,20 @@ char *store_problem(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* [a-z][a-z0-9_]*, at most STORE_NAME_MAX. */
 bool store_name_is_good(struct text name);
 
+enum { STORE_SESSION_MASKED = 1, STORE_SESSION_CUT = 2 }; /* flags of the session table */
+
+struct store_sessions;
+
+/* Recordings on their way to the table, for the writer's thread. open prepares its statements on db, which outlives it. */
+int store_sessions_open(struct store_sessions **out, sqlite3 *db, const char *path, const struct log *log, struct store_bell *bell) MUST_USE;
+size_t store_sessions_waiting(const struct store_sessions *s);
+/* Writes up to a batch. -EBUSY: nothing was lost, try again; any other error: the batch is dropped and counted. Writer only. */
+int store_sessions_write(struct store_sessions *s) MUST_USE;
+/* Gives up what waits. Writer only. */
+void store_sessions_drop(struct store_sessions *s);
+void store_sessions_counts(const struct store_sessions *s, uint64_t *written, uint64_t *dropped);
+const struct recording_sink *store_sessions_sink(const struct store_sessions *s);
+void store_sessions_close(struct store_sessions *s);
 /* Rows on their way to the writer's thread. */
 struct store_puts;
 

@@ -19,6 +19,10 @@ static const char *const migrations[] = {
     "CREATE TABLE fact(id INTEGER PRIMARY KEY, wall_us INTEGER NOT NULL, call TEXT NOT NULL, kind TEXT NOT NULL,"
     " detail TEXT NOT NULL);"
     "CREATE INDEX fact_call ON fact(call);",
+    "CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, wall_us INTEGER NOT NULL, us INTEGER NOT NULL, route TEXT NOT NULL,"
+    " call TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, commands INTEGER NOT NULL, flags INTEGER NOT NULL,"
+    " tape BLOB NOT NULL);"
+    "CREATE INDEX session_route ON session(route, id);",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

@@ -3,7 +3,7 @@ import os
 
 from daemon import free_port, run
 
-VERBS = ["serve", "demo", "config", "store", "sim", "version"]
+VERBS = ["serve", "demo", "config", "store", "replay", "routes", "sim", "version"]
 
 
 def test_every_verb_has_help(context):

@@ -826,7 +826,7 @@ static void test_created_together(void **state)
     for (int i = 0; i < 4; i++)
         assert_int_equal(role_wait(pid[i]), 0);
     assert_int_equal(number_of(p, "SELECT count(*) FROM fact"), 4);
-    assert_int_equal(number_of(p, "PRAGMA user_version"), 1);
+    assert_true(number_of(p, "PRAGMA user_version") >= 2);
 }
 
 static int role_run(char **argv)

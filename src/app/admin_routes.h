@@ -1,0 +1,15 @@
+/* The admin verb `routes`: the figures of every route, gathered from all call loops. */
+#pragma once
+
+#include "app/admin.h"
+#include "app/call_loop.h"
+
+struct admin_routes {
+    struct loop *control;
+    struct call_loop *const *loops;
+    size_t loop_count, route_count;
+    struct store *store;
+};
+
+/* arg: the struct admin_routes, which outlives the admin socket. */
+struct admin_verb admin_routes_verb(struct admin_routes *r);
