@@ -205,7 +205,8 @@ static void fill_derived(struct config_build *b, struct config *c)
 static void check_routes(struct config_build *b, struct config *c)
 {
     struct script_env env;
-    const struct script_env_options opt = { .asterisk_conf = c->fastagi.asterisk_conf, .agi_dir = c->fastagi.agi_dir };
+    const struct script_env_options opt = { .asterisk_conf = c->fastagi.asterisk_conf, .agi_dir = c->fastagi.agi_dir,
+                                            .cwd = c->fastagi.script_cwd };
 
     if (c->route_count == 0 || !opt.asterisk_conf)
         return;
@@ -214,7 +215,7 @@ static void check_routes(struct config_build *b, struct config *c)
         return;
     }
     for (size_t i = 0; i < c->route_count; i++)
-        config_route_check(b, built_of(b, &c->routes[i]), &c->routes[i], env.agi_dir);
+        config_route_check(b, built_of(b, &c->routes[i]), &c->routes[i], &env);
     script_env_free(&env);
 }
 

@@ -110,6 +110,7 @@ void config_sections_read(struct config_build *b);
 /* config_value.c: reads one value into its field; on a fault notes the problem. */
 void config_value_read(struct config_build *b, const struct config_built *s, const struct config_key *key, struct text value);
 /* config_scripts.c: handler or script, and what belongs to a script. s: the route's section. */
-void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r, const char *agi_dir);
+struct script_env;
+void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r, const struct script_env *env);
 /* config_check.c: what concerns more than one key. */
 void config_check(struct config_build *b);

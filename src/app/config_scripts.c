@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/config_parts.h"
+#include "app/script_env.h"
 
 enum { PATHS_MAX = 64 };
 
@@ -21,6 +22,13 @@ static const char *script_fault(const char *path)
     const char *fault = config_file_fault(path);
 
     return fault ? fault : access(path, X_OK) < 0 ? "may not be executed (chmod +x)" : NULL;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && access(path, X_OK) == 0;
 }
 
 static void find_script(struct config_build *b, const struct config_built *s, struct config_route *r, const char *agi_dir)
@@ -68,7 +76,8 @@ static void check_use(struct config_build *b, const struct config_built *s, cons
                            "has no effect without sandbox = strict");
 }
 
-void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r, const char *agi_dir)
+void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r,
+                        const struct script_env *env)
 {
     if (!s || b->err)
         return;
@@ -80,7 +89,10 @@ void config_route_check(struct config_build *b, const struct config_built *s, st
     check_use(b, s, r);
     if (!r->script_text)
         return;
-    find_script(b, s, r, agi_dir);
+    find_script(b, s, r, env->agi_dir);
+    if (!is_folder(env->cwd))
+        config_key_problem(b, CONF_ERROR, s, "script", "its working directory %.300s is no folder that can be entered; "
+                           "name one with script_cwd in [fastagi]", env->cwd);
     split_paths(b, s, "allow_read", r->read_text, &r->read);
     split_paths(b, s, "allow_write", r->write_text, &r->write);
     if (!is_written(s, "deadline"))

@@ -501,7 +501,7 @@ static void test_scripts(void **state)
     make_dir(p, "agi");
     script_put(p, "agi/ivr.py", 0755);
     script_put(p, "agi/plain.py", 0644);
-    snprintf(text, sizeof text, "[directories]\nastagidir => %s/agi\n", p->dir);
+    snprintf(text, sizeof text, "[directories]\nastagidir => %s/agi\nastvarlibdir => %s\n", p->dir, p->dir);
     put(p, "asterisk.conf", text);
     c = good(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = ivr.py\n"
                 "[route b]\nscript = ivr.py\ndeadline = 30s\nwarm = 4\nargs = x,y\nmemory = 256M\ncpu_seconds = 10\nsandbox = strict\n"
@@ -521,7 +521,8 @@ static void test_scripts(void **state)
     bad(p, "[route a]\nscript = ivr.py\nhandler = caller_name.lua\n[fastagi]\nasterisk_conf = asterisk.conf\n", "2 route a/script: ", "came both");
     bad(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = plain.py\n", "4 route a/script: ", "may not be executed");
     bad(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = nowhere.py\n", "4 route a/script: ", "agi/nowhere.py: no such file");
-    bad(p, "[route a]\nscript = /bin/true\nsandbox = strict\nallow_write = tmp\n", "4 route a/allow_write: ", "absolute paths");
+    bad(p, "[route a]\nscript = /bin/true\nsandbox = strict\nallow_write = tmp\n[fastagi]\nscript_cwd = /\n", "4 route a/allow_write: ", "absolute paths");
+    bad(p, "[route a]\nscript = /bin/true\n[fastagi]\nscript_cwd = /nowhere\n", "2 route a/script: ", "working directory /nowhere");
     bad(p, "[route a]\nscript = /bin/true\nsandbox = some\n", "3 route a/sandbox: ", "off basic strict");
 }
 
