@@ -75,7 +75,7 @@ static void check_node(struct config_build *b, const struct config_node *n)
 
     if (is_plain && !is_loopback_url(url))
         config_key_problem(b, CONF_WARNING, s, "ari", "the password crosses the network in clear; https:// would hide it");
-    if (is_plain && (n->ca || n->insecure))
+    if (is_plain && !text_starts(text_of(n->ami), TEXT("tls://")) && (n->ca || n->insecure))
         config_key_problem(b, CONF_WARNING, s, n->ca ? "ca" : "insecure", "has no effect with http://");
     else if (n->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");

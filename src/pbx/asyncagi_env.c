@@ -8,6 +8,11 @@
 
 static bool is_honest(const struct agi_env *e, ssize_t eaten, struct text all)
 {
+    struct text name, value;
+
+    for (size_t i = 0; agi_env_at(e, i, &name, &value); i++)
+        if (!text_starts(name, TEXT("agi_")))
+            return false;
     return e->done && (size_t)eaten == all.n && !e->duplicates && !e->odd && !e->misplaced &&
            text_eq(agi_env_get(e, TEXT("agi_request")), TEXT("async"));
 }

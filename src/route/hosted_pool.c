@@ -32,6 +32,7 @@ struct warm {
     int64_t born_ms;
     struct version version;
     unsigned logs;
+    bool is_mute;            /* it closed its output: no call could talk through it */
     struct warm *prev, *next;
 };
 
@@ -146,7 +147,7 @@ static void on_warm_output(struct process *process, struct text bytes, void *arg
 static void on_warm_output_end(struct process *process, void *arg)
 {
     (void)process;
-    (void)arg; /* its end, or a script that works without output: a call will tell */
+    ((struct warm *)arg)->is_mute = true; /* most likely its end, which tells why */
 }
 
 static void on_warm_exit(struct process *process, int code, int signum, void *arg)
@@ -246,13 +247,13 @@ static void learn(struct hosted_pool *p, const struct hosted_args *args)
     timer_start(p->timer, STEP_MS);
 }
 
-static void drop_stale(struct hosted_pool *p)
+static void drop_unfit(struct hosted_pool *p)
 {
     const struct version now = version_of(p->opt.path);
 
-    while (p->list && !version_equal(&p->list->version, &now)) {
+    while (p->list && (p->list->is_mute || !version_equal(&p->list->version, &now))) {
+        p->figures.stale += !p->list->is_mute;
         warm_end(p->list);
-        p->figures.stale++;
         timer_start(p->timer, STEP_MS);
     }
 }
@@ -272,7 +273,7 @@ static struct warm *choose(struct hosted_pool *p, const struct hosted_args *args
         return NULL;
     }
     p->misses = 0;
-    drop_stale(p);
+    drop_unfit(p);
     p->figures.cold_empty += !p->list;
     return p->list;
 }

@@ -40,7 +40,7 @@ struct visit {
     struct script_run *run; /* one of both, once begun */
     struct hosted *hosted;
     struct recorder *recorder; /* also what a shadow reads; NULL: nobody looks on */
-    enum counted { ARRIVING, ADMITTED, REFUSED, LEAVING } counted; /* in which list and count it stands */
+    enum { ARRIVING, ADMITTED, REFUSED, LEAVING } counted; /* in which list and count it stands */
     struct ticket ticket;   /* of the route */
     bool waits;             /* in the route's queue */
     bool has_place;         /* in the gate of all sessions */
@@ -349,7 +349,7 @@ static void visit_admit(struct visit *v)
     r->figures.waiting++;
 }
 
-static void visit_arrived(struct visit *v, enum counted counted)
+static void visit_arrived(struct visit *v, unsigned counted)
 {
     struct routes *rs = v->routes;
 

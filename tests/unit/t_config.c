@@ -281,6 +281,11 @@ static void test_each_mistake(void **state)
     bad(p, NODE "insecure = perhaps\n", "5 node pbx1/insecure: ", "yes or no, came \"perhaps\"");
     bad(p, NODE "app = my app\n", "5 node pbx1/app: ", "came \"my app\"");
     bad(p, NODE "calls_max = -1\n", "5 node pbx1/calls_max: ", "came \"-1\"");
+    bad(p, NODE "ami = http://x:5038\n", "5 node pbx1/ami: ", "expected tcp://HOST:PORT or tls://HOST:PORT");
+    bad(p, NODE "ami = tcp://x\n", "5 node pbx1/ami: ", "expected tcp://HOST:PORT or tls://HOST:PORT");
+    bad(p, NODE "ami = tcp://u:word@x:5038\n", "5 node pbx1/ami: ", "not repeated here");
+    bad(p, NODE "asyncagi = yes\n", "5 node pbx1/asyncagi: ", "needs ami, ami_user and ami_secret");
+    bad(p, NODE "asyncagi = yes\nami = tcp://127.0.0.1:5038\nami_user = u\n", "5 node pbx1/asyncagi: ", "needs ami, ami_user and ami_secret");
     bad(p, "[node a]\nari = ftp://x\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "came \"ftp://x\"");
     bad(p, "[node a]\nari = http://\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "expected http://HOST");
     bad(p, "[node a]\nari = http://x:99999\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "expected http://HOST");

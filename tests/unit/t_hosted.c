@@ -543,6 +543,56 @@ static void a_changed_file_is_started_afresh(void **state)
     assert_int_equal(figures().stale, 2);
 }
 
+static void a_mute_one_is_not_given_to_a_call(void **state)
+{
+    (void)state;
+    script_write("if [ -e mute ]; then exec >&-; fi\n" READ_ENV "echo NOOP; read -r r");
+    {
+        char path[200];
+
+        snprintf(path, sizeof path, "%s/mute", w.dir);
+        fclose(fopen(path, "w"));
+        w.options.warm = 1;
+        host(5000);
+        assert_true(turn_until(w.loop, all_are_ready, NULL, 5000));
+        turn_for(w.loop, 200);
+        unlink(path);
+    }
+    CALL(SEND(ENV), EXPECT("NOOP"), SEND("200 result=0\n"), FAREWELL("OK", ""));
+    assert_int_equal(figures().warm, 0);
+    assert_int_equal(figures().cold_empty, 1);
+}
+
+static unsigned count_of(const char *text, const char *word)
+{
+    unsigned n = 0;
+
+    for (; (text = strstr(text, word)); text++)
+        n++;
+    return n;
+}
+
+static void standard_error_goes_to_the_log(void **state)
+{
+    static char text[65536];
+    FILE *log = tmpfile();
+    size_t n;
+
+    (void)state;
+    assert_non_null(log);
+    w.sink = (struct log_sink){ .fd = fileno(log), .level = LOG_INFO };
+    script_write(READ_ENV "i=0; while [ $i -lt 150 ]; do echo \"oops $i\" >&2; i=$((i+1)); done; sleep 0.2");
+    host(5000);
+    CALL(SEND(ENV), FAREWELL("OK", ""));
+    rewind(log);
+    n = fread(text, 1, sizeof text - 1, log);
+    text[n] = '\0';
+    assert_int_equal(count_of(text, "event=script_stderr route=x call=17.1 line=\"oops "), 100);
+    assert_int_equal(count_of(text, "event=script_stderr_dropped route=x call=17.1 lines=50"), 1);
+    w.sink.level = LOG_OFF;
+    fclose(log);
+}
+
 static void a_fence_that_cannot_be_made_stops_the_start(void **state)
 {
     const struct route_options list[] = { { .name = "x", .deadline_ms = 100, .script = &w.options } };
@@ -566,7 +616,8 @@ int main(void)
         TEST(processor_time_is_limited), TEST(the_fence_holds), TEST(a_stop_ends_it), TEST(a_waiting_process_takes_the_call),
         TEST(waiting_processes_never_run_without_a_call), TEST(other_arguments_start_cold_and_are_learned), TEST(named_arguments_are_kept),
         TEST(a_script_that_does_not_wait_is_found_out), TEST(a_script_that_ends_early_is_found_out), TEST(old_ones_are_replaced),
-        TEST(a_changed_file_is_started_afresh), TEST(a_fence_that_cannot_be_made_stops_the_start),
+        TEST(a_changed_file_is_started_afresh), TEST(a_mute_one_is_not_given_to_a_call), TEST(standard_error_goes_to_the_log),
+        TEST(a_fence_that_cannot_be_made_stops_the_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,17 +242,30 @@ static void grow(struct tape *t, const char *command, const char *reply)
     turn_for(w.stage.loop, 20);
 }
 
+static bool has_two_steps(void *arg)
+{
+    (void)arg;
+    return player_steps(w.player) == 2;
+}
+
+static bool has_a_step(void *arg)
+{
+    (void)arg;
+    return player_steps(w.player) == 1;
+}
+
 static void it_waits_for_the_live_session(void **state)
 {
     struct tape *t = tape_of(NULL);
 
     (void)state;
     begin_play(t, "function handle(call) call:finish('OK', call:get('A') .. call:get('B')) end");
-    turn_for(w.stage.loop, 20);
+    assert_true(turn_until(w.stage.loop, has_a_step, NULL, 5000));
     assert_steps("-");                                  /* asked, and waits */
     grow(t, "GET VARIABLE \"LIVE\"", "200 result=1 (z)"); /* not ours */
     assert_steps("-");
     grow(t, "GET VARIABLE \"A\"", "200 result=1 (x)");
+    assert_true(turn_until(w.stage.loop, has_two_steps, NULL, 5000));
     assert_steps("l-");
     grow(t, "GET VARIABLE \"B\"", "200 result=1 (y)");
     assert_true(turn_until(w.stage.loop, has_ended, NULL, 3000));
