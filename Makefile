@@ -32,6 +32,8 @@ bench: all ## measures, and prints one line of JSON a benchmark
 	@meson setup $(BUILD)-bench --buildtype=release -Dbench=true >/dev/null 2>&1 || true
 	@ninja -C $(BUILD)-bench $(NINJA_FLAGS)
 	@tools/bench $(BUILD)-bench
+	@tools/get-asterisk --unless-installed $(BUILD)/asterisk
+	@tools/bench-asterisk $(BUILD)-bench --asterisk $(BUILD)/asterisk
 
 fuzz: ## ten minutes a codec
 	@tools/install-deps test

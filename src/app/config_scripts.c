@@ -26,8 +26,8 @@ static const char *script_fault(const char *path)
 static void find_script(struct config_build *b, const struct config_built *s, struct config_route *r, const char *agi_dir)
 {
     char path[4096];
-    const int n = snprintf(path, sizeof path, "%s%s%s", *r->script_text == '/' ? "" : agi_dir, *r->script_text == '/' ? "" : "/",
-                           r->script_text);
+    const int n = snprintf(path, sizeof path, "%s%s%s", *r->script_text == '/' ? "" : agi_dir,
+                           *r->script_text == '/' ? "" : "/", r->script_text);
     const char *fault = n < 0 || (size_t)n >= sizeof path ? "the path is too long" : script_fault(path);
 
     if (fault)
@@ -36,7 +36,8 @@ static void find_script(struct config_build *b, const struct config_built *s, st
 }
 
 /* "/var/log, /tmp" */
-static void split_paths(struct config_build *b, const struct config_built *s, const char *key, const char *text, struct config_list *out)
+static void split_paths(struct config_build *b, const struct config_built *s, const char *key, const char *text,
+                        struct config_list *out)
 {
     const char **items = text ? config_take(b, PATHS_MAX * sizeof *items) : NULL;
     struct text rest = text_of(text), one;
@@ -46,8 +47,8 @@ static void split_paths(struct config_build *b, const struct config_built *s, co
     while (items && text_cut(&rest, ',', &one)) {
         one = text_trim(one);
         if (n == PATHS_MAX || !text_starts(one, TEXT("/"))) {
-            config_key_problem(b, CONF_ERROR, s, key, "expected absolute paths separated by commas (at most %d), came %s", (int)PATHS_MAX,
-                               config_quote(one, came, sizeof came));
+            config_key_problem(b, CONF_ERROR, s, key, "expected absolute paths separated by commas (at most %d), came %s",
+                               (int)PATHS_MAX, config_quote(one, came, sizeof came));
             return;
         }
         items[n++] = config_text(b, one);
@@ -63,7 +64,8 @@ static void check_use(struct config_build *b, const struct config_built *s, cons
         if (is_written(s, only_script[i]))
             config_key_problem(b, CONF_WARNING, s, only_script[i], "has no effect without a script");
     if (r->script_text && r->sandbox != CONFIG_SANDBOX_STRICT && (r->read_text || r->write_text))
-        config_key_problem(b, CONF_WARNING, s, r->write_text ? "allow_write" : "allow_read", "has no effect without sandbox = strict");
+        config_key_problem(b, CONF_WARNING, s, r->write_text ? "allow_write" : "allow_read",
+                           "has no effect without sandbox = strict");
 }
 
 void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r, const char *agi_dir)
@@ -71,7 +73,8 @@ void config_route_check(struct config_build *b, const struct config_built *s, st
     if (!s || b->err)
         return;
     if (!r->handler && !r->script_text && !is_written(s, "handler") && !is_written(s, "script"))
-        config_key_problem(b, CONF_ERROR, s, "handler", "expected a handler or a script, came none; for example: handler = caller_name.lua");
+        config_key_problem(b, CONF_ERROR, s, "handler",
+                           "expected a handler or a script, came none; for example: handler = caller_name.lua");
     if (r->handler && r->script_text)
         config_key_problem(b, CONF_ERROR, s, "script", "expected a handler or a script, came both");
     check_use(b, s, r);

@@ -27,7 +27,8 @@ static const struct {
 };
 
 /* Ours that scripts may see. The daemon's own environment may hold secrets (@env:NAME), so it does not go on as a whole. */
-static const char *const harmless[] = { "PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR" };
+static const char *const harmless[] = { "PATH", "HOME", "LANG",    "LANGUAGE", "LC_ALL", "LC_CTYPE",
+                                        "TZ",   "USER", "LOGNAME", "SHELL",    "TMPDIR" };
 
 struct building {
     struct arena *arena;
@@ -78,8 +79,9 @@ static void add_asterisk(struct building *b, const struct conf *conf, const char
 
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
         const char *found = directory(b, conf, directories[i].key, directories[i].standard);
-        const int n = strcmp(directories[i].format, "%s") ? snprintf(path, sizeof path, "%s%s", found, directories[i].format + 2)
-                                                          : snprintf(path, sizeof path, "%s", found);
+        const int n = strcmp(directories[i].format, "%s")
+                          ? snprintf(path, sizeof path, "%s%s", found, directories[i].format + 2)
+                          : snprintf(path, sizeof path, "%s", found);
 
         if (n > 0)
             add(b, directories[i].variable, path);
@@ -116,8 +118,10 @@ int script_env_new(struct script_env *out, const struct script_env_options *opt)
     for (size_t i = 0; i < opt->pass_count; i++)
         pass(&b, opt->pass[i]);
     add_asterisk(&b, conf, opt->asterisk_conf);
-    e = (struct script_env){ .list = b.list, .agi_dir = keep(&b, opt->agi_dir, conf, "astagidir", "/usr/share/asterisk/agi-bin"),
-                             .cwd = keep(&b, opt->cwd, conf, "astvarlibdir", "/var/lib/asterisk"), .memory = b.arena };
+    e = (struct script_env){ .list = b.list,
+                             .agi_dir = keep(&b, opt->agi_dir, conf, "astagidir", "/usr/share/asterisk/agi-bin"),
+                             .cwd = keep(&b, opt->cwd, conf, "astvarlibdir", "/var/lib/asterisk"),
+                             .memory = b.arena };
     conf_free(conf);
     if (b.err) {
         arena_free(b.arena);

@@ -282,6 +282,9 @@ static void tell_figures(const struct daemon *d)
             if (!call_loop_figures(d->loops[k], i, one))
                 continue;
             sum->sessions += one->sessions;
+            if (d->loop_count > 1)
+                log_info(&d->log, "loop_figures", kv_int("loop", (int64_t)k), kv_str("route", one->name),
+                         kv_int("sessions", (int64_t)one->sessions));
             sum->timeouts += one->timeouts;
             sum->errors += one->errors;
             hist_merge(&sum->command_us, &one->command_us);

@@ -17,19 +17,35 @@ struct serve_scripts {
 static struct hosted_options options_of(const struct config_route *r, const struct script_env *env)
 {
     return (struct hosted_options){
-        .name = r->head.name, .path = r->script, .request = r->script_text, .args = r->args, .env = env->list, .cwd = env->cwd,
-        .warm = (size_t)r->warm, .warm_max_age_ms = r->warm_max_age_ms,
-        .fence = { .user = r->user, .memory_bytes = r->memory_bytes, .cpu_s = r->cpu_seconds, .open_files = r->open_files,
-                   .guard = r->sandbox != CONFIG_SANDBOX_OFF, .read_only = r->sandbox == CONFIG_SANDBOX_STRICT,
-                   .read = r->read.items, .read_count = r->read.count, .write = r->write.items, .write_count = r->write.count },
+        .name = r->head.name,
+        .path = r->script,
+        .request = r->script_text,
+        .args = r->args,
+        .env = env->list,
+        .cwd = env->cwd,
+        .warm = (size_t)r->warm,
+        .warm_max_age_ms = r->warm_max_age_ms,
+        .fence = { .user = r->user,
+                   .memory_bytes = r->memory_bytes,
+                   .cpu_s = r->cpu_seconds,
+                   .open_files = r->open_files,
+                   .guard = r->sandbox != CONFIG_SANDBOX_OFF,
+                   .read_only = r->sandbox == CONFIG_SANDBOX_STRICT,
+                   .read = r->read.items,
+                   .read_count = r->read.count,
+                   .write = r->write.items,
+                   .write_count = r->write.count },
     };
 }
 
 int serve_scripts_new(struct serve_scripts **out, const struct config *c)
 {
     const struct script_env_options opt = {
-        .asterisk_conf = c->fastagi.asterisk_conf, .agi_dir = c->fastagi.agi_dir, .cwd = c->fastagi.script_cwd,
-        .pass = c->fastagi.pass_env.items, .pass_count = c->fastagi.pass_env.count,
+        .asterisk_conf = c->fastagi.asterisk_conf,
+        .agi_dir = c->fastagi.agi_dir,
+        .cwd = c->fastagi.script_cwd,
+        .pass = c->fastagi.pass_env.items,
+        .pass_count = c->fastagi.pass_env.count,
     };
     struct serve_scripts *s = calloc(1, sizeof *s + c->route_count * sizeof *s->list);
     int err = s ? script_env_new(&s->env, &opt) : -ENOMEM;

@@ -87,15 +87,58 @@ static void limits_add(struct fence *f, const struct fence_options *opt)
 
 /* ---- system calls ---- */
 
-/* What no AGI script needs, and what is needed to get out of a fence or to harm the machine. A name that this kernel's table lacks
- * is skipped. */
+/* What no AGI script needs, and what is needed to get out of a fence or to harm the machine. A name that this kernel's table
+ * lacks is skipped. */
 static const char *const refused[] = {
-    "ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "process_madvise",
-    "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig", "fspick", "mount_setattr",
-    "unshare", "setns", "open_by_handle_at", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup",
-    "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "keyctl", "add_key", "request_key",
-    "reboot", "swapon", "swapoff", "acct", "quotactl", "settimeofday", "clock_settime", "sethostname", "setdomainname",
-    "iopl", "ioperm", "vhangup", "lookup_dcookie", "nfsservctl", "vm86", "vm86old", "modify_ldt",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "kcmp",
+    "pidfd_getfd",
+    "process_madvise",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "move_mount",
+    "open_tree",
+    "fsopen",
+    "fsmount",
+    "fsconfig",
+    "fspick",
+    "mount_setattr",
+    "unshare",
+    "setns",
+    "open_by_handle_at",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "io_uring_setup",
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "keyctl",
+    "add_key",
+    "request_key",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "acct",
+    "quotactl",
+    "settimeofday",
+    "clock_settime",
+    "sethostname",
+    "setdomainname",
+    "iopl",
+    "ioperm",
+    "vhangup",
+    "lookup_dcookie",
+    "nfsservctl",
+    "vm86",
+    "vm86old",
+    "modify_ldt",
 };
 
 static int calls_list(scmp_filter_ctx ctx)
@@ -112,7 +155,8 @@ static int calls_list(scmp_filter_ctx ctx)
     /* The flags of clone3 are in memory, out of a filter's sight: libraries fall back to clone, whose are not. */
     if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name("clone3"), 0))
         return -EINVAL;
-    return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+    return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                            SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
 }
 
 static int calls_read(struct fence *f, int fd)
@@ -182,7 +226,8 @@ static int path_allow(const struct fence *f, const char *path, uint64_t rights)
     return err;
 }
 
-static int paths_allow(const struct fence *f, const char *const *paths, size_t count, uint64_t rights, char *problem, size_t size)
+static int paths_allow(const struct fence *f, const char *const *paths, size_t count, uint64_t rights, char *problem,
+                       size_t size)
 {
     for (size_t i = 0; i < count; i++) {
         const int err = path_allow(f, paths[i], rights);
@@ -196,7 +241,8 @@ static int paths_allow(const struct fence *f, const char *const *paths, size_t c
 /* Interpreters, their libraries and what they look at when they start. Some may be missing. */
 static void system_allow(const struct fence *f, uint64_t rights)
 {
-    static const char *const paths[] = { "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/proc", "/dev", "/opt" };
+    static const char *const paths[] = { "/usr",    "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+                                         "/libx32", "/etc", "/proc", "/dev", "/opt" };
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         (void)path_allow(f, paths[i], rights);

@@ -17,7 +17,7 @@
 
 enum {
     INPUT_MAX = 256 * 1024,
-    READS_MAX = 4,          /* of one pipe a turn: a flood leaves time for others */
+    READS_MAX = 4, /* of one pipe a turn: a flood leaves time for others */
     PIPES = 3,
 };
 
@@ -25,8 +25,8 @@ enum {
 struct watched {
     uv_poll_t poll;
     struct process *process;
-    int fd;                 /* -1: closed */
-    bool is_open;           /* the watcher was made and not yet closed */
+    int fd;       /* -1: closed */
+    bool is_open; /* the watcher was made and not yet closed */
 };
 
 struct process {
@@ -34,10 +34,10 @@ struct process {
     struct process_handlers on;
     void *arg;
     pid_t pid;
-    struct watched in, out, err, end;   /* end: readable when the program has ended (pidfd) */
+    struct watched in, out, err, end; /* end: readable when the program has ended (pidfd) */
     struct buf input;
     struct timer *grace;
-    bool input_closes;      /* after what waits */
+    bool input_closes; /* after what waits */
     bool has_ended, is_reaped, is_closed, is_paused;
     int code, signal;
 };
@@ -366,8 +366,11 @@ static int start(struct process *p, const struct process_options *opt, int fds[P
         plan->step = "pipe";
         return err;
     }
-    *plan = (struct child_plan){ .argv = (char *const *)opt->argv, .env = (char *const *)opt->env, .cwd = opt->cwd,
-                                 .fds = { fds[0][0], fds[1][1], fds[2][1] }, .fence = opt->fence,
+    *plan = (struct child_plan){ .argv = (char *const *)opt->argv,
+                                 .env = (char *const *)opt->env,
+                                 .cwd = opt->cwd,
+                                 .fds = { fds[0][0], fds[1][1], fds[2][1] },
+                                 .fence = opt->fence,
                                  .death_signal = opt->death_signal };
     err = child_start(plan, &p->pid, &pidfd);
     if (err)
@@ -377,8 +380,8 @@ static int start(struct process *p, const struct process_options *opt, int fds[P
     return watch_all(p, fds, pidfd);
 }
 
-int process_start(struct process **out, struct loop *l, const struct process_options *opt, const struct process_handlers *on, void *arg,
-                  const char **step)
+int process_start(struct process **out, struct loop *l, const struct process_options *opt, const struct process_handlers *on,
+                  void *arg, const char **step)
 {
     struct process *p = ref_new(sizeof *p, destroy);
     int fds[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, err = -ENOMEM;

@@ -18,14 +18,14 @@ enum { STACK_BYTES = 128 * 1024, CALL_FAILED = 127 };
 /* Its stack is thrown away in the middle of a call: a sanitizer's marks on it would stay for whoever gets the memory next. */
 #define IN_CHILD __attribute__((no_sanitize("address", "undefined")))
 
-/* From here to child_main the code runs in the child, in our memory, while the thread that started it stands still: system calls only.
- * setgroups and the like of the C library would ask all threads (ours!) to follow, hence the bare calls. */
-#define STEP(name, call)                                                                                                        \
-    do {                                                                                                                        \
-        if ((call) < 0) {                                                                                                       \
-            plan->step = (name);                                                                                                \
-            return -errno;                                                                                                      \
-        }                                                                                                                       \
+/* From here to child_main the code runs in the child, in our memory, while the thread that started it stands still: system
+ * calls only. setgroups and the like of the C library would ask all threads (ours!) to follow, hence the bare calls. */
+#define STEP(name, call)                                                                                                       \
+    do {                                                                                                                       \
+        if ((call) < 0) {                                                                                                      \
+            plan->step = (name);                                                                                               \
+            return -errno;                                                                                                     \
+        }                                                                                                                      \
     } while (0)
 
 IN_CHILD static int streams_set(struct child_plan *plan)

@@ -12,23 +12,24 @@
 #include "route/hosted_inner.h"
 
 enum {
-    LINES_MAX = 256 * 1024,   /* bytes of commands that wait: a read of the pipe always fits */
-    PAUSE_AT = 16 * 1024,     /* more than that waits: the script is left in its write */
-    TERM_MS = 1000,           /* between SIGTERM and SIGKILL at the deadline */
-    AFTER_MS = 5000,          /* how long it may run after Asterisk has gone */
-    STDERR_LINES = 100, STDERR_LINE_MAX = 400,
+    LINES_MAX = 256 * 1024, /* bytes of commands that wait: a read of the pipe always fits */
+    PAUSE_AT = 16 * 1024,   /* more than that waits: the script is left in its write */
+    TERM_MS = 1000,         /* between SIGTERM and SIGKILL at the deadline */
+    AFTER_MS = 5000,        /* how long it may run after Asterisk has gone */
+    STDERR_LINES = 100,
+    STDERR_LINE_MAX = 400,
 };
 
 struct hosted {
     struct hosted_pool *pool;
     struct agi_session *session;
-    struct process *process;       /* NULL: not started */
+    struct process *process; /* NULL: not started */
     struct timer *deadline;
     char *call;
-    struct buf lines;              /* from its standard output, not yet sent */
-    struct buf complaint;          /* the unfinished line of its standard error */
+    struct buf lines;     /* from its standard output, not yet sent */
+    struct buf complaint; /* the unfinished line of its standard error */
     unsigned complaints, complaints_dropped;
-    bool waits;                    /* a command is with Asterisk */
+    bool waits; /* a command is with Asterisk */
     bool output_ended, has_exited, hung_up, over;
     int code, signal;
     struct hist *command_hist;
@@ -55,8 +56,8 @@ static void decide(struct hosted *h, enum agi_end status, const char *reason)
 static void tell_kill(struct hosted *h, const char *reason)
 {
     hosted_pool_count_kill(h->pool);
-    log_warn(hosted_pool_log(h->pool), "script_killed", kv_str("route", hosted_pool_options(h->pool)->name), kv_str("call", h->call),
-             kv_str("reason", reason), kv_int("pid", h->process ? process_id(h->process) : 0));
+    log_warn(hosted_pool_log(h->pool), "script_killed", kv_str("route", hosted_pool_options(h->pool)->name),
+             kv_str("call", h->call), kv_str("reason", reason), kv_int("pid", h->process ? process_id(h->process) : 0));
 }
 
 /* Over a limit: the group goes at once, and the call gets its status. */
@@ -254,8 +255,8 @@ static void on_aside(struct agi_session *s, const struct agi_reply *r, void *arg
         pass_on(h, r->body);
 }
 
-/* Under AGI() a script gets no HANGUP line, but a signal, to itself alone (res_agi.c: run_agi). With AGISIGHUP=no Asterisk sends
- * neither. */
+/* Under AGI() a script gets no HANGUP line, but a signal, to itself alone (res_agi.c: run_agi). With AGISIGHUP=no Asterisk
+ * sends neither. */
 static void on_hangup(struct agi_session *s, void *arg)
 {
     struct hosted *h = arg;
@@ -316,8 +317,8 @@ static void complaint_log(struct hosted *h, struct text line)
         return;
     }
     h->complaints++;
-    log_info(hosted_pool_log(h->pool), "script_stderr", kv_str("route", hosted_pool_options(h->pool)->name), kv_str("call", h->call),
-             kv_text("line", line));
+    log_info(hosted_pool_log(h->pool), "script_stderr", kv_str("route", hosted_pool_options(h->pool)->name),
+             kv_str("call", h->call), kv_text("line", line));
 }
 
 static void on_error(struct process *p, struct text bytes, void *arg)
@@ -339,8 +340,8 @@ static void on_error(struct process *p, struct text bytes, void *arg)
 
 /* ---- the beginning ---- */
 
-/* The block as the script saw it under AGI(): without the lines of the network, with its own request. Odd and forged lines pass as they
- * always did. */
+/* The block as the script saw it under AGI(): without the lines of the network, with its own request. Odd and forged lines pass
+ * as they always did. */
 static void env_build(struct buf *out, const struct agi_env *env, const char *request)
 {
     struct text rest = buf_text(&env->raw), line;
@@ -375,8 +376,11 @@ static int env_send(struct hosted *h)
 
 static void begin(struct hosted *h)
 {
-    static const struct process_handlers handlers = { .on_output = on_output, .on_output_end = on_output_end, .on_error = on_error,
-                                                      .on_drain = on_drain, .on_exit = on_exit_told };
+    static const struct process_handlers handlers = { .on_output = on_output,
+                                                      .on_output_end = on_output_end,
+                                                      .on_error = on_error,
+                                                      .on_drain = on_drain,
+                                                      .on_exit = on_exit_told };
     const struct hosted_options *opt = hosted_pool_options(h->pool);
     struct hosted_args args;
     const char *step = "";
@@ -385,8 +389,8 @@ static void begin(struct hosted *h)
     hosted_args_take(&args, agi_session_env(h->session));
     err = args.cut ? -E2BIG : hosted_pool_take(h->pool, &h->process, &args, &handlers, h, &step);
     if (err) {
-        log_error(hosted_pool_log(h->pool), "script_start", kv_str("route", opt->name), kv_str("call", h->call), kv_str("script", opt->path),
-                  kv_str("step", step), kv_err(err));
+        log_error(hosted_pool_log(h->pool), "script_start", kv_str("route", opt->name), kv_str("call", h->call),
+                  kv_str("script", opt->path), kv_str("step", step), kv_err(err));
         decide(h, AGI_END_ERROR, args.cut ? "arguments" : "start");
         return;
     }
@@ -395,11 +399,12 @@ static void begin(struct hosted *h)
         fault(h, "memory");
 }
 
-int hosted_run(struct hosted **out, struct hosted_pool *pool, struct agi_session *session, struct text call_id, int64_t deadline_ms,
-               struct hist *command_hist, script_on_done *on_done, void *arg)
+int hosted_run(struct hosted **out, struct hosted_pool *pool, struct agi_session *session, struct text call_id,
+               int64_t deadline_ms, struct hist *command_hist, script_on_done *on_done, void *arg)
 {
-    static const struct agi_session_handlers handlers = { .on_reply = on_reply, .on_hangup = on_hangup, .on_closed = on_closed,
-                                                          .on_aside = on_aside };
+    static const struct agi_session_handlers handlers = {
+        .on_reply = on_reply, .on_hangup = on_hangup, .on_closed = on_closed, .on_aside = on_aside
+    };
     struct hosted *h = calloc(1, sizeof *h);
     int err = -ENOMEM;
 

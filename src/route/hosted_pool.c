@@ -11,12 +11,12 @@
 #include "route/hosted_inner.h"
 
 enum {
-    TICK_MS = 1000,          /* how often ages are looked at */
-    STEP_MS = 1,             /* between two starts: each holds the loop until the child is its own */
-    RETRY_MS = 5000,         /* after a start that failed, or a waiting process that was killed */
+    TICK_MS = 1000,  /* how often ages are looked at */
+    STEP_MS = 1,     /* between two starts: each holds the loop until the child is its own */
+    RETRY_MS = 5000, /* after a start that failed, or a waiting process that was killed */
     WARM_MAX_AGE_MS = 600000,
-    RELEARN = 3,             /* calls in a row with the same other arguments, until warm processes get those */
-    WARM_LOGS_MAX = 20,      /* lines of a waiting process's standard error */
+    RELEARN = 3,        /* calls in a row with the same other arguments, until warm processes get those */
+    WARM_LOGS_MAX = 20, /* lines of a waiting process's standard error */
 };
 
 /* Which file it was: a changed script is started afresh. */
@@ -32,7 +32,7 @@ struct warm {
     int64_t born_ms;
     struct version version;
     unsigned logs;
-    bool is_mute;            /* it closed its output: no call could talk through it */
+    bool is_mute; /* it closed its output: no call could talk through it */
     struct warm *prev, *next;
 };
 
@@ -45,10 +45,10 @@ struct hosted_pool {
     struct warm *list;       /* oldest first */
     struct hosted_args args; /* of those that wait */
     struct hosted_args missed;
-    unsigned misses;         /* calls in a row with the arguments `missed` */
-    bool is_fixed;           /* the route names the arguments */
+    unsigned misses; /* calls in a row with the arguments `missed` */
+    bool is_fixed;   /* the route names the arguments */
     bool is_intolerant;
-    int64_t retry_ms;        /* nothing is started ahead before */
+    int64_t retry_ms; /* nothing is started ahead before */
     struct hosted_figures figures;
 };
 
@@ -96,8 +96,9 @@ static int start(struct hosted_pool *p, struct process **out, const struct hoste
                  const struct process_handlers *on, void *arg, const char **step)
 {
     const char *argv[HOSTED_ARGS_MAX + 2] = { p->opt.path };
-    struct process_options opt = { .argv = argv, .env = p->opt.env, .cwd = p->opt.cwd, .fence = p->fence,
-                                   .death_signal = death_signal };
+    struct process_options opt = {
+        .argv = argv, .env = p->opt.env, .cwd = p->opt.cwd, .fence = p->fence, .death_signal = death_signal
+    };
     const char *at = args->bytes;
     int err;
 
@@ -177,8 +178,9 @@ static void on_warm_error(struct process *process, struct text bytes, void *arg)
 
 static int warm_start(struct hosted_pool *p)
 {
-    static const struct process_handlers handlers = { .on_output = on_warm_output, .on_output_end = on_warm_output_end,
-                                                      .on_error = on_warm_error, .on_exit = on_warm_exit };
+    static const struct process_handlers handlers = {
+        .on_output = on_warm_output, .on_output_end = on_warm_output_end, .on_error = on_warm_error, .on_exit = on_warm_exit
+    };
     struct warm *w = calloc(1, sizeof *w);
     const char *step;
     int err;
@@ -190,7 +192,8 @@ static int warm_start(struct hosted_pool *p)
     w->version = version_of(p->opt.path);
     err = start(p, &w->process, &p->args, SIGKILL, &handlers, w, &step);
     if (err) {
-        log_warn(&p->log, "script_start", kv_str("route", p->opt.name), kv_str("script", p->opt.path), kv_str("step", step), kv_err(err));
+        log_warn(&p->log, "script_start", kv_str("route", p->opt.name), kv_str("script", p->opt.path), kv_str("step", step),
+                 kv_err(err));
         free(w);
         return err;
     }
@@ -278,8 +281,8 @@ static struct warm *choose(struct hosted_pool *p, const struct hosted_args *args
     return p->list;
 }
 
-int hosted_pool_take(struct hosted_pool *p, struct process **out, const struct hosted_args *args, const struct process_handlers *on,
-                     void *arg, const char **step)
+int hosted_pool_take(struct hosted_pool *p, struct process **out, const struct hosted_args *args,
+                     const struct process_handlers *on, void *arg, const char **step)
 {
     struct warm *w = choose(p, args);
 
@@ -345,10 +348,11 @@ static void tell_figures(const struct hosted_pool *p)
 {
     const struct hosted_figures *f = &p->figures;
 
-    log_info(&p->log, "script_figures", kv_str("route", p->opt.name), kv_int("calls", (int64_t)f->calls), kv_int("warm", (int64_t)f->warm),
-             kv_int("cold_args", (int64_t)f->cold_args), kv_int("cold_empty", (int64_t)f->cold_empty),
-             kv_int("cold_intolerant", (int64_t)f->cold_intolerant), kv_int("started", (int64_t)f->started), kv_int("aged", (int64_t)f->aged),
-             kv_int("stale", (int64_t)f->stale), kv_int("killed", (int64_t)f->killed));
+    log_info(&p->log, "script_figures", kv_str("route", p->opt.name), kv_int("calls", (int64_t)f->calls),
+             kv_int("warm", (int64_t)f->warm), kv_int("cold_args", (int64_t)f->cold_args),
+             kv_int("cold_empty", (int64_t)f->cold_empty), kv_int("cold_intolerant", (int64_t)f->cold_intolerant),
+             kv_int("started", (int64_t)f->started), kv_int("aged", (int64_t)f->aged), kv_int("stale", (int64_t)f->stale),
+             kv_int("killed", (int64_t)f->killed));
 }
 
 void hosted_pool_close(struct hosted_pool *p)
