@@ -492,6 +492,39 @@ static void script_put(const struct place *p, const char *name, mode_t mode)
     assert_int_equal(chmod(path, mode), 0);
 }
 
+#define ROUTE "[route r]\nhandler = caller_name.lua\n" /* 2 lines */
+
+static void test_route_limits(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, "[fastagi]\nallow = 127.0.0.1, 10.0.0.0/8\nenv_timeout = 500ms\n" ROUTE
+                               "max = 64\nqueue = 10\nqueue_wait = 2s\nidle = 3s\non_full = fallback\nfallback = default,operator,1\n");
+    const struct config_route *r = &c->routes[0];
+
+    assert_int_equal(c->fastagi.allow.count, 2);
+    assert_true(allow_has(&c->fastagi.allow, "10.9.9.9"));
+    assert_false(allow_has(&c->fastagi.allow, "127.0.0.2"));
+    assert_int_equal(c->fastagi.env_ms, 500);
+    assert_int_equal(r->max, 64);
+    assert_int_equal(r->queue, 10);
+    assert_int_equal(r->queue_wait_ms, 2000);
+    assert_int_equal(r->idle_ms, 3000);
+    assert_int_equal(r->on_full, CONFIG_FULL_FALLBACK);
+    assert_string_equal(r->fallback.context, "default");
+    assert_string_equal(r->fallback.extension, "operator");
+    assert_string_equal(r->fallback.priority, "1");
+    config_free(c);
+    c = good(p, ROUTE);
+    assert_int_equal(c->fastagi.allow.count, 0);
+    assert_int_equal(c->routes[0].max, 0);
+    assert_int_equal(c->routes[0].idle_ms, 60000);
+    config_free(c);
+    bad(p, "[fastagi]\nallow = 10.0.0.0/8, localhost\n", "2 fastagi/allow: ", "came \"localhost\"");
+    bad(p, ROUTE "on_full = fallback\n", "3 route r/on_full: ", "expected fallback = context,extension,priority");
+    bad(p, ROUTE "on_full = fallback\nfallback = default\n", "4 route r/fallback: ", "came \"default\"");
+    bad(p, ROUTE "on_full = later\n", "3 route r/on_full: ", "one of: busy fallback");
+}
+
 static void test_scripts(void **state)
 {
     struct place *p = *state;
@@ -605,6 +638,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_show, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_manual, set_up, tear_down),
