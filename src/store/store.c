@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -204,9 +205,14 @@ static void write_sessions(struct store *s)
     }
 }
 
+enum { STORE_WRITER_NICE = 10 };
+
 static void *writer(void *arg)
 {
     struct store *s = arg;
+
+    /* Linux: of this thread alone. On a busy core the calls come first; a batch may wait a little, its queue is long. */
+    setpriority(PRIO_PROCESS, 0, STORE_WRITER_NICE);
 
     for (;;) {
         const bool last = atomic_load(&s->stop); /* read before the queue: what came before the stop is written */
