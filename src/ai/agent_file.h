@@ -10,7 +10,7 @@
  *   no_input_after = 8s
  *   goodbye = Thank you for calling. Goodbye.
  *   give_up = I connect you with a colleague.
- *   accept = -2300                 ; score per second at or above: understood (offline notes, 2.4)
+ *   accept = -2300                 ; score per second at or above: understood; see docs/agent-file.md
  *   confirm_above = -3000          ; between: ask; below: reprompt
  *   barge_in = voice, dtmf         ; or: dtmf, none
  *   barge_in_after = 120ms         ; speech this long cuts the agent off

@@ -234,7 +234,7 @@ static void way_in_answered(struct stasis_call *c, int err, int status, struct t
     else if (c->state == CALL_ANSWER && is_without_caller(status))
         stasis_call_lost(c);
     else if (c->state == CALL_MEDIA && status == 500)
-        fail(c, "refused");        /* nobody listens at media_host, or no such format (ari.md 5) */
+        fail(c, "refused");        /* nobody listens at media_host, or no such format (seen on 22.10.1) */
     else
         fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
 }

@@ -123,7 +123,7 @@ static char *id_make(const char *app, char kind, const char *uuid)
     return asprintf(&s, "%s-%c-%s", app, kind, uuid) < 0 ? NULL : s;
 }
 
-/* Ids of Local halves contain ';', which must be %3B in a path (ari.md 1). */
+/* Ids of Local halves contain ';', which must be %3B in a path (seen on 22.10.1). */
 static char *path_make(const char *base, const char *id)
 {
     struct buf b;

@@ -5,7 +5,7 @@
  *                     ^       GET applications/{app}: twice    GET channels, GET bridges |
  *                     +------------------ no answer: again after a pause ---------------+
  *
- * SETTLE: an answer may overtake events that were sent before it (ari.md trap 7), and a call may end while we ask. So a channel is a
+ * SETTLE: an answer may overtake events that were sent before it (seen on 22.10.1), and a call may end while we ask. So a channel is a
  * stranger only if it is inside, and nobody knows it, both times. */
 #include "call/stasis_sync.h"
 

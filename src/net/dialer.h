@@ -1,5 +1,5 @@
 /* Outbound connections of one loop through libcurl: names, proxies, TLS and verification are curl's.
- * notes: one multi per loop; raw streams use CONNECT_ONLY with blocks that never move. Loop thread. */
+ * One multi per loop; raw streams use CONNECT_ONLY with blocks that never move. Loop thread. */
 #pragma once
 
 #include <stdbool.h>

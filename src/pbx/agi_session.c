@@ -30,7 +30,7 @@ static const unsigned moves[] = {
     [CLOSED] = 0,
 };
 
-/* What becomes of a command's reply when the next command arrives too early (agi.md section 6). */
+/* What becomes of a command's reply when the next command arrives too early (seen on 22.10.1). */
 enum answers {
     ANSWERS_ALWAYS,   /* later, or at once with result=1 (WAIT FOR DIGIT): one reply in any case */
     ANSWERS_EXEC,     /* as above; after "200 result=1" a 520 usage text may follow (res_agi.c: handle_exec) */

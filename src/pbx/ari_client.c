@@ -3,7 +3,7 @@
  *   WAITING --retry--> CONNECTING --open--> UP --replaced--> REPLACED
  *      ^-------- refused, lost ---+----------+------------------+          any --ari_close--> CLOSING --> CLOSED
  *
- * REPLACED: another program registered the same application name; Asterisk then leaves our connection open but silent (ari.md 2).
+ * REPLACED: another program registered the same application name; Asterisk then leaves our connection open but silent (seen on 22.10.1).
  * Taking the name back would cut that program off from its calls, so we stay until the connection ends, as when Asterisk restarts. */
 #include "pbx/ari_client.h"
 

@@ -324,7 +324,7 @@ static void gathered(struct async_entry *e)
 }
 
 /* Asterisk reads what a channel says in slices of 1024 bytes, one for each command; a full one may have a rest, which the next
- * command would bring (ami.md: desynchronisation). So a full slice is followed by a NOOP of our own before anything else. */
+ * command would bring (seen on 22.10.1). So a full slice is followed by a NOOP of our own before anything else. */
 static void take_slice(struct async_entry *e, struct text encoded, bool is_whole)
 {
     const size_t before = e->gather.n;

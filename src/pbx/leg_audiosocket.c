@@ -3,7 +3,7 @@
  *   NEW --start--> RUNNING --close, nonsense from the peer, or its end--> CLOSING --> CLOSED
  *
  * CLOSING: 00 00 00 is sent, and the stream throws away what still arrives until the peer's end. A close with unread bytes would
- * be a reset, which Asterisk takes for an error: the application form then drops the call instead of going on (media.md 1.4). */
+ * be a reset, which Asterisk takes for an error: the application form then drops the call instead of going on (seen on 22.10.1). */
 #include "pbx/leg_audiosocket.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* A leg over an AudioSocket connection (Asterisk's chan_audiosocket, external media or application). Facts: media.md section 1
- * of the notes: one write a frame, silence when idle (the application drops a call after 2 s of mutual silence), no DTMF from us,
+/* A leg over an AudioSocket connection (Asterisk's chan_audiosocket, external media or application). Facts seen on 22.10.1:
+ * one write a frame, silence when idle (the application drops a call after 2 s of mutual silence), no DTMF from us,
  * end by 00 00 00, no hangup frame from Asterisk but only end of stream. */
 #pragma once
 

@@ -10,7 +10,7 @@
 
 /* ---- words ---- */
 
-/* One word off *line into out, quotes and backslashes resolved (agi.md section 3). False: none left. */
+/* One word off *line into out, quotes and backslashes resolved (seen on 22.10.1). False: none left. */
 static bool take_word(struct text *line, struct buf *out)
 {
     size_t i = 0;

@@ -7,7 +7,7 @@
 #include "route/script_inner.h"
 
 enum {
-    CUT_AT = 1023,         /* GET VARIABLE cuts here (agi.md, trap 6) */
+    CUT_AT = 1023,         /* GET VARIABLE cuts here (seen on 22.10.1) */
     QUERY_PAIRS_MAX = 64,
     QUERY_NAME_MAX = 64,
     QUERY_VALUE_MAX = 1024,

@@ -5,7 +5,7 @@
 #include "route/script_inner.h"
 
 #define LIVE false
-#define DEAD true /* works after hangup, too (agi.md section 5) */
+#define DEAD true /* works after hangup, too (seen on 22.10.1) */
 
 const struct script_verb script_verbs[] = {
     { "answer", "ANSWER", "", VERB_ZERO, LIVE, "call:answer()", "Answers the channel; fine when it is up already." },

@@ -23,7 +23,7 @@ static void set_err(struct agi_command *c, int err)
         c->err = err == -ENOBUFS ? -EMSGSIZE : err;
 }
 
-/* LF ends a command, CR stays in the last word and spoils it, NUL ends the text inside Asterisk (agi.md 3). */
+/* LF ends a command, CR stays in the last word and spoils it, NUL ends the text inside Asterisk (seen on 22.10.1). */
 static bool has_line_end(struct text t)
 {
     return t.n && (memchr(t.p, '\n', t.n) || memchr(t.p, '\r', t.n) || memchr(t.p, '\0', t.n));
@@ -116,7 +116,7 @@ int agi_command_finish(struct agi_command *c, struct text *out)
 {
     if (!c->err && c->line.n == 0)
         set_err(c, -EINVAL);
-    /* At 8192 bytes Asterisk runs the rest as a second command: the way to inject one (agi.md 3). */
+    /* At 8192 bytes Asterisk runs the rest as a second command: the way to inject one (seen on 22.10.1). */
     if (!c->err && !is_finished(c)) {
         if (c->line.n > AGI_LINE_MAX)
             set_err(c, -EMSGSIZE);

@@ -6,7 +6,7 @@
 
 enum { HEADERS_STEP = 64 };
 
-/* Names that Asterisk itself repeats in one message (ami.md trap 6, and Action: Originate's Variable). */
+/* Names that Asterisk itself repeats in one message (seen on 22.10.1; and Action: Originate's Variable). */
 static bool repeats_lawfully(struct text name)
 {
     return text_eq_nocase(name, TEXT("Output")) || text_eq_nocase(name, TEXT("ChanVariable")) ||
