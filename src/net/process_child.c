@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,7 +17,7 @@
 enum { STACK_BYTES = 128 * 1024, CALL_FAILED = 127 };
 
 /* Its stack is thrown away in the middle of a call: a sanitizer's marks on it would stay for whoever gets the memory next. */
-#define IN_CHILD __attribute__((no_sanitize("address", "undefined")))
+#define IN_CHILD __attribute__((no_sanitize("address", "undefined", "thread")))
 
 /* From here to child_main the code runs in the child, in our memory, while the thread that started it stands still: system
  * calls only. setgroups and the like of the C library would ask all threads (ours!) to follow, hence the bare calls. */
@@ -30,17 +31,23 @@ enum { STACK_BYTES = 128 * 1024, CALL_FAILED = 127 };
 
 IN_CHILD static int streams_set(struct child_plan *plan)
 {
+    /* A descriptor that is in its place already (dup3 refuses it) only has to outlive exec. */
     for (int i = 0; i < 3; i++)
-        STEP("dup2", dup2(plan->fds[i], i));
+        STEP("dup", plan->fds[i] == i ? syscall(SYS_fcntl, i, F_SETFD, 0) : syscall(SYS_dup3, plan->fds[i], i, 0));
     /* Everything else goes with exec: descriptors that a library opened without O_CLOEXEC too. */
     STEP("close_range", syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC));
     return 0;
 }
 
+/* The kernel's set of signals, not the C library's larger one. */
+enum { KERNEL_SIGSET = 8 };
+
+/* The kernel's own call, with its own form of struct sigaction (all zero: the default, no flags, an empty mask): the C library's would
+ * pass through the thread sanitizer, whose table of handlers is our parent's too, and SIGTERM would never be heard again. */
 IN_CHILD static void signals_reset(const struct child_plan *plan)
 {
     for (int s = 1; s < NSIG; s++)
-        (void)sigaction(s, &plan->standard, NULL);
+        (void)syscall(SYS_rt_sigaction, s, plan->standard, NULL, KERNEL_SIGSET);
 }
 
 IN_CHILD static int user_change(struct child_plan *plan, const struct fence *f)
@@ -69,7 +76,7 @@ IN_CHILD static int fence_enter(struct child_plan *plan, const struct fence *f)
 IN_CHILD static int guard_enter(struct child_plan *plan, const struct fence *f)
 {
     if (f->guard)
-        STEP("no_new_privs", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+        STEP("no_new_privs", syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     if (f->landlock >= 0)
         STEP("landlock", syscall(SYS_landlock_restrict_self, f->landlock, 0));
     if (f->calls.len)
@@ -81,27 +88,27 @@ IN_CHILD static int child_steps(struct child_plan *plan)
 {
     int err;
 
-    STEP("setsid", setsid());
+    STEP("setsid", syscall(SYS_setsid));
     signals_reset(plan);
     err = plan->fence ? fence_enter(plan, plan->fence) : 0;
     if (err)
         return err;
     if (plan->death_signal) /* after the change of user, which clears it */
-        STEP("pdeathsig", prctl(PR_SET_PDEATHSIG, plan->death_signal, 0, 0, 0));
+        STEP("pdeathsig", syscall(SYS_prctl, PR_SET_PDEATHSIG, plan->death_signal, 0, 0, 0));
     if (syscall(SYS_getppid) != plan->parent) {
         plan->step = "the starter is gone";
         return -ESRCH;
     }
     if (plan->cwd)
-        STEP("chdir", chdir(plan->cwd));
+        STEP("chdir", syscall(SYS_chdir, plan->cwd));
     err = streams_set(plan);
     if (!err && plan->fence)
         err = guard_enter(plan, plan->fence);
     if (err)
         return err;
-    (void)sigprocmask(SIG_SETMASK, &plan->none, NULL);
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, plan->none, NULL, KERNEL_SIGSET);
     plan->step = "exec";
-    execve(plan->argv[0], plan->argv, plan->env);
+    (void)syscall(SYS_execve, plan->argv[0], plan->argv, plan->env);
     return -errno;
 }
 
@@ -128,8 +135,8 @@ int child_start(struct child_plan *plan, pid_t *pid, int *pidfd)
         return -errno;
     plan->err = 0;
     plan->parent = getpid();
-    plan->standard = (struct sigaction){ .sa_handler = SIG_DFL };
-    sigemptyset(&plan->none);
+    memset(plan->standard, 0, sizeof plan->standard);
+    memset(plan->none, 0, sizeof plan->none);
     /* A handler of ours must not run in the child: it would write to our pipes. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -35,8 +35,8 @@ struct child_plan {
     const struct fence *fence;    /* may be NULL */
     int death_signal;
     pid_t parent;
-    struct sigaction standard;    /* here, not on its stack: see IN_CHILD */
-    sigset_t none;
+    unsigned long standard[8];    /* the kernel's struct sigaction and set of signals; here, not on its stack: see IN_CHILD */
+    unsigned long none[2];
     /* what it says when it fails */
     int err;
     const char *step;
