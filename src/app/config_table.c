@@ -161,7 +161,7 @@ static const struct config_key agent_keys[] = {
       .min = 1000, .max = 86400000, .reloads = true, .help = "The longest talk; then the call goes back to the dialplan." },
     { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, fallback_text),
       .standard_help = "it goes on behind Stasis()", .example = "default,operator,1", .reloads = true,
-      .help = "Where a call goes when the talk fails, as context,extension,priority." },
+      .help = "As context,extension,priority. Checked, but not acted on in this version: a failed talk goes on behind Stasis()." },
 };
 
 #define KEYS(list) .keys = (list), .key_count = sizeof(list) / sizeof *(list)
