@@ -97,16 +97,18 @@ static void end_look(struct process *p)
 {
     siginfo_t si = { .si_pid = 0 };
 
-    if (waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD) {
-        /* A copy that died with its template, before it had begun (forker.c): its status went with it. */
+    if (waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0) {
+        /* A copy that died with its template before it had begun (forker.c): its status went with it. */
         p->is_reaped = true;
-        si = (siginfo_t){ .si_pid = p->pid, .si_code = CLD_KILLED, .si_status = SIGKILL };
-    }
-    if (si.si_pid == 0)
+        p->code = -1;
+        p->signal = SIGKILL;
+    } else if (si.si_pid == 0) {
         return;
+    } else {
+        p->code = si.si_code == CLD_EXITED ? si.si_status : -1;
+        p->signal = si.si_code == CLD_EXITED ? 0 : si.si_status;
+    }
     p->has_ended = true;
-    p->code = si.si_code == CLD_EXITED ? si.si_status : -1;
-    p->signal = si.si_code == CLD_EXITED ? 0 : si.si_status;
     unwatch(&p->end);
 }
 
