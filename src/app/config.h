@@ -69,6 +69,7 @@ enum config_on_full { CONFIG_FULL_BUSY, CONFIG_FULL_FALLBACK };
 
 enum config_mask { CONFIG_MASK_NONE, CONFIG_MASK_NUMBERS };
 enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_BASIC, CONFIG_SANDBOX_STRICT };
+enum config_start { CONFIG_START_PROCESS, CONFIG_START_FORK };
 enum { CONFIG_SCRIPT_DEADLINE_MS = 3600000 }; /* of a script's route that names none: an IVR is no look-up */
 
 struct config_route {
@@ -77,6 +78,8 @@ struct config_route {
     const char *script;             /* absolute path; NULL: handler is set */
     const char *script_text;        /* as written */
     const char *args;               /* NULL: those of recent calls */
+    int start;                      /* enum config_start */
+    const char *preload;            /* modules, separated by commas; NULL: none */
     int64_t warm, warm_max_age_ms;
     int64_t memory_bytes, cpu_seconds, open_files; /* 0: as the daemon's */
     const char *user;               /* NULL: the daemon's */

@@ -9,6 +9,7 @@ static const char *const providers[] = { "local", NULL };                       
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
 static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
+static const char *const starts[] = { "process", "fork", NULL };                      /* order of enum config_start */
 
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
@@ -107,6 +108,12 @@ static const struct config_key route_keys[] = {
     { .name = "args", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, args),
       .standard_help = "those that come three times in a row", .example = "sales,de",
       .help = "Arguments that processes started ahead get; a call with others starts one of its own." },
+    { .name = "start", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, start), .standard = "process", .choices = starts,
+      .help = "process: the interpreter is started for each call; fork, of Python scripts: once, and each call is a copy of a process that has "
+              "loaded what the script imports." },
+    { .name = "preload", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, preload),
+      .standard_help = "what the script imports at its top", .example = "mylib.db, phonenumbers",
+      .help = "With start = fork: more modules that are loaded once, before any call." },
     { .name = "warm", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, warm), .standard = "0", .min = 0, .max = 256,
       .help = "How many processes of the script are started ahead and wait for calls, on each call loop." },
     { .name = "warm_max_age", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, warm_max_age_ms), .standard = "10m",
