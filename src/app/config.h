@@ -141,6 +141,7 @@ struct config {
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
     const char *admin_path;         /* the admin socket: state_dir/admin.sock */
+    const char *journal_path;       /* what the tap saw: state_dir/tap.db */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;

@@ -203,6 +203,8 @@ static void fill_derived(struct config_build *b, struct config *c)
         c->store_path = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/admin.sock", c->sidetone.state_dir);
         c->admin_path = config_text(b, text_of(text));
+        snprintf(text, sizeof text, "%s/tap.db", c->sidetone.state_dir);
+        c->journal_path = config_text(b, text_of(text));
     }
     if (!c->audiosocket.advertise) {
         address_format(&c->audiosocket.listen, text, sizeof text);
