@@ -24,6 +24,7 @@ class Template:
         import ctypes
         self.os, self.ctypes, self.socket = os, ctypes, _socket
         self.script, self.options = script, options
+        self.limits = []
         self.parent = os.getppid()
         os.set_inheritable(3, False)
         self.control = _socket.socket(fileno=3)
@@ -113,13 +114,34 @@ class Template:
             return None
         return st.st_mtime_ns, st.st_size, st.st_ino
 
+    def prepare(self):
+        """All that a copy needs and that need not be done in each."""
+        import atexit
+        import gc
+        import io
+        self.atexit, self.gc = atexit, gc
+        self.streams = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+        limits = [(k, int(self.options.get(k, 0))) for k in ("cpu", "files")]
+        if any(n for _, n in limits):
+            import resource
+            self.resource = resource
+            # Those that would wear this process out, or keep it from its work, hold for the copies alone.
+            what = {"cpu": (resource.RLIMIT_CPU, 1), "files": (resource.RLIMIT_NOFILE, 0)}
+            self.limits = [(what[k][0], (n, n + what[k][1])) for k, n in limits if n]
+        self.name = self.ctypes.create_string_buffer(self.os.fsencode(self.os.path.basename(self.script))[:15])
+        self.stdin = self.ctypes.c_void_p.in_dll(self.c, "stdin")
+        loader = __import__("_frozen_importlib_external").SourceFileLoader("__main__", self.script)
+        self.main = type(sys)("__main__")
+        self.main.__dict__.update(__file__=self.script, __cached__=None, __loader__=loader, __builtins__=__builtins__, __annotations__={})
+        standard = (sys.stdin, sys.stdout, sys.stderr)
+        self.writers = [o for o in gc.get_objects() if isinstance(o, self.streams) and o not in standard]
+        gc.collect()
+        gc.freeze()  # a collection in a copy would touch, and so copy, all of this
+
     # ---- requests ----
 
     def serve(self):
         """Comes back only in a copy: with its arguments."""
-        import gc
-        gc.collect()
-        gc.freeze()  # a collection in a copy would touch, and so copy, all of this
         self.control.send(b"R")
         while True:
             data, control, _, _ = self.control.recvmsg(self.MESSAGE_MAX, self.socket.CMSG_SPACE(3 * 4), self.socket.MSG_CMSG_CLOEXEC)
@@ -168,35 +190,23 @@ class Template:
                 os.dup2(fd, place)
                 os.close(fd)
             self.control.close()
-            self.limit()
-            name = self.ctypes.create_string_buffer(os.fsencode(os.path.basename(self.script))[:15])
-            self.c.prctl(self.PR_SET_NAME, self.ctypes.addressof(name), 0, 0, 0)
-            self.c.clearerr(self.ctypes.c_void_p.in_dll(self.c, "stdin"))
+            for what, values in self.limits:
+                self.resource.setrlimit(what, values)
+            self.c.prctl(self.PR_SET_NAME, self.ctypes.addressof(self.name), 0, 0, 0)
+            self.c.clearerr(self.stdin)
         except BaseException:
             os._exit(127)
 
-    def limit(self):
-        """Those that would wear this process out, or keep it from its work, hold for the copies alone."""
-        import resource
-        for key, what, more in (("cpu", resource.RLIMIT_CPU, 1), ("files", resource.RLIMIT_NOFILE, 0)):
-            n = int(self.options.get(key, 0))
-            if n:
-                resource.setrlimit(what, (n, n + more))
-
-    def main_module(self, args):
-        loader = __import__("_frozen_importlib_external").SourceFileLoader("__main__", self.script)
-        main = type(sys)("__main__")
-        main.__dict__.update(__file__=self.script, __cached__=None, __loader__=loader, __builtins__=__builtins__, __annotations__={})
-        sys.modules["__main__"] = main
+    def name_set(self, args):
+        sys.modules["__main__"] = self.main
         sys.argv = [self.script, *args]
         if hasattr(sys, "orig_argv"):
-            sys.orig_argv = [sys.orig_argv[0], *sys.orig_argv[1:sys.orig_argv.index("-")], self.script, *args]
-        return main
+            sys.orig_argv = [*sys.orig_argv[:sys.orig_argv.index("-")], self.script, *args]
 
-    def run(self, main):
+    def run(self):
         """The exit status, and whether a keyboard interrupt ended it."""
         try:
-            exec(self.code, main.__dict__)
+            exec(self.code, self.main.__dict__)
             return 0, False
         except SystemExit as e:
             return self.status_of(e.code), False
@@ -220,24 +230,21 @@ class Template:
             pass
         return 1
 
-    def leave(self, main, status, interrupted):
+    def leave(self, status, interrupted):
         """What an ending interpreter does, but for taking apart all modules: that would cost more than most scripts."""
-        import atexit
-        import gc
         if "threading" in sys.modules:
             try:
                 sys.modules["threading"]._shutdown()
             except BaseException as e:
                 sys.excepthook(type(e), e, e.__traceback__)
-        atexit._run_exitfuncs()
+        self.atexit._run_exitfuncs()
         good = self.flush(sys.stdout) & self.flush(sys.stderr)
-        names = main.__dict__
+        names = self.main.__dict__
         for name in [n for n in names if n[0] == "_" and n != "__builtins__"] + [n for n in names if n[0] != "_"]:
             names[name] = None
-        gc.collect()
-        io = sys.modules["io"]
-        for thing in gc.get_objects():  # those that came since the copy was made
-            if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+        self.gc.collect()
+        for thing in self.gc.get_objects():  # those that came since the copy was made
+            if isinstance(thing, self.streams):
                 self.flush(thing)
         for thing in self.writers:
             self.flush(thing)
@@ -257,25 +264,19 @@ class Template:
             return False
         return True
 
-    def remember_writers(self):
-        import gc
-        io = __import__("io")
-        standard = (sys.stdout, sys.stderr)
-        self.writers = [o for o in gc.get_objects() if isinstance(o, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom))
-                        and o not in standard]
 
 
 def main():
     template = Template(sys.argv[1], dict(a.partition("=")[::2] for a in sys.argv[2:]))
     try:
         template.load()
-        template.remember_writers()
+        template.prepare()
         args = template.serve()
     except (Unfit, Stale) as e:
         template.control.send((b"C" if isinstance(e, Stale) else b"X") + str(e).encode("utf-8", "replace")[:400])
         template.os._exit(0)
-    module = template.main_module(args)
-    template.leave(module, *template.run(module))
+    template.name_set(args)
+    template.leave(*template.run())
 
 
 main()
