@@ -25,6 +25,8 @@ static struct hosted_options options_of(const struct config_route *r, const stru
         .cwd = env->cwd,
         .warm = (size_t)r->warm,
         .warm_max_age_ms = r->warm_max_age_ms,
+        .fork = r->start == CONFIG_START_FORK,
+        .preload = r->preload,
         .fence = { .user = r->user,
                    .memory_bytes = r->memory_bytes,
                    .cpu_s = r->cpu_seconds,

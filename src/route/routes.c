@@ -573,6 +573,8 @@ size_t routes_reload(struct routes *rs, void (*problem)(const char *line, void *
             problem(line, arg);
         }
         fresh += !err && rs->list[i].script;
+        if (rs->list[i].host)
+            hosted_pool_reload(rs->list[i].host);
         free(why);
         why = NULL;
         if (rs->list[i].shadow && shadow_reload(rs->list[i].shadow, &why)) {
