@@ -55,6 +55,11 @@ struct config_audiosocket {
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
 };
 
+struct config_console {
+    struct config_head head;
+    struct address listen;          /* host "": no console */
+};
+
 /* dialplan place; context NULL: none */
 struct config_fallback {
     const char *context, *extension, *priority; /* priority: a number or a label */
@@ -136,9 +141,11 @@ struct config {
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
     const char *admin_path;         /* the admin socket: state_dir/admin.sock */
+    const char *journal_path;       /* what the tap saw: state_dir/tap.db */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
+    struct config_console console;
     struct config_node *nodes;
     size_t node_count;
     struct config_route *routes;

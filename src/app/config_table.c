@@ -59,6 +59,12 @@ static const struct config_key audiosocket_keys[] = {
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
 };
 
+static const struct config_key console_keys[] = {
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_console, listen),
+      .standard_help = "no such port is opened", .example = "127.0.0.1:8989",
+      .help = "Plain HTTP with /metrics, /live and /ready; put a proxy with TLS in front where others must reach it." },
+};
+
 static const struct config_key node_keys[] = {
     { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .is_required = true,
       .example = "http://127.0.0.1:8088", .help = "The Asterisk's HTTP server, http:// or https://." },
@@ -180,6 +186,8 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                               .size = sizeof(struct config_fastagi), .offset = offsetof(struct config, fastagi) },
     [CONFIG_KIND_AUDIOSOCKET] = { .name = "audiosocket", .help = "The port for voices.", KEYS(audiosocket_keys),
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
+    [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
+                              .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
     [CONFIG_KIND_NODE] = { .name = "node", .is_named = true, .example_name = "pbx1", .help = "One section for each Asterisk.",
                            KEYS(node_keys), .size = sizeof(struct config_node), .offset = offsetof(struct config, nodes),
                            .count_offset = offsetof(struct config, node_count) },

@@ -173,6 +173,20 @@ void series_observe(struct series *s, int64_t us)
     atomic_fetch_add_explicit(&s->value, 1, memory_order_relaxed);
 }
 
+void series_load(struct series *s, const struct hist *h)
+{
+    uint64_t below = 0;
+
+    for (size_t i = 0; i < BUCKETS; i++) {
+        const uint64_t upto = hist_count_to(h, (uint64_t)bucket_us[i]);
+
+        atomic_store_explicit(&s->buckets[i], upto - below, memory_order_relaxed);
+        below = upto;
+    }
+    atomic_store_explicit(&s->sum_us, h->sum, memory_order_relaxed);
+    atomic_store_explicit(&s->value, (int64_t)h->count, memory_order_relaxed);
+}
+
 /* ---- printing ---- */
 
 /* A label's value: backslash, quote and line feed are escaped (Prometheus' text format 0.0.4); other control bytes become '?'. */

@@ -256,6 +256,9 @@ static void test_each_mistake(void **state)
     bad(p, "[fastagi]\nsessions_max = 0\n", "2 fastagi/sessions_max: ", "from 1 to 65536");
     bad(p, "[audiosocket]\nadvertise = nowhere\n", "2 audiosocket/advertise: ", "expected host:port");
     bad(p, "[audiosocket]\nadvertise = x:0\n", "2 audiosocket/advertise: ", "expected host:port");
+    bad(p, "[console]\nlisten = 127.0.0.1:4573\n", "2 console/listen: ", "port 4573, which another section has");
+    bad(p, "[console]\nlisten = 127.0.0.1:9092\n", "2 console/listen: ", "port 9092, which another section has");
+    bad(p, "[console]\nlisten = localhost:80\n", "2 console/listen: ", "expected ");
     bad(p, "[audiosocket]\nlisten = 127.0.0.1:4573\n", "2 audiosocket/listen: ", "port 4573, which fastagi/listen");
     bad(p, "[fastagi]\nlisten = 0.0.0.0:9092\n", "0 audiosocket/listen: ", "port 9092, which fastagi/listen");
     bad(p, "[route a]\nhandler = caller_name.lua\ndeadline = 9ms\n", "3 route a/deadline: ", "from 10ms to 1h, came \"9ms\"");

@@ -86,6 +86,27 @@ static void histogram_is_cumulative(void **state)
     metrics_free(m);
 }
 
+static void a_hist_is_taken_over(void **state)
+{
+    struct metrics *m = new_metrics();
+    struct metric *k;
+    struct hist h = { 0 };
+    char *text;
+
+    (void)state;
+    hist_add(&h, 100);
+    hist_add(&h, 700);
+    hist_add(&h, 70000000);
+    assert_int_equal(metrics_add(&k, m, METRIC_HISTOGRAM, "x_seconds", "Time.", NULL), 0);
+    series_load(metric_series(k, NULL, NULL, NULL), &h);
+    series_load(metric_series(k, NULL, NULL, NULL), &h);
+    text = print(m);
+    assert_non_null(strstr(text, "x_seconds_bucket{le=\"0.0005\"} 1\nx_seconds_bucket{le=\"0.001\"} 2\n"));
+    assert_non_null(strstr(text, "x_seconds_bucket{le=\"+Inf\"} 3\nx_seconds_sum 70.000800\nx_seconds_count 3\n"));
+    free(text);
+    metrics_free(m);
+}
+
 static void series_have_a_ceiling(void **state)
 {
     struct metrics *m = new_metrics();
@@ -187,7 +208,8 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counters_and_gauges), cmocka_unit_test(histogram_is_cumulative), cmocka_unit_test(series_have_a_ceiling),
+        cmocka_unit_test(counters_and_gauges), cmocka_unit_test(histogram_is_cumulative), cmocka_unit_test(a_hist_is_taken_over),
+        cmocka_unit_test(series_have_a_ceiling),
         cmocka_unit_test(others_figures_are_asked_for), cmocka_unit_test(threads_lose_nothing), cmocka_unit_test(no_memory),
     };
 
