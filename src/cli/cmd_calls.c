@@ -71,7 +71,7 @@ static int list(const char *path, const struct journal_query *q, bool json)
     buf_init(&l.line, LINE_BYTES);
     got = journal_read_calls(r, q, on_call, &l);
     if (got >= 0 && !json)
-        (void)journal_read_gaps(r, q->since_us, on_gap, NULL);
+        got = journal_read_gaps(r, q->since_us, on_gap, NULL);
     journal_reader_close(r);
     buf_free(&l.line);
     if (got < 0) {
