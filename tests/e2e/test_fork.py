@@ -322,7 +322,7 @@ def test_fork_a_copy_hears_the_hangup_and_meets_the_deadline(context):
     body = ("def hup(*_):\n    ask('VERBOSE hup')\n    sys.exit(0)\nsignal.signal(signal.SIGHUP, hup)\n"
             "if len(sys.argv) > 1:\n    if os.fork() == 0:\n        open(sys.argv[1], 'w').write(str(os.getpid()))\n        time.sleep(600)\n"
             "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-            "ask('VERBOSE ready')\ntime.sleep(600)\n")
+            "ask('VERBOSE ready')\nwhile True:\n    time.sleep(0.05)\n")  # a signal just before a sleep is seen after it
     house = House(context, {"x": body})
     peer = AgiPeer(house.port, "x")
     peer.environment()
