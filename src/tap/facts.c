@@ -154,6 +154,8 @@ static struct channel *channel_of(struct facts *f, const struct tap_event *e, co
         ch->is_doubted = false;
         channel_update(f, ch, s);
         channel_rekey(f, ch, s->linkedid);
+    } else if (trust_is_own(ch, s)) {
+        ch->is_soiled = true;
     }
     call_touch(f, ch->call);
     return ch;

@@ -286,11 +286,12 @@ void channel_update(struct facts *f, struct channel *ch, const struct snapshot *
 
     if (s->channel.n && !text_eq(text_of(ch->name), text_head(s->channel, sizeof ch->name - 1)))
         text_copy(ch->name, sizeof ch->name, s->channel);
-    if (number.n && !text_eq(text_of(ch->number), text_head(number, sizeof ch->number - 1)))
+    if (s->number.p && !text_eq(text_of(ch->number), text_head(number, sizeof ch->number - 1)))
         text_copy(ch->number, sizeof ch->number, number);
     if (ch->is_second_half || !l)
         return;
-    keep_first(l->pub.number, sizeof l->pub.number, number, f, c);
+    if (!l->is_agent)       /* a queue gives the agent's channel the caller's number (seen) */
+        keep_first(l->pub.number, sizeof l->pub.number, number, f, c);
     keep_first(l->pub.name, sizeof l->pub.name, name, f, c);
     if (ch->leg == c->primary_leg) {
         keep_first(c->r.caller, sizeof c->r.caller, number, f, c);

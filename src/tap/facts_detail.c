@@ -88,6 +88,12 @@ void facts_tell(struct facts *f, enum fact kind, const struct call *c)
     tell(f, kind, c ? c->key.id : "", c ? c->key.node : f->stamp.node, buf_cstr(&f->json));
 }
 
+void facts_tell_id(struct facts *f, enum fact kind, const char *call)
+{
+    buf_add_char(&f->json, '}');
+    tell(f, kind, call, f->stamp.node, buf_cstr(&f->json));
+}
+
 /* ---- the lists of a record ---- */
 
 static void item_transfer(struct buf *b, const struct item *it)

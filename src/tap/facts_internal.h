@@ -40,6 +40,7 @@ struct channel {
     uint8_t state;
     bool is_dialled, is_holding, is_outbound, is_second_half;
     bool is_doubted;                    /* a Hangup of it was not believed */
+    bool is_soiled;                     /* its events carry lines that somebody put in, between a head and a tail that agree */
     bool queue_left;                    /* QueueCallerLeave was seen; why is not known yet */
     uint8_t app;                        /* enum app of what runs on it */
     uint32_t generation;                /* last gap of the node after which it was heard of */
@@ -55,7 +56,7 @@ struct leg {
     uint16_t channels;                  /* running: a Local channel has two */
     uint16_t via;                       /* the hidden leg that dialled it, or LEG_NONE */
     bool is_hidden;                     /* a Local channel that only leads to another leg */
-    bool is_rung;
+    bool is_rung, is_agent;
 };
 
 enum attempt { ATTEMPT_NONE, ATTEMPT_DIAL, ATTEMPT_QUEUE };
@@ -169,6 +170,8 @@ void facts_str(struct facts *f, const char *name, const char *value);
 void facts_int(struct facts *f, const char *name, int64_t value);
 void facts_bool(struct facts *f, const char *name, bool value);
 void facts_tell(struct facts *f, enum fact kind, const struct call *c);
+/* About a call that may not be open (any more). */
+void facts_tell_id(struct facts *f, enum fact kind, const char *call);
 void facts_tell_call(struct facts *f, struct call *c);
 void facts_tell_ended(struct facts *f, struct call *c);
 
@@ -250,6 +253,8 @@ void gap_note(struct facts *f, const struct tap_event *e);
 bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s);
 /* A Hangup: held when it is believed so far, counted when not. */
 void trust_hang_up(struct facts *f, const struct tap_event *e, struct channel *ch, const struct snapshot *s);
+/* An event with lines that somebody put in: whether its head and tail name one channel, and that is this. */
+bool trust_is_own(const struct channel *ch, const struct snapshot *s);
 /* The held one counts: nothing forged followed. */
 void trust_release(struct facts *f, struct node *n);
 void trust_forget(struct facts *f, struct node *n, const struct channel *ch);

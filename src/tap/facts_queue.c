@@ -134,6 +134,7 @@ static void called(struct facts *f, const struct tap_event *e, const struct chan
         text_copy(l->pub.role, sizeof l->pub.role, TEXT("agent"));
         text_copy(l->pub.name, sizeof l->pub.name, tap_get(e, TAP_H_MEMBERNAME));
         l->pub.number[0] = '\0';        /* it carries the caller's */
+        l->is_agent = true;
     }
     begin_agent(f, e);
     facts_tell(f, FACT_AGENT_CALLED, ch->call);

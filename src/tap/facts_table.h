@@ -13,7 +13,7 @@
     X(FACT_LEG_ANSWERED, "leg.answered", "channel number role", "A leg picked up.") \
     X(FACT_LEG_JOINED, "leg.joined", "channel number role", "A running channel of another call became a leg of this one.") \
     X(FACT_LEG_DIALLED, "leg.dialled", "channel status forward", "The attempt to reach a leg is over; status is Asterisk's DialStatus.") \
-    X(FACT_LEG_ENDED, "leg.ended", "channel number role cause cause_text", "A leg hung up; cause is Q.850.") \
+    X(FACT_LEG_ENDED, "leg.ended", "channel number role cause", "A leg hung up; cause is Q.850.") \
     X(FACT_QUEUE_JOINED, "queue.joined", "queue position", "The caller waits in a queue.") \
     X(FACT_QUEUE_ANSWERED, "queue.answered", "queue agent interface wait_us", "An agent took the caller out of the queue.") \
     X(FACT_QUEUE_ABANDONED, "queue.abandoned", "queue position original_position wait_us", "The caller hung up while waiting.") \

@@ -9,6 +9,8 @@
  *      the same channel, and the call was a hostile one from its first event, then the broken Hangup is the caller's own and counts.
  *   3. A Hangup counts when it is whole, nothing stands twice in it, its channel is known under that Uniqueid, that name, that
  *      number and that Linkedid, and the block behind it is not forged: so it is held until the next block of the node, or the flush.
+ *      Where earlier events of the channel carried lines that somebody put in, and yet their first Channel and their last ids agreed, the Hangup may
+ *      carry them too: with head and tail its own, it can be nobody else's.
  *   4. A Hangup that is not believed makes its channel doubted; a call of which nothing but that is heard for ten minutes ends
  *      as unobserved. An event of the channel takes the doubt away.
  * Left: who knows channel, ids and number of another's call, and writes the rest so that no block is odd, can end its record; the next event
@@ -26,18 +28,16 @@ enum { HEAD_BLOCKS = 8, CONTRARY_MAX = 64 };
 void trust_tell(struct facts *f, uint32_t node)
 {
     struct break_in *b = &f->nodes[node].break_in;
-    const struct call *c;
 
     if (!b->blocks && !b->disbelieved)
         return;
-    c = b->call[0] ? call_find(f, node, text_of(b->call)) : NULL;
     f->stamp.node = node;
     facts_begin(f);
     facts_int(f, "blocks", (int64_t)b->blocks);
     facts_int(f, "disbelieved", (int64_t)b->disbelieved);
     facts_str(f, "channel", b->channel);
     facts_str(f, "sample", b->sample);
-    facts_tell(f, FACT_BREAK_IN, c);
+    facts_tell_id(f, FACT_BREAK_IN, b->call);
     b->blocks = b->disbelieved = 0;
     b->told_us = f->stamp.at_us;
 }
@@ -60,8 +60,7 @@ static void note(struct facts *f, uint32_t node, struct text linkedid, struct te
     }
     if (linkedid.n && !text_eq(text_of(b->call), text_head(linkedid, CALL_ID_MAX - 1))) {
         is_new = true;
-        if (is_due(f, b) || b->call[0])
-            trust_tell(f, node);
+        trust_tell(f, node);
         text_copy(b->call, sizeof b->call, linkedid);
     }
     if (channel.n)
@@ -151,12 +150,27 @@ static bool is_the_same(const char *known, struct text said, size_t size)
     return text_eq(text_of(known), text_head(said, size - 1));
 }
 
-static bool is_believable(struct facts *f, const struct tap_event *e, const struct channel *ch, const struct snapshot *s)
+/* A Local half takes over the number of whoever its other half talks to, and its Hangup may be the first to say so (seen). */
+static bool has_its_number(const struct channel *ch, const struct snapshot *s)
 {
     const struct text number = facts_known(s->number);
 
-    return !(e->flags & (TAP_SUSPECT | TAP_CUT)) && s->is_whole && tap_get(e, TAP_H_CAUSE).p && tap_get(e, TAP_H_CAUSE_TXT).p &&
-           is_the_same(ch->name, s->channel, sizeof ch->name) && is_the_same(ch->number, number.p ? number : TEXT(""), sizeof ch->number) &&
+    return text_starts(text_of(ch->name), TEXT("Local/")) || is_the_same(ch->number, number.p ? number : TEXT(""), sizeof ch->number);
+}
+
+bool trust_is_own(const struct channel *ch, const struct snapshot *s)
+{
+    return s->is_whole && is_the_same(ch->name, s->channel, sizeof ch->name) && is_the_same(ch->key.id, s->last_uniqueid, sizeof ch->key.id) &&
+           is_the_same(ch->linkedid, s->last_linkedid, sizeof ch->linkedid);
+}
+
+static bool is_believable(struct facts *f, const struct tap_event *e, const struct channel *ch, const struct snapshot *s)
+{
+    if (e->flags & TAP_CUT || !s->is_whole || !tap_get(e, TAP_H_CAUSE).p || !tap_get(e, TAP_H_CAUSE_TXT).p)
+        return false;
+    if (e->flags & TAP_SUSPECT)
+        return ch->is_soiled && trust_is_own(ch, s);
+    return is_the_same(ch->name, s->channel, sizeof ch->name) && has_its_number(ch, s) &&
            (is_the_same(ch->linkedid, s->linkedid, sizeof ch->linkedid) || call_find(f, e->node, s->linkedid));
 }
 
@@ -311,8 +325,6 @@ bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s)
 {
     struct node *n = &f->nodes[e->node];
 
-    if (n->break_in.blocks && is_due(f, &n->break_in))
-        trust_tell(f, e->node);
     if (e->kind == TAP_FORGED)
         return forged(f, e);
     snapshot_of(e, s);
@@ -329,6 +341,8 @@ bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s)
         return false;
     }
     trust_release(f, n);
+    if (n->break_in.blocks && is_due(f, &n->break_in))
+        trust_tell(f, e->node);
     if (n->head.name != TAP_E_OTHER && close_head(f, e, s))
         return false;
     if (!carries_channel(e->name) || !s->channel.p)
