@@ -469,6 +469,7 @@ static void a_value_of_a_mebibyte_and_a_half_is_cut(void **state)
     (void)state;
     bench_open(b);
     want(b, TAP_PRESENT_NONE, NULL, 1);
+    b->peers[0].is_mute = true;    /* no answer to a Ping in the middle of it */
     memset(big, 'x', sizeof big - 1);
     memcpy(big, "Event: VarSet\r\nPrivilege: dialplan,all\r\nValue: ", 47);
     for (size_t at = 0; at < sizeof big - 1; at += 100000) {
@@ -636,7 +637,7 @@ static void filters_are_installed_and_watched(void **state)
     tap_node_figures_of(b->tap, 0, &f);
     assert_false(f.filters_hold);
     assert_int_equal(f.filter_misses, 2);
-    assert_true(log_has(b, "event=filters_do_not_hold node=pbx1 event=VarSet") || log_has(b, "VarSet"));
+    assert_true(log_has(b, "event=filters_do_not_hold node=pbx1 event=VarSet"));
     bench_free(b);
 }
 
