@@ -382,6 +382,25 @@ def test_fork_the_fence_holds_for_copies(context):
     assert house.figures("probe-fork")["forked"] == 1
 
 
+def test_fork_a_bomb_meets_the_ceiling_of_its_user(context):
+    """As a process and as a copy. Into a full house the daemon can bring one more, which can start nothing."""
+    if os.geteuid() != 0:
+        raise Skip("only root can run scripts as another user")
+    body = ("n = 0\ntry:\n    for n in range(60):\n        if os.fork() == 0:\n            time.sleep(20)\n"
+            "except OSError as e:\n    ask('VERBOSE %d %s' % (n, type(e).__name__))\nask('VERBOSE wait')\nos.killpg(0, signal.SIGKILL)\n")
+    house = both(context, body, "user = uucp\nprocesses = 16\n")
+    for kind in ("probe", "probe-fork"):
+        peer = AgiPeer(house.port, kind)
+        peer.environment()
+        n, what = peer.command().split()[1:]
+        assert 1 < int(n) < 16 and what == "BlockingIOError", peer.commands
+        assert house.call("probe-fork").commands[0] == "VERBOSE 0 BlockingIOError"
+        peer.send("200 result=1\n")
+        assert peer.answer_all()["SIDETONE_REASON"] == "signal_9"
+    figures = house.figures("probe-fork")
+    assert figures["forked"] == 1 and figures["fork_missed"] == 2 and figures["templates"] == 1, figures
+
+
 def test_fork_nothing_outlives_the_daemon(context):
     """Killed: the template goes with it, and a copy gets SIGHUP."""
     house = House(context, {"x": ASKING})
