@@ -127,6 +127,31 @@ static int finish(struct replay *r)
     return err ? err : put_note(r, TAP_PRESENT_NONE, TEXT("end of the recording"));
 }
 
+static void count_call(const struct journal_call *c, void *arg)
+{
+    (void)c;
+    ++*(uint64_t *)arg;
+}
+
+static int tell(const struct replay *r, const char *db)
+{
+    const struct journal_query every = { .max = SIZE_MAX / 2 };
+    struct journal_reader *reader;
+    uint64_t calls = 0;
+    int err = journal_reader_open(&reader, db);
+
+    if (!err) {
+        err = journal_read_calls(reader, &every, count_call, &calls);
+        fprintf(stderr, "%" PRIu64 " events, %" PRIu64 " forged blocks, %" PRId64 " facts, %" PRIu64 " calls in %s\n", r->events, r->forged,
+                journal_last_fact(reader), calls, db);
+        journal_reader_close(reader);
+    }
+    if (err >= 0)
+        return CLI_FINE;
+    fprintf(stderr, "sidetone tap replay: %s: %s\n", db, err_text(err));
+    return CLI_FAILED;
+}
+
 static int run(struct replay *r, const char *db)
 {
     const struct log_sink sink = { .fd = 2, .level = LOG_WARN };
@@ -134,7 +159,6 @@ static int run(struct replay *r, const char *db)
     const struct tap_writer_options opt = {
         .path = db, .journal = { .nodes = &r->node, .node_count = 1, .keeps_events = true }, .queue_events = QUEUE_EVENTS, .log = &log,
     };
-    struct tap_writer_figures f;
     char *problem = NULL;
     int err = tap_writer_open(&r->writer, &opt, &problem);
 
@@ -147,19 +171,12 @@ static int run(struct replay *r, const char *db)
     err = read_file(r);
     if (!err)
         err = finish(r);
-    while (tap_queue_depth(r->queue) > 0)
-        nanosleep(&(struct timespec){ .tv_nsec = WAIT_MS * 1000000L }, NULL);
-    tap_writer_drain(r->writer);
-    tap_writer_figures_of(r->writer, &f);
     tap_writer_close(r->writer);
-    if (err) {
-        fprintf(stderr, "sidetone tap replay: %s: %s\n", r->file,
-                err == -EPROTO || err == -ENODATA ? "expected AMI from its banner on, as tap record writes it" : err_text(err));
-        return CLI_FAILED;
-    }
-    fprintf(stderr, "%" PRIu64 " events, %" PRIu64 " forged blocks, %" PRIu64 " facts, %" PRIu64 " calls in %s\n", r->events, r->forged, f.facts,
-            f.calls, db);
-    return CLI_FINE;
+    if (!err)
+        return tell(r, db);
+    fprintf(stderr, "sidetone tap replay: %s: %s\n", r->file,
+            err == -EPROTO || err == -ENODATA ? "expected AMI from its banner on, as tap record writes it" : err_text(err));
+    return CLI_FAILED;
 }
 
 int cmd_tap_replay(int argc, char **argv)

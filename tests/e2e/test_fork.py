@@ -1,6 +1,7 @@
 """Python scripts as copies of a template process (start = fork): the same as processes of their own, and what happens when it cannot be."""
 import json
 import os
+import pwd
 import re
 import signal
 import time
@@ -382,14 +383,34 @@ def test_fork_the_fence_holds_for_copies(context):
     assert house.figures("probe-fork")["forked"] == 1
 
 
+def alone(uid, count, seconds=30):
+    """Waits until that user has no more than so many processes, those that nobody has reaped yet among them: the kernel counts them."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        n = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+                    n += re.search(r"\nUid:\t(\d+)", f.read())[1] == str(uid)
+            except (OSError, TypeError):
+                pass
+        if n <= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"user {uid} has {n} processes")
+
+
 def test_fork_a_bomb_meets_the_ceiling_of_its_user(context):
     """As a process and as a copy. Into a full house the daemon can bring one more, which can start nothing."""
     if os.geteuid() != 0:
         raise Skip("only root can run scripts as another user")
     body = ("n = 0\ntry:\n    for n in range(60):\n        if os.fork() == 0:\n            time.sleep(20)\n"
             "except OSError as e:\n    ask('VERBOSE %d %s' % (n, type(e).__name__))\nask('VERBOSE wait')\nos.killpg(0, signal.SIGKILL)\n")
+    uid = pwd.getpwnam("uucp").pw_uid
+    alone(uid, 0)
     house = both(context, body, "user = uucp\nprocesses = 16\n")
     for kind in ("probe", "probe-fork"):
+        alone(uid, 1)  # the template
         peer = AgiPeer(house.port, kind)
         peer.environment()
         n, what = peer.command().split()[1:]
