@@ -33,6 +33,7 @@ struct script_engine {
     struct log log;
     struct script_run *current;     /* who runs now, for the memory share; NULL outside a resume */
     unsigned runs;
+    int64_t slice_turn_ms;          /* the loop's turn in which the last slice ran */
     uint64_t logs_dropped;          /* lines over SCRIPT_LOGS_MAX */
     cJSON *json_in;                 /* a tree being turned into tables; freed by the next user or at the end of a resume */
     struct buf json_out;            /* the text being made */
@@ -47,7 +48,7 @@ struct script {
 };
 
 enum run_kind { RUN_CHECK, RUN_AGI, RUN_TOOL };
-enum run_wait { WAIT_NONE, WAIT_REPLY, WAIT_SLEEP, WAIT_STORE, WAIT_HTTP };
+enum run_wait { WAIT_NONE, WAIT_REPLY, WAIT_SLEEP, WAIT_STORE, WAIT_HTTP, WAIT_TURN };
 
 /* What a waiting coroutine is woken with. Texts are borrowed for the resume. */
 struct answer {
@@ -71,6 +72,7 @@ struct script_run {
     lua_State *co;                  /* NULL once the coroutine is closed */
     struct timer *deadline, *wake;
     int64_t budget_left, resumed_us, resumed_cpu_us;
+    int64_t used_us;                /* processor time of the slices before this one */
     size_t grown;                   /* bytes this run's resumes have added, about */
     enum run_wait wait;
     struct answer answer;
