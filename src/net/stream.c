@@ -224,6 +224,10 @@ void stream_send_failed(struct stream *s, int err)
 
 const char *stream_peer(const struct stream *s)
 {
+    struct stream *own = (struct stream *)(uintptr_t)s; /* the text is made once; a stream has one thread */
+
+    if (!s->peer[0] && s->from.ss_family != AF_UNSPEC)
+        address_text(&s->from, own->peer, sizeof own->peer);
     return s->peer;
 }
 

@@ -27,8 +27,9 @@ struct stream_options {
     size_t queue_max;    /* ceiling of unsent bytes; 0 = 256 KiB */
 };
 
-/* Takes over a connected, non-blocking TCP descriptor (from a greeter on another loop). On success the stream owns fd
- * and *out holds one reference; on error fd stays the caller's. */
+/* Takes over a connected, non-blocking TCP descriptor with TCP_NODELAY (what a listener or a
+ * greeter accepted has it, and what curl opened). On success the stream owns fd and *out holds one reference; on error fd stays
+ * the caller's. */
 int stream_adopt(struct stream **out, struct loop *l, int fd, const struct stream_options *opt,
                  const struct stream_handlers *on, void *arg) MUST_USE;
 /* Exchanges the handlers; handlers of the past are not called again. */

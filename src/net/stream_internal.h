@@ -55,7 +55,8 @@ struct stream {
     struct out_queue out;
     struct timer *linger;
     struct stream_tally *tally;
-    char peer[ADDRESS_TEXT];
+    struct sockaddr_storage from; /* AF_UNSPEC: peer is the text already */
+    char peer[ADDRESS_TEXT];      /* "" until stream_peer is asked: most streams are never named */
 };
 
 /* For those who make streams. A stream starts with two references: the maker's, and the loop's, dropped by stream_gone. */

@@ -255,12 +255,14 @@ static void stream_discard(struct stream_uv *u)
 int stream_adopt(struct stream **out, struct loop *l, int fd, const struct stream_options *opt,
                  const struct stream_handlers *on, void *arg)
 {
-    char peer[ADDRESS_TEXT];
+    struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+    socklen_t size = sizeof from;
     struct stream_uv *u;
-    int err = address_of_peer(fd, peer, sizeof peer);
+    int err;
 
-    if (err)
-        return err;
+    /* Now: of a peer that has gone the kernel does not tell it any more. */
+    if (getpeername(fd, (struct sockaddr *)&from, &size))
+        return -errno;
     err = stream_new(&u, l, opt);
     if (err)
         return err;
@@ -269,8 +271,7 @@ int stream_adopt(struct stream **out, struct loop *l, int fd, const struct strea
         stream_discard(u);
         return err;
     }
-    uv_tcp_nodelay(&u->tcp, 1);
-    text_copy(u->base.peer, sizeof u->base.peer, text_of(peer));
+    u->base.from = from;
     if (on)
         stream_handle(&u->base, on, arg);
     *out = &u->base;
