@@ -87,6 +87,12 @@ size_t stream_queued(const struct stream *s)
     return s->out.n;
 }
 
+void stream_confirm(struct stream *s)
+{
+    if (s->state == STREAM_OPEN && !s->broken && s->backend->confirm)
+        s->backend->confirm(s);
+}
+
 void stream_pause(struct stream *s)
 {
     s->is_paused = true;

@@ -47,6 +47,10 @@ int stream_send_text(struct stream *s, struct text t) MUST_USE;
 int stream_send_last(struct stream *s, struct text t) MUST_USE;
 size_t stream_queued(const struct stream *s);
 
+/* Confirms what has come now, not with our next bytes or after the kernel's 40 ms: for a peer that holds the rest of an answer back
+ * until then (Nagle). No effect over TLS. */
+void stream_confirm(struct stream *s);
+
 /* Stops and restarts reading: back pressure onto the peer. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);

@@ -2,6 +2,8 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/ref.h"
@@ -188,6 +190,15 @@ static ssize_t send_last(struct stream *s, struct text t)
     return n;
 }
 
+static void confirm(struct stream *s)
+{
+    const int yes = 1;
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&of(s)->tcp, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes); /* a help, not a need */
+}
+
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
     struct stream *s = req->data;
@@ -223,7 +234,7 @@ static void end(struct stream *s)
 }
 
 static const struct stream_backend backend = {
-    .send = send_parts, .send_last = send_last, .read_adjust = read_adjust, .finish = finish, .end = end,
+    .send = send_parts, .send_last = send_last, .confirm = confirm, .read_adjust = read_adjust, .finish = finish, .end = end,
 };
 
 static void destroy(void *obj)
