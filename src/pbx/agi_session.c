@@ -285,7 +285,7 @@ void agi_session_take_bytes(struct agi_session *s, struct text bytes)
         bytes = eat_env(s, bytes);
     if (bytes.n > 0 && reads_replies(s))
         eat_replies(s, bytes);
-    /* GOSUB's two lines and a usage text come in pieces, by Nagle: the second waited for our delayed ACK, 44 ms (seen with 22.10.1). */
+    /* GOSUB's lines and usage texts come in pieces, by Nagle: the second waited for our delayed ACK, 44 ms (22.10.1). */
     if (s->state == OPEN && s->pending.waits && s->pending.sent_us == asked_us && s->carrier->type->confirm)
         s->carrier->type->confirm(s->carrier);
     ref_drop(s);
