@@ -55,6 +55,11 @@ struct config_audiosocket {
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
 };
 
+struct config_console {
+    struct config_head head;
+    struct address listen;          /* host "": no console */
+};
+
 /* dialplan place; context NULL: none */
 struct config_fallback {
     const char *context, *extension, *priority; /* priority: a number or a label */
@@ -64,6 +69,7 @@ enum config_on_full { CONFIG_FULL_BUSY, CONFIG_FULL_FALLBACK };
 
 enum config_mask { CONFIG_MASK_NONE, CONFIG_MASK_NUMBERS };
 enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_BASIC, CONFIG_SANDBOX_STRICT };
+enum config_start { CONFIG_START_PROCESS, CONFIG_START_FORK };
 enum { CONFIG_SCRIPT_DEADLINE_MS = 3600000 }; /* of a script's route that names none: an IVR is no look-up */
 
 struct config_route {
@@ -72,8 +78,10 @@ struct config_route {
     const char *script;             /* absolute path; NULL: handler is set */
     const char *script_text;        /* as written */
     const char *args;               /* NULL: those of recent calls */
+    int start;                      /* enum config_start */
+    const char *preload;            /* modules, separated by commas; NULL: none */
     int64_t warm, warm_max_age_ms;
-    int64_t memory_bytes, cpu_seconds, open_files; /* 0: as the daemon's */
+    int64_t memory_bytes, cpu_seconds, open_files, processes; /* 0: as the daemon's */
     const char *user;               /* NULL: the daemon's */
     int sandbox;                    /* enum config_sandbox */
     const char *read_text, *write_text;
@@ -133,9 +141,11 @@ struct config {
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
     const char *admin_path;         /* the admin socket: state_dir/admin.sock */
+    const char *journal_path;       /* what the tap saw: state_dir/tap.db */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
+    struct config_console console;
     struct config_node *nodes;
     size_t node_count;
     struct config_route *routes;

@@ -25,7 +25,8 @@ static bool is_any_host(const struct address *a)
 
 static void check_ports(struct config_build *b)
 {
-    const struct address *agi = &b->c->fastagi.listen, *audio = &b->c->audiosocket.listen;
+    const struct address *agi = &b->c->fastagi.listen, *audio = &b->c->audiosocket.listen,
+                         *console = &b->c->console.listen;
     char other[96];
 
     if (agi->port && agi->port == audio->port && (!strcmp(agi->host, audio->host) || is_any_host(agi) || is_any_host(audio))) {
@@ -33,6 +34,13 @@ static void check_ports(struct config_build *b)
         config_key_problem(b, CONF_ERROR, built_of(b, &b->c->audiosocket), "listen",
                            "expected a port of its own, came port %u, which fastagi/listen (%s) has already", audio->port, other);
     }
+    if (console->port && ((console->port == agi->port && !strcmp(console->host, agi->host)) ||
+                          (console->port == audio->port && !strcmp(console->host, audio->host))))
+        config_key_problem(b, CONF_ERROR, built_of(b, &b->c->console), "listen",
+                           "expected a port of its own, came port %u, which another section has already", console->port);
+    if (console->host[0] && strncmp(console->host, "127.", 4) && strcmp(console->host, "::1"))
+        config_key_problem(b, CONF_WARNING, built_of(b, &b->c->console), "listen",
+                           "expected a loopback address, came %s: whoever reaches it reads the figures, without a password", console->host);
     if (b->c->node_count && is_any_host(audio) && !b->c->audiosocket.advertise)
         config_key_problem(b, CONF_WARNING, built_of(b, &b->c->audiosocket), "advertise",
                            "expected an address that Asterisk can connect to, because listen is %s", audio->host);
@@ -195,6 +203,8 @@ static void fill_derived(struct config_build *b, struct config *c)
         c->store_path = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/admin.sock", c->sidetone.state_dir);
         c->admin_path = config_text(b, text_of(text));
+        snprintf(text, sizeof text, "%s/tap.db", c->sidetone.state_dir);
+        c->journal_path = config_text(b, text_of(text));
     }
     if (!c->audiosocket.advertise) {
         address_format(&c->audiosocket.listen, text, sizeof text);

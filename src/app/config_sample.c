@@ -63,6 +63,8 @@ bool config_value_text(const struct config_key *key, const void *section, char *
         snprintf(out, size, "%s", *(const bool *)field ? "yes" : "no");
         return true;
     case CONFIG_ADDRESS:
+        if (!((const struct address *)field)->host[0])
+            return false;
         address_format(field, out, size);
         return true;
     case CONFIG_SECRET:

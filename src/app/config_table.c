@@ -9,6 +9,7 @@ static const char *const providers[] = { "local", NULL };                       
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
 static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
+static const char *const starts[] = { "process", "fork", NULL };                      /* order of enum config_start */
 
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
@@ -58,6 +59,12 @@ static const struct config_key audiosocket_keys[] = {
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
 };
 
+static const struct config_key console_keys[] = {
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_console, listen),
+      .standard_help = "no such port is opened", .example = "127.0.0.1:8989",
+      .help = "Plain HTTP with /metrics, /live and /ready; put a proxy with TLS in front where others must reach it." },
+};
+
 static const struct config_key node_keys[] = {
     { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .is_required = true,
       .example = "http://127.0.0.1:8088", .help = "The Asterisk's HTTP server, http:// or https://." },
@@ -101,6 +108,12 @@ static const struct config_key route_keys[] = {
     { .name = "args", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, args),
       .standard_help = "those that come three times in a row", .example = "sales,de",
       .help = "Arguments that processes started ahead get; a call with others starts one of its own." },
+    { .name = "start", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, start), .standard = "process", .choices = starts,
+      .help = "process: the interpreter is started for each call; fork, of Python scripts: once, and each call is a copy of a process that has "
+              "loaded what the script imports." },
+    { .name = "preload", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, preload),
+      .standard_help = "what the script imports at its top", .example = "mylib.db, phonenumbers",
+      .help = "With start = fork: more modules that are loaded once, before any call." },
     { .name = "warm", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, warm), .standard = "0", .min = 0, .max = 256,
       .help = "How many processes of the script are started ahead and wait for calls, on each call loop." },
     { .name = "warm_max_age", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, warm_max_age_ms), .standard = "10m",
@@ -111,6 +124,8 @@ static const struct config_key route_keys[] = {
       .max = 86400, .help = "Processor time of each process of the script; 0: no limit of its own." },
     { .name = "open_files", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, open_files), .standard = "0", .min = 0,
       .max = 1048576, .help = "Files that each process of the script may have open; 0: no limit of its own." },
+    { .name = "processes", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, processes), .standard = "0", .min = 0,
+      .max = 1048576, .help = "Processes and threads that the script's user may have at one time, those of all calls counted; needs user; 0: no limit of its own." },
     { .name = "user", .type = CONFIG_NAME, .offset = offsetof(struct config_route, user), .standard_help = "the daemon's user",
       .example = "asterisk", .help = "Who runs the script; the daemon must be root for that." },
     { .name = "sandbox", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, sandbox), .standard = "basic", .choices = sandboxes,
@@ -173,6 +188,8 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                               .size = sizeof(struct config_fastagi), .offset = offsetof(struct config, fastagi) },
     [CONFIG_KIND_AUDIOSOCKET] = { .name = "audiosocket", .help = "The port for voices.", KEYS(audiosocket_keys),
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
+    [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
+                              .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
     [CONFIG_KIND_NODE] = { .name = "node", .is_named = true, .example_name = "pbx1", .help = "One section for each Asterisk.",
                            KEYS(node_keys), .size = sizeof(struct config_node), .offset = offsetof(struct config, nodes),
                            .count_offset = offsetof(struct config, node_count) },

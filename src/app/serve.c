@@ -12,6 +12,7 @@
 
 #include "app/admin_routes.h"
 #include "app/call_loop.h"
+#include "app/serve_console.h"
 #include "app/serve_nodes.h"
 #include "app/serve_scripts.h"
 #include "store/store.h"
@@ -40,6 +41,8 @@ struct daemon {
     struct admin *admin;
     struct admin_routes admin_routes;
     struct admin_verb admin_verbs[1];
+    struct metrics *metrics;
+    struct serve_console *console;
     struct timer *ready;
     struct loop_signal *term, *interrupt, *hangup;
     bool is_closing, is_told_ready;
@@ -163,13 +166,20 @@ static int open_admin(struct daemon *d)
 {
     int err;
 
-    d->admin_routes = (struct admin_routes){ .control = d->control, .loops = d->loops, .loop_count = d->loop_count,
-                                             .route_count = d->config->route_count, .store = d->store };
+    d->admin_routes = (struct admin_routes){ .from = { d->control, d->loops, d->loop_count, d->config->route_count }, .store = d->store };
     d->admin_verbs[0] = admin_routes_verb(&d->admin_routes);
     err = admin_open(&d->admin, d->control, d->config->admin_path, d->admin_verbs, 1, &d->log);
     if (err && err != -ENOMEM)
         log_warn(&d->log, "no_admin_socket", kv_str("path", d->config->admin_path), kv_err(err));
     return err == -ENOMEM ? err : 0;
+}
+
+static int open_console(struct daemon *d)
+{
+    const struct serve_console_options so = { .config = d->config, .control = d->control, .from = &d->admin_routes.from, .nodes = d->nodes,
+                                              .store = d->store, .metrics = d->metrics, .log = &d->log };
+
+    return serve_console_open(&d->console, &so, on_problem, NULL);
 }
 
 /* ---- run ---- */
@@ -250,6 +260,8 @@ static int open_all(struct daemon *d)
     if (!err)
         err = open_speech(d);
     if (!err)
+        err = metrics_new(&d->metrics);
+    if (!err)
         err = loop_new(&d->control, &d->log);
     if (!err)
         loop_hold(d->control);
@@ -267,7 +279,9 @@ static int open_all(struct daemon *d)
         err = open_nodes(d);
     for (size_t i = 0; !err && i < d->loop_count; i++)
         err = call_loop_start(d->loops[i]);
-    return err ? err : open_admin(d);
+    if (!err)
+        err = open_admin(d);
+    return err ? err : open_console(d);
 }
 
 /* ---- close ---- */
@@ -320,6 +334,8 @@ static void join_loops(struct daemon *d)
 {
     admin_close(d->admin);
     d->admin = NULL;
+    serve_console_close(d->console);
+    d->console = NULL;
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_stop(d->loops[i], d->config->fastagi.linger_ms);
     for (size_t i = 0; i < d->loop_count; i++)
@@ -357,6 +373,7 @@ static void close_all(struct daemon *d)
     if (d->voice)
         synthesiser_free(d->voice);
     agents_free(d->agents);
+    metrics_free(d->metrics);
 }
 
 int serve_run(const struct config *config)

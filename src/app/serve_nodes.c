@@ -173,21 +173,36 @@ int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options 
     return err;
 }
 
+bool serve_nodes_state(const struct serve_nodes *s, size_t i, struct serve_node_state *out)
+{
+    const struct node *n = s && i < s->count ? &s->nodes[i] : NULL;
+
+    if (!n)
+        return false;
+    *out = (struct serve_node_state){
+        .name = n->config->head.name, .has_asyncagi = n->config->asyncagi, .ari_is_up = n->stasis && stasis_is_up(n->stasis),
+        .asyncagi_is_up = n->asyncagi && asyncagi_is_up(n->asyncagi), .calls = n->stasis ? stasis_calls(n->stasis) : 0,
+    };
+    return true;
+}
+
 bool serve_nodes_are_up(const struct serve_nodes *n)
 {
-    for (size_t i = 0; i < n->count; i++)
-        if (!n->nodes[i].stasis || !stasis_is_up(n->nodes[i].stasis) || (n->nodes[i].asyncagi && !asyncagi_is_up(n->nodes[i].asyncagi)))
+    struct serve_node_state state;
+
+    for (size_t i = 0; serve_nodes_state(n, i, &state); i++)
+        if (!state.ari_is_up || (state.has_asyncagi && !state.asyncagi_is_up))
             return false;
     return true;
 }
 
 size_t serve_nodes_calls(const struct serve_nodes *n)
 {
+    struct serve_node_state state;
     size_t calls = 0;
 
-    for (size_t i = 0; i < n->count; i++)
-        if (n->nodes[i].stasis)
-            calls += stasis_calls(n->nodes[i].stasis);
+    for (size_t i = 0; serve_nodes_state(n, i, &state); i++)
+        calls += state.calls;
     return calls;
 }
 

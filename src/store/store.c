@@ -294,7 +294,7 @@ static int build(struct store *s, const char *path, const struct log *log, char 
     if (err)
         return err;
     s->has_bell = true;
-    err = store_db_open(&s->db, path, STORE_MODE_WRITE, problem);
+    err = store_db_open(&s->db, &store_own_kind, path, STORE_MODE_WRITE, problem);
     if (!err)
         sqlite3_busy_handler(s->db, on_busy, NULL);
     if (!err)

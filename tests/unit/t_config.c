@@ -256,6 +256,9 @@ static void test_each_mistake(void **state)
     bad(p, "[fastagi]\nsessions_max = 0\n", "2 fastagi/sessions_max: ", "from 1 to 65536");
     bad(p, "[audiosocket]\nadvertise = nowhere\n", "2 audiosocket/advertise: ", "expected host:port");
     bad(p, "[audiosocket]\nadvertise = x:0\n", "2 audiosocket/advertise: ", "expected host:port");
+    bad(p, "[console]\nlisten = 127.0.0.1:4573\n", "2 console/listen: ", "port 4573, which another section has");
+    bad(p, "[console]\nlisten = 127.0.0.1:9092\n", "2 console/listen: ", "port 9092, which another section has");
+    bad(p, "[console]\nlisten = localhost:80\n", "2 console/listen: ", "expected ");
     bad(p, "[audiosocket]\nlisten = 127.0.0.1:4573\n", "2 audiosocket/listen: ", "port 4573, which fastagi/listen");
     bad(p, "[fastagi]\nlisten = 0.0.0.0:9092\n", "0 audiosocket/listen: ", "port 9092, which fastagi/listen");
     bad(p, "[route a]\nhandler = caller_name.lua\ndeadline = 9ms\n", "3 route a/deadline: ", "from 10ms to 1h, came \"9ms\"");
@@ -556,6 +559,8 @@ static void test_scripts(void **state)
     bad(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = nowhere.py\n", "4 route a/script: ", "agi/nowhere.py: no such file");
     bad(p, "[route a]\nscript = /bin/true\nsandbox = strict\nallow_write = tmp\n[fastagi]\nscript_cwd = /\n", "4 route a/allow_write: ", "absolute paths");
     bad(p, "[route a]\nscript = /bin/true\n[fastagi]\nscript_cwd = /nowhere\n", "2 route a/script: ", "working directory /nowhere");
+    bad(p, "[route a]\nscript = /bin/true\nprocesses = 9\n[fastagi]\nscript_cwd = /\n", "3 route a/processes: ", "expected a user beside it");
+    bad(p, "[route a]\nscript = /bin/true\nstart = copy\n[fastagi]\nscript_cwd = /\n", "3 route a/start: ", "process fork");
     bad(p, "[route a]\nscript = /bin/true\nsandbox = some\n[fastagi]\nscript_cwd = /\n", "3 route a/sandbox: ", "off basic strict");
 }
 
