@@ -19,9 +19,17 @@ class Template:
     MESSAGE_MAX = 32768
 
     def __init__(self, script, options):
+        self.has_path = not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated
+        if self.has_path:
+            del sys.path[0]  # the working directory: what this program needs must not come from there, nor from the script's folder
         import _socket
+        import atexit
+        import gc
+        import io
         import os
+        import resource
         import ctypes
+        self.atexit, self.gc, self.io, self.resource = atexit, gc, io, resource
         self.os, self.ctypes, self.socket = os, ctypes, _socket
         self.script, self.options = script, options
         self.limits = []
@@ -41,8 +49,8 @@ class Template:
     # ---- loading ----
 
     def load(self):
-        if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
-            sys.path[0] = self.os.path.dirname(self.os.path.realpath(self.script))
+        if self.has_path:
+            sys.path.insert(0, self.os.path.dirname(self.os.path.realpath(self.script)))
         sys.argv = [self.script]
         if not self.os.access(self.script, self.os.X_OK):
             raise Unfit("the script may not be executed")
@@ -116,18 +124,13 @@ class Template:
 
     def prepare(self):
         """All that a copy needs and that need not be done in each."""
-        import atexit
-        import gc
-        import io
-        self.atexit, self.gc = atexit, gc
+        io, gc = self.io, self.gc
         self.streams = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
-        limits = [(k, int(self.options.get(k, 0))) for k in ("cpu", "files")]
-        if any(n for _, n in limits):
-            import resource
-            self.resource = resource
-            # Those that would wear this process out, or keep it from its work, hold for the copies alone.
-            what = {"cpu": (resource.RLIMIT_CPU, 1), "files": (resource.RLIMIT_NOFILE, 0)}
-            self.limits = [(what[k][0], (n, n + what[k][1])) for k, n in limits if n]
+        # Those that would wear this process out, or keep it from its work, hold for the copies alone.
+        for key, what, more in (("cpu", self.resource.RLIMIT_CPU, 1), ("files", self.resource.RLIMIT_NOFILE, 0)):
+            n = int(self.options.get(key, 0))
+            if n:
+                self.limits.append((what, (n, n + more)))
         self.name = self.ctypes.create_string_buffer(self.os.fsencode(self.os.path.basename(self.script))[:15])
         self.stdin = self.ctypes.c_void_p.in_dll(self.c, "stdin")
         loader = __import__("_frozen_importlib_external").SourceFileLoader("__main__", self.script)
@@ -194,6 +197,9 @@ class Template:
                 self.resource.setrlimit(what, values)
             self.c.prctl(self.PR_SET_NAME, self.ctypes.addressof(self.name), 0, 0, 0)
             self.c.clearerr(self.stdin)
+            threading = sys.modules.get("threading")
+            if threading:
+                threading.main_thread()._set_native_id()  # not among the interpreter's own hooks
         except BaseException:
             os._exit(127)
 
@@ -238,7 +244,7 @@ class Template:
             except BaseException as e:
                 sys.excepthook(type(e), e, e.__traceback__)
         self.atexit._run_exitfuncs()
-        good = self.flush(sys.stdout) & self.flush(sys.stderr)
+        good = self.flush_standard()
         names = self.main.__dict__
         for name in [n for n in names if n[0] == "_" and n != "__builtins__"] + [n for n in names if n[0] != "_"]:
             names[name] = None
@@ -248,12 +254,29 @@ class Template:
                 self.flush(thing)
         for thing in self.writers:
             self.flush(thing)
-        good &= self.flush(sys.stdout) & self.flush(sys.stderr)
+        good &= self.flush_standard()
         if interrupted:
             import _signal
             _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
             self.os.kill(self.os.getpid(), _signal.SIGINT)
-        self.c.exit(status if good or status else 120)
+        self.c.exit(status if good else 120)
+
+    def flush_standard(self):
+        """Complains as the interpreter does; what could not be written is not tried twice."""
+        out = sys.stdout
+        try:
+            if out is not None and not out.closed:
+                out.flush()
+        except Exception as e:
+            sys.stdout = None
+            try:
+                sys.stderr.write(f"Exception ignored in: {out!r}\n{type(e).__name__}: {e}\n")
+            except Exception:
+                pass
+            self.flush(sys.stderr)
+            return False
+        self.flush(sys.stderr)
+        return True
 
     @staticmethod
     def flush(stream):
@@ -261,9 +284,7 @@ class Template:
             if stream is not None and not stream.closed:
                 stream.flush()
         except Exception:
-            return False
-        return True
-
+            pass
 
 
 def main():

@@ -83,15 +83,16 @@ static int run_sql(struct store *s, int which)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int insert_fact(struct store *s, const struct fact *f)
+static int insert_fact(struct store *s, struct fact *f)
 {
     sqlite3_stmt *st = s->sql[SQL_INSERT];
+    const char *detail = fact_detail(f); /* here, so that no loop has to make JSON */
     int rc;
 
     sqlite3_bind_int64(st, 1, f->wall_us);
     sqlite3_bind_text(st, 2, f->call, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 3, f->kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 4, f->detail ? f->detail : "{}", -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 4, detail ? detail : "{}", -1, SQLITE_STATIC);
     rc = run_sql(s, SQL_INSERT);
     sqlite3_clear_bindings(st);
     return rc;
@@ -293,7 +294,7 @@ static int build(struct store *s, const char *path, const struct log *log, char 
     if (err)
         return err;
     s->has_bell = true;
-    err = store_db_open(&s->db, path, STORE_MODE_WRITE, problem);
+    err = store_db_open(&s->db, &store_own_kind, path, STORE_MODE_WRITE, problem);
     if (!err)
         sqlite3_busy_handler(s->db, on_busy, NULL);
     if (!err)
