@@ -81,7 +81,7 @@ struct config_route {
     int start;                      /* enum config_start */
     const char *preload;            /* modules, separated by commas; NULL: none */
     int64_t warm, warm_max_age_ms;
-    int64_t memory_bytes, cpu_seconds, open_files; /* 0: as the daemon's */
+    int64_t memory_bytes, cpu_seconds, open_files, processes; /* 0: as the daemon's */
     const char *user;               /* NULL: the daemon's */
     int sandbox;                    /* enum config_sandbox */
     const char *read_text, *write_text;

@@ -124,6 +124,8 @@ static const struct config_key route_keys[] = {
       .max = 86400, .help = "Processor time of each process of the script; 0: no limit of its own." },
     { .name = "open_files", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, open_files), .standard = "0", .min = 0,
       .max = 1048576, .help = "Files that each process of the script may have open; 0: no limit of its own." },
+    { .name = "processes", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, processes), .standard = "0", .min = 0,
+      .max = 1048576, .help = "Processes and threads that the script's user may have at one time, those of all calls counted; needs user; 0: no limit of its own." },
     { .name = "user", .type = CONFIG_NAME, .offset = offsetof(struct config_route, user), .standard_help = "the daemon's user",
       .example = "asterisk", .help = "Who runs the script; the daemon must be root for that." },
     { .name = "sandbox", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, sandbox), .standard = "basic", .choices = sandboxes,

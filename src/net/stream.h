@@ -40,6 +40,10 @@ void stream_handle(struct stream *s, const struct stream_handlers *on, void *arg
  * Several parts leave in one write. */
 int stream_send(struct stream *s, const struct text *parts, size_t count) MUST_USE;
 int stream_send_text(struct stream *s, struct text t) MUST_USE;
+/* The same for the last bytes: our end of stream leaves right behind them (in one segment where that is possible), and nothing more
+ * can be sent. Reading goes on until the peer's end, stream_close or stream_abort.
+ * -EOPNOTSUPP over TLS, whose end ends reading, too. */
+int stream_send_last(struct stream *s, struct text t) MUST_USE;
 size_t stream_queued(const struct stream *s);
 
 /* Stops and restarts reading: back pressure onto the peer. */

@@ -1,6 +1,9 @@
 /* Carries a stream over a TCP socket of libuv. */
 #include "net/stream.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "base/ref.h"
 #include "net/stream_internal.h"
 
@@ -169,6 +172,22 @@ static int send_parts(struct stream *s, const struct text *parts, size_t count, 
     return 0;
 }
 
+/* MSG_MORE holds the bytes back until the end of stream is added: one segment, one wake-up of the peer. */
+static ssize_t send_last(struct stream *s, struct text t)
+{
+    uv_os_fd_t fd;
+    ssize_t n;
+
+    if (uv_fileno((uv_handle_t *)&of(s)->tcp, &fd))
+        return 0;
+    n = send(fd, t.p, t.n, MSG_MORE | MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    if ((size_t)n == t.n)
+        (void)shutdown(fd, SHUT_WR); /* fails only when the connection has gone: reading tells */
+    return n;
+}
+
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
     struct stream *s = req->data;
@@ -203,7 +222,9 @@ static void end(struct stream *s)
     uv_close((uv_handle_t *)&of(s)->tcp, on_gone);
 }
 
-static const struct stream_backend backend = { send_parts, read_adjust, finish, end };
+static const struct stream_backend backend = {
+    .send = send_parts, .send_last = send_last, .read_adjust = read_adjust, .finish = finish, .end = end,
+};
 
 static void destroy(void *obj)
 {

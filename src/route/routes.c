@@ -267,6 +267,8 @@ static int visit_run(struct visit *v, struct route *r, int64_t left_ms)
     err = script_run_agi(&v->run, r->script, v->session, text_of(v->call), left_ms, commands, on_done, v);
     if (err)
         v->run = NULL;
+    else if (v->recorder)
+        script_run_watch(v->run, recorder_note, v->recorder);
     return err;
 }
 

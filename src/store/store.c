@@ -83,15 +83,16 @@ static int run_sql(struct store *s, int which)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int insert_fact(struct store *s, const struct fact *f)
+static int insert_fact(struct store *s, struct fact *f)
 {
     sqlite3_stmt *st = s->sql[SQL_INSERT];
+    const char *detail = fact_detail(f); /* here, so that no loop has to make JSON */
     int rc;
 
     sqlite3_bind_int64(st, 1, f->wall_us);
     sqlite3_bind_text(st, 2, f->call, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 3, f->kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 4, f->detail ? f->detail : "{}", -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 4, detail ? detail : "{}", -1, SQLITE_STATIC);
     rc = run_sql(s, SQL_INSERT);
     sqlite3_clear_bindings(st);
     return rc;

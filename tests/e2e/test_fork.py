@@ -1,6 +1,7 @@
 """Python scripts as copies of a template process (start = fork): the same as processes of their own, and what happens when it cannot be."""
 import json
 import os
+import pwd
 import re
 import signal
 import time
@@ -322,7 +323,7 @@ def test_fork_a_copy_hears_the_hangup_and_meets_the_deadline(context):
     body = ("def hup(*_):\n    ask('VERBOSE hup')\n    sys.exit(0)\nsignal.signal(signal.SIGHUP, hup)\n"
             "if len(sys.argv) > 1:\n    if os.fork() == 0:\n        open(sys.argv[1], 'w').write(str(os.getpid()))\n        time.sleep(600)\n"
             "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-            "ask('VERBOSE ready')\ntime.sleep(600)\n")
+            "ask('VERBOSE ready')\nwhile True:\n    time.sleep(0.05)\n")  # a signal just before a sleep is seen after it
     house = House(context, {"x": body})
     peer = AgiPeer(house.port, "x")
     peer.environment()
@@ -380,6 +381,45 @@ def test_fork_the_fence_holds_for_copies(context):
     assert not differing(facts["probe"], facts["probe-fork"]), differing(facts["probe"], facts["probe-fork"])
     assert os.geteuid() != 0 or facts["probe-fork"]["user"].split()[0] == "65534"
     assert house.figures("probe-fork")["forked"] == 1
+
+
+def alone(uid, count, seconds=30):
+    """Waits until that user has no more than so many processes, those that nobody has reaped yet among them: the kernel counts them."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        n = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+                    n += re.search(r"\nUid:\t(\d+)", f.read())[1] == str(uid)
+            except (OSError, TypeError):
+                pass
+        if n <= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"user {uid} has {n} processes")
+
+
+def test_fork_a_bomb_meets_the_ceiling_of_its_user(context):
+    """As a process and as a copy. Into a full house the daemon can bring one more, which can start nothing."""
+    if os.geteuid() != 0:
+        raise Skip("only root can run scripts as another user")
+    body = ("n = 0\ntry:\n    for n in range(60):\n        if os.fork() == 0:\n            time.sleep(20)\n"
+            "except OSError as e:\n    ask('VERBOSE %d %s' % (n, type(e).__name__))\nask('VERBOSE wait')\nos.killpg(0, signal.SIGKILL)\n")
+    uid = pwd.getpwnam("uucp").pw_uid
+    alone(uid, 0)
+    house = both(context, body, "user = uucp\nprocesses = 16\n")
+    for kind in ("probe", "probe-fork"):
+        alone(uid, 1)  # the template
+        peer = AgiPeer(house.port, kind)
+        peer.environment()
+        n, what = peer.command().split()[1:]
+        assert 1 < int(n) < 16 and what == "BlockingIOError", peer.commands
+        assert house.call("probe-fork").commands[0] == "VERBOSE 0 BlockingIOError"
+        peer.send("200 result=1\n")
+        assert peer.answer_all()["SIDETONE_REASON"] == "signal_9"
+    figures = house.figures("probe-fork")
+    assert figures["forked"] == 1 and figures["fork_missed"] == 2 and figures["templates"] == 1, figures
 
 
 def test_fork_nothing_outlives_the_daemon(context):

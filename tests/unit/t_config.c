@@ -559,6 +559,8 @@ static void test_scripts(void **state)
     bad(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = nowhere.py\n", "4 route a/script: ", "agi/nowhere.py: no such file");
     bad(p, "[route a]\nscript = /bin/true\nsandbox = strict\nallow_write = tmp\n[fastagi]\nscript_cwd = /\n", "4 route a/allow_write: ", "absolute paths");
     bad(p, "[route a]\nscript = /bin/true\n[fastagi]\nscript_cwd = /nowhere\n", "2 route a/script: ", "working directory /nowhere");
+    bad(p, "[route a]\nscript = /bin/true\nprocesses = 9\n[fastagi]\nscript_cwd = /\n", "3 route a/processes: ", "expected a user beside it");
+    bad(p, "[route a]\nscript = /bin/true\nstart = copy\n[fastagi]\nscript_cwd = /\n", "3 route a/start: ", "process fork");
     bad(p, "[route a]\nscript = /bin/true\nsandbox = some\n[fastagi]\nscript_cwd = /\n", "3 route a/sandbox: ", "off basic strict");
 }
 
