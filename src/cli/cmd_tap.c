@@ -285,7 +285,7 @@ int cmd_tap_gaps(int argc, char **argv)
 int cmd_tap(int argc, char **argv)
 {
     static const struct cli_verb verbs[] = {
-        { "gaps", cmd_tap_gaps, NULL }, { "record", cmd_tap_record, NULL },
+        { "gaps", cmd_tap_gaps, NULL }, { "record", cmd_tap_record, NULL }, { "replay", cmd_tap_replay, NULL }, { "advise", cmd_tap_advise, NULL },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)

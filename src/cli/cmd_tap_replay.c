@@ -20,7 +20,6 @@ struct replay {
     struct tap_queue *queue;
     int64_t session, now_us;            /* time of the stream: the events' own where they have one */
     uint64_t seq, events, forged;
-    bool has_times;
 };
 
 static void put(struct replay *r, struct tap_event *e)
@@ -54,10 +53,8 @@ static int put_message(struct replay *r, const struct ami_message *m)
     err = tap_event_of(&e, m->kind == AMI_FORGED ? TAP_FORGED : TAP_EVENT, m);
     if (err)
         return err;
-    if (e->emit_us != TAP_NO_TIME) {
-        r->now_us = e->emit_us > r->now_us || !r->has_times ? e->emit_us : r->now_us;
-        r->has_times = true;
-    }
+    if (e->emit_us != TAP_NO_TIME && e->emit_us > r->now_us)
+        r->now_us = e->emit_us;
     if (!r->session) {
         r->session = r->now_us;
         err = put_note(r, TAP_UP, TEXT_NONE);
@@ -93,6 +90,23 @@ static void skip_remarks(FILE *f)
     fseek(f, at, SEEK_SET);
 }
 
+/* The stream begins at its first time stamp: events before it, such as FullyBooted, have none. */
+static void find_begin(struct replay *r, FILE *f)
+{
+    static const char name[] = "Timestamp: ";
+    char line[LINE_MAX_BYTES];
+
+    while (fgets(line, sizeof line, f)) {
+        const struct text t = text_trim(text_of(line));
+
+        if (!text_starts(t, TEXT("Timestamp: ")) || tap_time_of(text_skip(t, sizeof name - 1)) == TAP_NO_TIME)
+            continue;
+        r->now_us = tap_time_of(text_skip(t, sizeof name - 1));
+        break;
+    }
+    rewind(f);
+}
+
 static int read_file(struct replay *r)
 {
     FILE *f = fopen(r->file, "re");
@@ -105,6 +119,7 @@ static int read_file(struct replay *r)
         free(bytes);
         return -errno;
     }
+    find_begin(r, f);
     skip_remarks(f);
     ami_reader_init(&reader, AMI_FROM_ASTERISK, 0);
     while (!err && (n = fread(bytes, 1, READ_BYTES, f)) > 0)
@@ -127,6 +142,31 @@ static int finish(struct replay *r)
     return err ? err : put_note(r, TAP_PRESENT_NONE, TEXT("end of the recording"));
 }
 
+static void count_call(const struct journal_call *c, void *arg)
+{
+    (void)c;
+    ++*(uint64_t *)arg;
+}
+
+static int tell(const struct replay *r, const char *db)
+{
+    const struct journal_query every = { .max = SIZE_MAX / 2 };
+    struct journal_reader *reader;
+    uint64_t calls = 0;
+    int err = journal_reader_open(&reader, db);
+
+    if (!err) {
+        err = journal_read_calls(reader, &every, count_call, &calls);
+        fprintf(stderr, "%" PRIu64 " events, %" PRIu64 " forged blocks, %" PRId64 " facts, %" PRIu64 " calls in %s\n", r->events, r->forged,
+                journal_last_fact(reader), calls, db);
+        journal_reader_close(reader);
+    }
+    if (err >= 0)
+        return CLI_FINE;
+    fprintf(stderr, "sidetone tap replay: %s: %s\n", db, err_text(err));
+    return CLI_FAILED;
+}
+
 static int run(struct replay *r, const char *db)
 {
     const struct log_sink sink = { .fd = 2, .level = LOG_WARN };
@@ -134,7 +174,6 @@ static int run(struct replay *r, const char *db)
     const struct tap_writer_options opt = {
         .path = db, .journal = { .nodes = &r->node, .node_count = 1, .keeps_events = true }, .queue_events = QUEUE_EVENTS, .log = &log,
     };
-    struct tap_writer_figures f;
     char *problem = NULL;
     int err = tap_writer_open(&r->writer, &opt, &problem);
 
@@ -147,19 +186,12 @@ static int run(struct replay *r, const char *db)
     err = read_file(r);
     if (!err)
         err = finish(r);
-    while (tap_queue_depth(r->queue) > 0)
-        nanosleep(&(struct timespec){ .tv_nsec = WAIT_MS * 1000000L }, NULL);
-    tap_writer_drain(r->writer);
-    tap_writer_figures_of(r->writer, &f);
     tap_writer_close(r->writer);
-    if (err) {
-        fprintf(stderr, "sidetone tap replay: %s: %s\n", r->file,
-                err == -EPROTO || err == -ENODATA ? "expected AMI from its banner on, as tap record writes it" : err_text(err));
-        return CLI_FAILED;
-    }
-    fprintf(stderr, "%" PRIu64 " events, %" PRIu64 " forged blocks, %" PRIu64 " facts, %" PRIu64 " calls in %s\n", r->events, r->forged, f.facts,
-            f.calls, db);
-    return CLI_FINE;
+    if (!err)
+        return tell(r, db);
+    fprintf(stderr, "sidetone tap replay: %s: %s\n", r->file,
+            err == -EPROTO || err == -ENODATA ? "expected AMI from its banner on, as tap record writes it" : err_text(err));
+    return CLI_FAILED;
 }
 
 int cmd_tap_replay(int argc, char **argv)

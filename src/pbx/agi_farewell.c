@@ -2,7 +2,6 @@
 #include "pbx/agi_farewell.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MSET_SINCE = 10 }; /* MSet came with 1.6; of the older ones with FastAGI none is met any more */
@@ -149,12 +148,14 @@ static void build(const struct agi_farewell *f, unsigned i, struct agi_command *
 /* All three in one round trip. MSet is built into Asterisk 20-22 and works on dead channels; seen with 22.10.1. */
 static void build_one(const struct agi_farewell *f, struct agi_command *c)
 {
-    char list[sizeof f->value + 64];
+    static const char *const names[AGI_FAREWELL_VARIABLES] = { "SIDETONE_STATUS=", ",SIDETONE_REASON=", ",SIDETONE_CALL=" };
+    char list[sizeof f->value + 64], *at = list;
 
-    snprintf(list, sizeof list, "SIDETONE_STATUS=%s,SIDETONE_REASON=%s,SIDETONE_CALL=%s", f->value[0], f->value[1], f->value[2]);
+    for (unsigned i = 0; i < AGI_FAREWELL_VARIABLES; i++)
+        at = stpcpy(stpcpy(at, names[i]), f->value[i]);
     agi_command_word(c, TEXT("EXEC"));
     agi_command_word(c, TEXT("MSet"));
-    agi_command_quoted(c, text_of(list));
+    agi_command_quoted(c, text_make(list, (size_t)(at - list)));
 }
 
 void agi_farewell_next(struct agi_farewell *f, struct agi_command *c)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum op_kind { OP_FACT, OP_CALL, OP_GAP_BEGIN, OP_GAP_END, OP_SEEN, OP_CURSOR };
+enum op_kind { OP_FACT, OP_CALL, OP_GAP, OP_SEEN, OP_CURSOR };
 
 /* Stands before each entry. Sizes are multiples of 8, so that the structs behind it are aligned. */
 struct op {
@@ -20,6 +20,7 @@ struct op_call {
 };
 struct op_gap {
     struct op op;
+    enum tap_batch_gap_kind kind;
     struct journal_gap gap;     /* cause, detail: texts behind it */
 };
 struct op_seen {
@@ -133,12 +134,13 @@ void tap_batch_call(struct tap_batch *b, const struct call_record *c)
     b->calls += c->outcome != CALL_OPEN;
 }
 
-void tap_batch_gap(struct tap_batch *b, bool is_end, const struct journal_gap *g)
+void tap_batch_gap(struct tap_batch *b, enum tap_batch_gap_kind kind, const struct journal_gap *g)
 {
-    struct op_gap *o = add(b, is_end ? OP_GAP_END : OP_GAP_BEGIN, sizeof *o, strlen(g->cause) + strlen(g->detail) + 2);
+    struct op_gap *o = add(b, OP_GAP, sizeof *o, strlen(g->cause) + strlen(g->detail) + 2);
 
     if (!o)
         return;
+    o->kind = kind;
     o->gap = *g;
     put_text(put_text((char *)(o + 1), g->cause), g->detail);
 }
@@ -193,23 +195,25 @@ static struct journal_gap gap_of(const struct op_gap *o)
     return g;
 }
 
+static int write_gap(const struct op_gap *o, struct journal *j)
+{
+    const struct journal_gap g = gap_of(o);
+
+    return o->kind == TAP_GAP_ENDS ? journal_gap_end(j, g.node, g.to_us, g.calls_affected) : journal_gap_begin(j, &g);
+}
+
 static int write_op(const struct op *o, struct journal *j)
 {
     const struct op_seen *seen = (const struct op_seen *)o;
     const struct op_cursor *cursor = (const struct op_cursor *)o;
-    struct journal_gap g;
 
     switch ((enum op_kind)o->kind) {
     case OP_FACT:
         return write_fact((const struct op_fact *)o, j);
     case OP_CALL:
         return write_call((const struct op_call *)o, j);
-    case OP_GAP_BEGIN:
-        g = gap_of((const struct op_gap *)o);
-        return journal_gap_begin(j, &g);
-    case OP_GAP_END:
-        g = gap_of((const struct op_gap *)o);
-        return journal_gap_end(j, g.node, g.to_us, g.calls_affected);
+    case OP_GAP:
+        return write_gap((const struct op_gap *)o, j);
     case OP_SEEN:
         return journal_seen(j, seen->node, seen->at_us);
     case OP_CURSOR:
@@ -272,9 +276,9 @@ bool tap_batch_next_gap(const struct tap_batch *b, size_t *at, struct tap_batch_
 
     while ((o = op_at(b, *at))) {
         *at += o->size;
-        if (o->kind != OP_GAP_BEGIN && o->kind != OP_GAP_END)
+        if (o->kind != OP_GAP)
             continue;
-        *g = (struct tap_batch_gap){ .is_end = o->kind == OP_GAP_END, .gap = gap_of((const struct op_gap *)o) };
+        *g = (struct tap_batch_gap){ .kind = ((const struct op_gap *)o)->kind, .gap = gap_of((const struct op_gap *)o) };
         return true;
     }
     return false;

@@ -15,8 +15,9 @@ struct tap_batch {
     uint64_t refused;                   /* facts and records for which there was no memory */
 };
 
+enum tap_batch_gap_kind { TAP_GAP_BEGINS, TAP_GAP_GROWS, TAP_GAP_ENDS };
 struct tap_batch_gap {
-    bool is_end;
+    enum tap_batch_gap_kind kind;
     struct journal_gap gap;             /* of an end: cause and from_us, too */
 };
 
@@ -30,7 +31,7 @@ void tap_batch_event(struct tap_batch *b, struct tap_event *e);     /* takes own
 /* Copies. What does not fit is counted in refused. */
 void tap_batch_fact(struct tap_batch *b, const struct call_fact *f);
 void tap_batch_call(struct tap_batch *b, const struct call_record *c);
-void tap_batch_gap(struct tap_batch *b, bool is_end, const struct journal_gap *g);
+void tap_batch_gap(struct tap_batch *b, enum tap_batch_gap_kind kind, const struct journal_gap *g);
 void tap_batch_seen(struct tap_batch *b, uint32_t node, int64_t at_us);
 void tap_batch_cursor(struct tap_batch *b, const char *sink, int64_t fact_id, int64_t event_id);
 

@@ -38,7 +38,7 @@ static void count_gaps(struct tap_writer *w)
     size_t at = 0;
 
     while (tap_batch_next_gap(&w->batch, &at, &g))
-        w->nodes[g.gap.node].figures.gaps += !g.is_end;
+        w->nodes[g.gap.node].figures.gaps += g.kind == TAP_GAP_BEGINS;
 }
 
 void writer_count_batch(struct tap_writer *w)

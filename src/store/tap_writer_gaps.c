@@ -18,7 +18,7 @@ static void gap_begin(struct tap_writer *w, const struct tap_event *e, const cha
     /* Inside an open gap, the journal only adds what was lost to it. */
     if (n->has_gap && g.events_lost == 0)
         return;
-    tap_batch_gap(&w->batch, false, &g);
+    tap_batch_gap(&w->batch, n->has_gap ? TAP_GAP_GROWS : TAP_GAP_BEGINS, &g);
     if (n->has_gap)
         return;
     n->has_gap = true;
@@ -33,7 +33,7 @@ static void gap_end(struct tap_writer *w, const struct tap_event *e, const char 
 
     if (!n->has_gap || !n->is_up)
         return;
-    tap_batch_gap(&w->batch, true, &g);
+    tap_batch_gap(&w->batch, TAP_GAP_ENDS, &g);
     n->has_gap = false;
 }
 
@@ -110,7 +110,9 @@ void writer_gaps_tell(struct tap_writer *w)
     while (tap_batch_next_gap(&w->batch, &at, &g)) {
         const char *const node = w->nodes[g.gap.node].name;
 
-        if (g.is_end)
+        if (g.kind == TAP_GAP_GROWS)
+            continue;
+        if (g.kind == TAP_GAP_ENDS)
             log_info(&w->log, "gap_closed", kv_str("node", node), kv_str("cause", g.gap.cause),
                      kv_int("ms", (g.gap.to_us - g.gap.from_us) / 1000));
         else
