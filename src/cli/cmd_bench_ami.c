@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "app/tap_load.h"
 #include "cli/cli.h"
 #include "cli/cmd_bench.h"
 #include "sim/ami_fire.h"
 #include "sim/ami_gauge.h"
-#include "sim/tap_load.h"
 
 enum { SECONDS_MAX = 86400, GREETINGS = 2 /* FullyBooted, Shutdown */ };
 

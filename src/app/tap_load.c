@@ -1,5 +1,5 @@
 /* Opens firehose, writer and tap, lets them run, waits until all is stored, and reads every counter. */
-#include "sim/tap_load.h"
+#include "app/tap_load.h"
 
 #include <errno.h>
 #include <inttypes.h>
