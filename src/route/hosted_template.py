@@ -288,6 +288,10 @@ class Template:
 
 
 def main():
+    if sys.version_info < (3, 8):
+        import _socket
+        _socket.socket(fileno=3).send(b"XPython 3.8 or newer is needed for start = fork")
+        return
     template = Template(sys.argv[1], dict(a.partition("=")[::2] for a in sys.argv[2:]))
     try:
         template.load()

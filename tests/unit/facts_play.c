@@ -57,6 +57,24 @@ static void take(struct play *p, struct tap_event *e)
     tap_event_free(e);
 }
 
+/* The list of the channels, as the tap's session makes notes of it. */
+static enum tap_kind kind_of(const struct ami_message *m)
+{
+    if (m->kind == AMI_FORGED)
+        return TAP_FORGED;
+    if (text_eq(m->name, TEXT("CoreShowChannel")))
+        return TAP_PRESENT;
+    return text_eq(m->name, TEXT("CoreShowChannelsComplete")) ? TAP_PRESENT_END : TAP_EVENT;
+}
+
+void play_reconnect(struct play *p)
+{
+    ami_reader_free(&p->reader);
+    ami_reader_init(&p->reader, AMI_FROM_ASTERISK, 0);
+    play_note(p, TAP_DOWN, NULL, 0);
+    play_note(p, TAP_UP, NULL, 0);
+}
+
 void play_bytes(struct play *p, struct text bytes)
 {
     struct ami_message m;
@@ -65,7 +83,7 @@ void play_bytes(struct play *p, struct text bytes)
     while (ami_read(&p->reader, &bytes, &m) > 0) {
         if (m.kind != AMI_EVENT && m.kind != AMI_FORGED)
             continue;
-        if (tap_event_of(&e, m.kind == AMI_EVENT ? TAP_EVENT : TAP_FORGED, &m))
+        if (tap_event_of(&e, kind_of(&m), &m))
             p->err = -ENOMEM;
         else
             take(p, e);

@@ -24,6 +24,8 @@ void play_close(struct play *p);
 void play_bytes(struct play *p, struct text bytes);
 /* A note of the tap itself, with one header or none. */
 void play_note(struct play *p, enum tap_kind kind, const struct tap_pair *pairs, size_t count);
+/* The connection broke, and another banner follows. */
+void play_reconnect(struct play *p);
 void play_flush(struct play *p);
 /* The file without its first line (a comment). Freed by the caller; aborts the test program when it cannot be read. */
 char *play_file(const char *path, size_t *n);
