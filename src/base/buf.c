@@ -74,6 +74,21 @@ int buf_add_char(struct buf *b, char c)
     return buf_add(b, &c, 1);
 }
 
+int buf_add_int(struct buf *b, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (number < 0)
+        digits[--at] = '-';
+    return buf_add(b, digits + at, sizeof digits - at);
+}
+
 int buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
     va_list again;

@@ -76,7 +76,7 @@ static void add_value(struct buf *b, const struct packed *p, const char *bytes)
             add_text(b, text_make(bytes, p->n), p->is_cut);
         return;
     case KV_INT:
-        buf_addf(b, "%lld", (long long)p->number);
+        buf_add_int(b, p->number);
         return;
     case KV_ERR:
         add_text(b, text_of(err_text((int)p->number)), false);

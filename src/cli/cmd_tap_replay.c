@@ -20,7 +20,6 @@ struct replay {
     struct tap_queue *queue;
     int64_t session, now_us;            /* time of the stream: the events' own where they have one */
     uint64_t seq, events, forged;
-    bool has_times;
 };
 
 static void put(struct replay *r, struct tap_event *e)
@@ -54,10 +53,8 @@ static int put_message(struct replay *r, const struct ami_message *m)
     err = tap_event_of(&e, m->kind == AMI_FORGED ? TAP_FORGED : TAP_EVENT, m);
     if (err)
         return err;
-    if (e->emit_us != TAP_NO_TIME) {
-        r->now_us = e->emit_us > r->now_us || !r->has_times ? e->emit_us : r->now_us;
-        r->has_times = true;
-    }
+    if (e->emit_us != TAP_NO_TIME && e->emit_us > r->now_us)
+        r->now_us = e->emit_us;
     if (!r->session) {
         r->session = r->now_us;
         err = put_note(r, TAP_UP, TEXT_NONE);
@@ -93,6 +90,23 @@ static void skip_remarks(FILE *f)
     fseek(f, at, SEEK_SET);
 }
 
+/* The stream begins at its first time stamp: events before it, such as FullyBooted, have none. */
+static void find_begin(struct replay *r, FILE *f)
+{
+    static const char name[] = "Timestamp: ";
+    char line[LINE_MAX_BYTES];
+
+    while (fgets(line, sizeof line, f)) {
+        const struct text t = text_trim(text_of(line));
+
+        if (!text_starts(t, TEXT("Timestamp: ")) || tap_time_of(text_skip(t, sizeof name - 1)) == TAP_NO_TIME)
+            continue;
+        r->now_us = tap_time_of(text_skip(t, sizeof name - 1));
+        break;
+    }
+    rewind(f);
+}
+
 static int read_file(struct replay *r)
 {
     FILE *f = fopen(r->file, "re");
@@ -105,6 +119,7 @@ static int read_file(struct replay *r)
         free(bytes);
         return -errno;
     }
+    find_begin(r, f);
     skip_remarks(f);
     ami_reader_init(&reader, AMI_FROM_ASTERISK, 0);
     while (!err && (n = fread(bytes, 1, READ_BYTES, f)) > 0)

@@ -87,6 +87,12 @@ size_t stream_queued(const struct stream *s)
     return s->out.n;
 }
 
+void stream_confirm(struct stream *s)
+{
+    if (s->state == STREAM_OPEN && !s->broken && s->backend->confirm)
+        s->backend->confirm(s);
+}
+
 void stream_pause(struct stream *s)
 {
     s->is_paused = true;
@@ -224,6 +230,10 @@ void stream_send_failed(struct stream *s, int err)
 
 const char *stream_peer(const struct stream *s)
 {
+    struct stream *own = (struct stream *)(uintptr_t)s; /* the text is made once; a stream has one thread */
+
+    if (!s->peer[0] && s->from.ss_family != AF_UNSPEC)
+        address_text(&s->from, own->peer, sizeof own->peer);
     return s->peer;
 }
 

@@ -27,6 +27,7 @@ struct stream_backend {
     /* Takes what fits of the last bytes, and tells the peer at once that no more comes. Returns how many left: fewer than t.n, then the end
      * was not told, or -EPIPE... NULL: reading could not go on. */
     ssize_t (*send_last)(struct stream *s, struct text t);
+    void (*confirm)(struct stream *s);   /* NULL: no effect */
     /* Everything is sent: tells the peer that no more comes. Then stream_end by whoever sees the peer's end. */
     void (*finish)(struct stream *s);
     /* Gives the descriptor back; stream_gone(s) follows on a later turn. */
@@ -55,7 +56,8 @@ struct stream {
     struct out_queue out;
     struct timer *linger;
     struct stream_tally *tally;
-    char peer[ADDRESS_TEXT];
+    struct sockaddr_storage from; /* AF_UNSPEC: peer is the text already */
+    char peer[ADDRESS_TEXT];      /* "" until stream_peer is asked: most streams are never named */
 };
 
 /* For those who make streams. A stream starts with two references: the maker's, and the loop's, dropped by stream_gone. */

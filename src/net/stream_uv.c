@@ -2,6 +2,8 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/ref.h"
@@ -188,6 +190,15 @@ static ssize_t send_last(struct stream *s, struct text t)
     return n;
 }
 
+static void confirm(struct stream *s)
+{
+    const int yes = 1;
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&of(s)->tcp, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes); /* a help, not a need */
+}
+
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
     struct stream *s = req->data;
@@ -223,7 +234,7 @@ static void end(struct stream *s)
 }
 
 static const struct stream_backend backend = {
-    .send = send_parts, .send_last = send_last, .read_adjust = read_adjust, .finish = finish, .end = end,
+    .send = send_parts, .send_last = send_last, .confirm = confirm, .read_adjust = read_adjust, .finish = finish, .end = end,
 };
 
 static void destroy(void *obj)
@@ -255,12 +266,14 @@ static void stream_discard(struct stream_uv *u)
 int stream_adopt(struct stream **out, struct loop *l, int fd, const struct stream_options *opt,
                  const struct stream_handlers *on, void *arg)
 {
-    char peer[ADDRESS_TEXT];
+    struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+    socklen_t size = sizeof from;
     struct stream_uv *u;
-    int err = address_of_peer(fd, peer, sizeof peer);
+    int err;
 
-    if (err)
-        return err;
+    /* Now: of a peer that has gone the kernel does not tell it any more. */
+    if (getpeername(fd, (struct sockaddr *)&from, &size))
+        return -errno;
     err = stream_new(&u, l, opt);
     if (err)
         return err;
@@ -269,8 +282,7 @@ int stream_adopt(struct stream **out, struct loop *l, int fd, const struct strea
         stream_discard(u);
         return err;
     }
-    uv_tcp_nodelay(&u->tcp, 1);
-    text_copy(u->base.peer, sizeof u->base.peer, text_of(peer));
+    u->base.from = from;
     if (on)
         stream_handle(&u->base, on, arg);
     *out = &u->base;

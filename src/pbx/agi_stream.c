@@ -19,6 +19,11 @@ static int send_last(struct agi_carrier *c, struct text line)
     return stream_send_last(stream_of(c), line);
 }
 
+static void confirm(struct agi_carrier *c)
+{
+    stream_confirm(stream_of(c));
+}
+
 static void close_in_order(struct agi_carrier *c, int64_t linger_ms)
 {
     stream_close(stream_of(c), linger_ms);
@@ -40,8 +45,8 @@ static void release(struct agi_carrier *c)
 }
 
 static const struct agi_carrier_type over_stream = {
-    .send = send_line, .send_last = send_last, .close = close_in_order, .abort = abort_now, .peer = peer, .release = release,
-    .line_max = AGI_LINE_MAX,
+    .send = send_line, .send_last = send_last, .confirm = confirm, .close = close_in_order, .abort = abort_now, .peer = peer,
+    .release = release, .line_max = AGI_LINE_MAX,
 };
 
 static void on_data(struct stream *stream, struct text bytes, void *arg)

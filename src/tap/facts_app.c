@@ -3,7 +3,7 @@
 
 #include "tap/facts_internal.h"
 
-enum app_kind { APP_SPEAKS = 1, APP_MAY_SPEAK, APP_AGI, APP_STASIS, APP_RECORDS, APP_MIXES, APP_NOBODY };
+enum app_kind { APP_SPEAKS = 1, APP_MAY_SPEAK, APP_AGI, APP_STASIS, APP_RECORDS, APP_MIXES, APP_DIALS, APP_QUEUES, APP_NOBODY };
 
 /* SPEAKS: the caller has reached somebody, as soon as the channel is up. MAY_SPEAK (and AGI): an announcement, a menu, a look-up;
  * it counts as an answer only when nobody was dialled after it. NOBODY: Asterisk's name for the far end of its own dialling. */
@@ -21,7 +21,7 @@ static const struct {
     { TEXT("ControlPlayback"), APP_MAY_SPEAK }, { TEXT("MP3Player"), APP_MAY_SPEAK }, { TEXT("Festival"), APP_MAY_SPEAK },
     { TEXT("SayDigits"), APP_MAY_SPEAK }, { TEXT("SayNumber"), APP_MAY_SPEAK }, { TEXT("SayAlpha"), APP_MAY_SPEAK },
     { TEXT("SayUnixTime"), APP_MAY_SPEAK }, { TEXT("Milliwatt"), APP_MAY_SPEAK }, { TEXT("Record"), APP_RECORDS },
-    { TEXT("MixMonitor"), APP_MIXES },
+    { TEXT("MixMonitor"), APP_MIXES }, { TEXT("Dial"), APP_DIALS }, { TEXT("Queue"), APP_QUEUES },
 };
 
 enum { APP_COUNT = sizeof apps / sizeof *apps };
@@ -177,6 +177,18 @@ static void start(struct facts *f, struct channel *ch, struct text data)
     case APP_MIXES:
         text_copy(ch->file, sizeof ch->file, first_argument(data));
         break;
+    case APP_DIALS:
+        if (ch == ch->call->primary) {
+            ch->call->attempt = ATTEMPT_DIAL;
+            ch->call->dial = DIAL_NONE;
+        }
+        break;
+    case APP_QUEUES:
+        if (ch == ch->call->primary) {
+            ch->call->attempt = ATTEMPT_QUEUE;
+            text_copy(ch->call->r.queue, sizeof ch->call->r.queue, first_argument(data));
+        }
+        break;
     default:
         break;
     }
@@ -204,7 +216,7 @@ void app_begin(struct facts *f, const struct tap_event *e, struct channel *ch, c
         ch->place = place;
     }
     if (ch->queue_left)
-        queue_resolve(f, ch, TEXT_NONE);
+        queue_resolve(f, ch, TEXT_NONE, text_eq(s->exten, TEXT("h")));
     app_over(f, ch);
     if (text_eq(s->exten, TEXT("h")))
         return;
@@ -228,14 +240,15 @@ static void agi_event(struct facts *f, const struct tap_event *e, struct channel
 {
     struct item *visit;
 
-    if (e->name == TAP_E_ASYNCAGIEND) {
-        visit_close(f, ch, ITEM_AGI);
+    if (e->name == TAP_E_ASYNCAGIEND) {     /* AGISTATUS and the next application come behind it, if the dialplan is tapped */
+        if (!ch->place)
+            visit_close(f, ch, ITEM_AGI);
         return;
     }
     if (ch->item[ITEM_AGI] == ITEM_NONE && (e->name == TAP_E_ASYNCAGISTART || e->name == TAP_E_AGIEXECSTART))
         visit_open(f, ch, ITEM_AGI, e->name == TAP_E_ASYNCAGISTART ? TEXT("agi:async") : TEXT(""));
     visit = visit_of(ch, ITEM_AGI);
-    if (visit && (e->name == TAP_E_AGIEXECEND || e->name == TAP_E_ASYNCAGIEXEC))
+    if (visit && e->name == TAP_E_AGIEXECEND)
         visit->number++;
 }
 
@@ -269,7 +282,11 @@ void variable_event(struct facts *f, const struct tap_event *e, struct channel *
 
     if (name.n == 11 && text_eq(name, TEXT("QUEUESTATUS"))) {
         if (ch->queue_left)
-            queue_resolve(f, ch, tap_get(e, TAP_H_VALUE));
+            queue_resolve(f, ch, tap_get(e, TAP_H_VALUE), false);
+        else if (ch == ch->call->primary && ch->item[ITEM_QUEUE] == ITEM_NONE)
+            queue_refused(f, ch, tap_get(e, TAP_H_VALUE));
+    } else if (name.n == 10 && text_eq(name, TEXT("DIALSTATUS"))) {
+        dial_status(f, ch, tap_get(e, TAP_H_VALUE));
     } else if (name.n == 9 && text_eq(name, TEXT("AGISTATUS"))) {
         visit = visit_of(ch, ITEM_AGI);
         if (visit)

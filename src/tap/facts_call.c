@@ -395,12 +395,9 @@ static void close_items(struct call *c, int64_t at)
 /* The channels are gone or moved. Tells, and frees c. */
 void call_end(struct facts *f, struct call *c)
 {
-    const int64_t end = c->is_unobserved ? c->last_us : f->stamp.at_us;
-    const int64_t now = f->stamp.at_us;
+    const int64_t end = f->stamp.at_us;
 
-    f->stamp.at_us = end;
     call_settle(f, c);
-    f->stamp.at_us = now;
     close_items(c, end);
     c->r.outcome = outcome_of(c);
     c->r.ended_us = end > c->r.started_us ? end : c->r.started_us;
@@ -424,7 +421,9 @@ void call_end_if_empty(struct facts *f, struct call *c)
 void call_close_unobserved(struct facts *f, struct call *c)
 {
     struct node *n = &f->nodes[c->key.node];
+    const int64_t now = f->stamp.at_us;
 
+    f->stamp.at_us = c->last_us;        /* nobody knows more */
     c->is_unobserved = true;
     c->r.is_partial = true;
     for (size_t i = 0; i < c->leg_count; i++)
@@ -435,4 +434,5 @@ void call_close_unobserved(struct facts *f, struct call *c)
         channel_release(f, c->channels);
     }
     call_end(f, c);
+    f->stamp.at_us = now;
 }

@@ -177,8 +177,10 @@ struct channel *channel_open(struct facts *f, uint32_t node, const struct snapsh
         c = call_open(f, node, linkedid);
     ch = c ? fresh(f) : NULL;
     if (!ch) {
-        if (c && is_new)
+        if (c && is_new) {
             call_free(f, c);
+            f->figures.calls--;
+        }
         return NULL;
     }
     map_put(&f->channels, &ch->key, map_hash(node, s->uniqueid), node, s->uniqueid);
@@ -194,6 +196,8 @@ struct channel *channel_open(struct facts *f, uint32_t node, const struct snapsh
     call_touch(f, c);
     if (mate) {
         channel_pair(f, mate, ch);
+        if (c->r.is_partial && c->primary == mate && text_eq(s->uniqueid, linkedid))
+            adopt_primary(f, c, ch, s);
     } else if (is_new) {
         make_primary(f, c, ch, s);
     } else {
@@ -388,6 +392,7 @@ static void join_call(struct facts *f, struct channel *ch, struct call *to)
     struct call *from = ch->call;
     struct channel *mate = ch->mate && ch->mate->call == from ? ch->mate : NULL;
     const uint16_t leg = copy_leg(f, to, ch);
+    const bool was_primary = ch == from->primary || (mate && mate == from->primary);
     bool is_empty;
 
     call_settle(f, from);
@@ -402,9 +407,11 @@ static void join_call(struct facts *f, struct channel *ch, struct call *to)
     call_dirty(f, from);
     call_dirty(f, to);
     is_empty = !from->channels;
-    if (is_empty) {
+    if (is_empty || was_primary) {
         tell_rekeyed(f, from, from->key.id, to->key.id, true);
         memcpy(from->joined, to->key.id, sizeof from->joined);
+    }
+    if (is_empty) {
         if (!from->r.answered_us) {
             from->r.answered_us = f->stamp.at_us;
             text_copy(from->r.answered_by, sizeof from->r.answered_by, text_of(to->r.caller[0] ? to->r.caller : to->key.id));
@@ -476,7 +483,7 @@ void channel_hang_up(struct facts *f, struct channel *ch, int32_t cause, struct 
     call_touch(f, c);
     call_settle(f, c);
     if (ch->queue_left)
-        queue_resolve(f, ch, TEXT_NONE);
+        queue_resolve(f, ch, TEXT_NONE, true);
     app_over(f, ch);
     if (ch->is_holding)
         hold_end(f, ch);

@@ -28,7 +28,7 @@ static void snapshot_dest(const struct tap_event *e, struct snapshot *s)
 }
 
 /* The second half of a Local channel dials: the pair only leads to the phone behind it, which takes its part. */
-static void pass_on(struct call *c, const struct channel *from, struct channel *to)
+static void pass_on(struct facts *f, struct call *c, const struct channel *from, struct channel *to)
 {
     struct leg *outer = leg_of(from), *inner = leg_of(to);
 
@@ -36,7 +36,13 @@ static void pass_on(struct call *c, const struct channel *from, struct channel *
         return;
     if (from->leg == c->primary_leg && !c->is_originate)
         return;
-    outer->is_hidden = true;
+    if (!outer->is_hidden) {
+        outer->is_hidden = true;
+        facts_begin(f);
+        facts_str(f, "channel", outer->pub.channel);
+        facts_str(f, "into", inner->pub.channel);
+        facts_tell(f, FACT_LEG_FOLDED, c);
+    }
     inner->via = from->leg;
     memcpy(inner->pub.role, outer->pub.role, sizeof inner->pub.role);
 }
@@ -62,7 +68,7 @@ static void begin(struct facts *f, const struct tap_event *e, struct channel *fr
         c->dials++;
     }
     if (from && from->call == c)
-        pass_on(c, from, to);
+        pass_on(f, c, from, to);
     if (!c->dial_string[0])
         text_copy(c->dial_string, sizeof c->dial_string, tap_get(e, TAP_H_DIALSTRING));
     if (from && from == c->primary) {
@@ -140,6 +146,17 @@ static void end(struct facts *f, const struct tap_event *e, struct channel *from
     facts_text(f, "status", status);
     facts_text(f, "forward", tap_get(e, TAP_H_FORWARD));
     facts_tell(f, FACT_LEG_DIALLED, c);
+}
+
+/* Dial() that could not even begin with a phone says so by its variable only. */
+void dial_status(struct facts *f, struct channel *ch, struct text status)
+{
+    struct call *c = ch->call;
+
+    if (ch == c->primary && status.n && c->attempt == ATTEMPT_DIAL && c->dial == DIAL_NONE && !text_eq(status, TEXT("ANSWER"))) {
+        c->dial = result_of(status);
+        call_dirty(f, c);
+    }
 }
 
 void dial_event(struct facts *f, const struct tap_event *e)

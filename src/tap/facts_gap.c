@@ -68,6 +68,17 @@ static void settle(struct facts *f, uint32_t node)
     n->is_unsettled = false;
 }
 
+/* "01:02:03" in microseconds. */
+static int64_t duration_of(struct text t)
+{
+    int64_t seconds = 0;
+    struct text part;
+
+    while (text_cut(&t, ':', &part))
+        seconds = seconds * 60 + facts_number(part, 0);
+    return seconds > 0 && seconds < 366 * 86400 ? seconds * 1000000 : 0;
+}
+
 static void fill_in(struct facts *f, const struct tap_event *e, struct channel *ch)
 {
     struct call *c = ch->call;
@@ -79,6 +90,17 @@ static void fill_in(struct facts *f, const struct tap_event *e, struct channel *
         bridge_enter(f, ch, bridge, false);
     if (ch == c->primary && !c->r.application[0])
         text_copy(c->r.application, sizeof c->r.application, tap_get(e, TAP_H_APPLICATION));
+}
+
+static void began_before(const struct channel *ch, int64_t at)
+{
+    struct call *c = ch->call;
+    struct leg *l = leg_of(ch);
+
+    if (at < c->r.started_us)
+        c->r.started_us = at;
+    if (l && at < l->pub.started_us)
+        l->pub.started_us = at;
 }
 
 /* A channel that exists now. Its Hangup may have come meanwhile, on the tap's own session. */
@@ -97,6 +119,7 @@ static void present(struct facts *f, const struct tap_event *e)
         f->opens_partial = false;
         if (!ch)
             return;
+        began_before(ch, f->stamp.at_us - duration_of(tap_get(e, TAP_H_DURATION)));
     }
     ch->generation = f->nodes[e->node].generation;
     channel_update(f, ch, &s);

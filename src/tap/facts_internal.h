@@ -15,6 +15,7 @@ struct item {
     enum item_kind kind;
     int64_t at_us, until_us;            /* until: 0 while it lasts */
     int32_t number;                     /* position in the queue, commands of a script */
+    int32_t first_number;               /* original position */
     char what[CALL_TEXT_MAX];           /* transfer: blind, attended; file; script; app; queue; space; conference */
     char who[CALL_TEXT_MAX];            /* transfer: by; queue: agent */
     char to[CALL_TEXT_MAX];             /* transfer */
@@ -42,6 +43,7 @@ struct channel {
     bool is_doubted;                    /* a Hangup of it was not believed */
     bool is_soiled;                     /* its events carry lines that somebody put in, between a head and a tail that agree */
     bool queue_left;                    /* QueueCallerLeave was seen; why is not known yet */
+    bool queue_abandoned;               /* so was QueueCallerAbandon: the caller hung up, or its time was over (seen) */
     uint8_t app;                        /* enum app of what runs on it */
     uint32_t generation;                /* last gap of the node after which it was heard of */
     const char *next_role;              /* of the next leg that is dialled for it; NULL: as usual */
@@ -227,7 +229,10 @@ void originate_event(struct facts *f, const struct tap_event *e);
 void queue_event(struct facts *f, const struct tap_event *e, struct channel *ch);
 void queue_member_event(struct facts *f, const struct tap_event *e);
 /* What the caller does next, or QUEUESTATUS, tells why it left. */
-void queue_resolve(struct facts *f, struct channel *ch, struct text status);
+void queue_resolve(struct facts *f, struct channel *ch, struct text status, bool is_gone);
+/* QUEUESTATUS of a queue that did not take the caller. */
+void queue_refused(struct facts *f, struct channel *ch, struct text status);
+void dial_status(struct facts *f, struct channel *ch, struct text status);
 
 /* facts_transfer.c */
 void transfer_event(struct facts *f, const struct tap_event *e);

@@ -27,7 +27,7 @@ static void join(struct facts *f, const struct tap_event *e, struct channel *ch)
     struct item *visit;
 
     if (ch->queue_left)
-        queue_resolve(f, ch, TEXT_NONE);
+        queue_resolve(f, ch, TEXT_NONE, false);
     app_over(f, ch);
     call_settle(f, c);
     visit = call_item_add(f, c, ITEM_QUEUE, queue);
@@ -54,7 +54,7 @@ static void conclude(struct facts *f, struct channel *ch, enum queue_outcome out
     ch->call->r.queue_outcome = outcome;
     text_copy(visit->result, sizeof visit->result, text_of(queue_outcome_text(outcome)));
     ch->item[ITEM_QUEUE] = ITEM_NONE;
-    ch->queue_left = false;
+    ch->queue_left = ch->queue_abandoned = false;
     facts_begin(f);
     facts_str(f, "queue", visit->what);
 }
@@ -76,15 +76,24 @@ static void answered(struct facts *f, const struct tap_event *e, struct channel 
     facts_tell(f, FACT_QUEUE_ANSWERED, c);
 }
 
+/* Asterisk says Abandon also when the queue's time is over (seen): what the channel does next tells which. */
 static void abandoned(struct facts *f, const struct tap_event *e, struct channel *ch)
 {
-    const struct item *visit = open_visit(ch);
+    struct item *visit = open_visit(ch);
 
     if (!visit)
         return;
+    visit->number = (int32_t)facts_number(tap_get(e, TAP_H_POSITION), 0);
+    visit->first_number = (int32_t)facts_number(tap_get(e, TAP_H_ORIGINALPOSITION), 0);
+    stop_waiting(f, ch, visit);
+    ch->queue_left = ch->queue_abandoned = true;
+}
+
+static void tell_abandoned(struct facts *f, struct channel *ch, const struct item *visit)
+{
     conclude(f, ch, QUEUE_ABANDONED);
-    facts_int(f, "position", facts_number(tap_get(e, TAP_H_POSITION), 0));
-    facts_int(f, "original_position", facts_number(tap_get(e, TAP_H_ORIGINALPOSITION), 0));
+    facts_int(f, "position", visit->number);
+    facts_int(f, "original_position", visit->first_number);
     facts_int(f, "wait_us", visit->until_us - visit->at_us);
     facts_tell(f, FACT_QUEUE_ABANDONED, ch->call);
 }
@@ -100,19 +109,43 @@ static void left(struct facts *f, struct channel *ch)
     ch->queue_left = true;
 }
 
-void queue_resolve(struct facts *f, struct channel *ch, struct text status)
+void queue_resolve(struct facts *f, struct channel *ch, struct text status, bool is_gone)
 {
     const struct item *visit = open_visit(ch);
-    const bool timed_out = text_eq(status, TEXT("TIMEOUT"));
+    const bool timed_out = text_eq(status, TEXT("TIMEOUT")) || (ch->queue_abandoned && !status.n && !is_gone);
 
     ch->queue_left = false;
     if (!visit)
         return;
+    if (is_gone && ch->queue_abandoned) {
+        tell_abandoned(f, ch, visit);
+        return;
+    }
     conclude(f, ch, timed_out ? QUEUE_TIMED_OUT : QUEUE_LEFT);
     facts_int(f, "wait_us", visit->until_us - visit->at_us);
     if (!timed_out)
         facts_text(f, "why", status.n ? status : TEXT("key"));
     facts_tell(f, timed_out ? FACT_QUEUE_TIMED_OUT : FACT_QUEUE_LEFT, ch->call);
+}
+
+void queue_refused(struct facts *f, struct channel *ch, struct text status)
+{
+    struct call *c = ch->call;
+    struct item *visit;
+
+    if (!text_starts(status, TEXT("JOIN")) && !text_eq(status, TEXT("FULL")))
+        return;
+    visit = call_item_add(f, c, ITEM_QUEUE, text_of(c->r.queue));
+    c->r.queue_outcome = QUEUE_LEFT;
+    if (visit) {
+        visit->until_us = visit->at_us;
+        text_copy(visit->result, sizeof visit->result, text_of(queue_outcome_text(QUEUE_LEFT)));
+    }
+    facts_begin(f);
+    facts_str(f, "queue", c->r.queue);
+    facts_int(f, "wait_us", 0);
+    facts_text(f, "why", status);
+    facts_tell(f, FACT_QUEUE_LEFT, c);
 }
 
 /* ---- agents ---- */

@@ -11,6 +11,7 @@
     X(FACT_CALL_ENDED, "call.ended", "(the whole record)", "The last channel of the call is gone, or nobody watched any more; the detail is the record.") \
     X(FACT_LEG_STARTED, "leg.started", "channel number name role", "A phone is dialled for the call; both halves of a Local channel are one leg.") \
     X(FACT_LEG_ANSWERED, "leg.answered", "channel number role", "A leg picked up.") \
+    X(FACT_LEG_FOLDED, "leg.folded", "channel into", "A Local channel turned out to lead only to another leg, which takes its part; it is not told of again.") \
     X(FACT_LEG_JOINED, "leg.joined", "channel number role", "A running channel of another call became a leg of this one.") \
     X(FACT_LEG_DIALLED, "leg.dialled", "channel status forward", "The attempt to reach a leg is over; status is Asterisk's DialStatus.") \
     X(FACT_LEG_ENDED, "leg.ended", "channel number role cause", "A leg hung up; cause is Q.850.") \

@@ -1,4 +1,7 @@
 """What the real Asterisk makes of our farewell: names and values arrive exactly, nothing is evaluated, calls go to their fallback."""
+import json
+import sqlite3
+
 from daemon import Daemon, free_port
 from pbx import Pbx
 
@@ -132,3 +135,43 @@ def test_the_end_right_behind_the_last_line(context):
         assert (hung["Status"], hung["Is"], hung["Agi"]) == ("HANGUP", "same", "HANGUP"), hung
     assert daemon.stop() == 0
     assert "agi_ended_badly" not in daemon.text(), daemon.text()
+
+
+PIECES = {
+    "gosub": "function handle(call)\n  for i = 1, 20 do call:gosub('sub', 's', 1) end\nend\n",
+    "usage": "function handle(call)\n  for i = 1, 20 do pcall(call.command, call, 'SAY NUMBER abc \"\"') end\nend\n",
+}
+PIECES_PLAN = """
+[test]
+exten => 1,1,Answer()
+ same => n,AGI(agi://127.0.0.1:@AGI@/gosub)
+ same => n,UserEvent(Mark,What: gosub)
+ same => n,Hangup()
+exten => 2,1,Answer()
+ same => n,AGI(agi://127.0.0.1:@AGI@/usage)
+ same => n,UserEvent(Mark,What: usage)
+ same => n,Hangup()
+[sub]
+exten => s,1,Return()
+"""
+
+
+def test_an_answer_in_pieces_waits_for_no_delayed_acknowledgement(context):
+    """Asterisk writes these answers line by line with Nagle on; each command took 44 ms while we let the kernel delay its acknowledgement."""
+    port = free_port()
+    for name, text in PIECES.items():
+        context.write(f"handlers/{name}.lua", text)
+    routes = "".join(f"[route {n}]\nhandler = {n}.lua\ndeadline = 20s\n" for n in PIECES)
+    conf = context.write("sidetone.conf", f"[sidetone]\nstate_dir = {context.path('state')}\n[fastagi]\nlisten = 127.0.0.1:{port}\n{routes}")
+    pbx = Pbx(context, PIECES_PLAN.replace("@AGI@", str(port)))
+    daemon, ami = Daemon(context, conf), pbx.ami()
+    for number, name in enumerate(PIECES, 1):
+        dial(ami, number)
+        mark(ami, name)
+    assert daemon.stop() == 0
+    with sqlite3.connect(context.path("state", "sidetone.db")) as db:
+        ends = [json.loads(d) for (d,) in db.execute("SELECT detail FROM fact WHERE kind = 'agi.end' ORDER BY id")]
+    assert [e["route"] for e in ends] == list(PIECES), ends
+    for end in ends:
+        assert end["status"] == "OK" and end["commands"] == 20, end
+        assert end["ms"] < 400, end  # 20 times 40 would be 800

@@ -14,6 +14,8 @@ exten => quiet,1,Set(ODD=${URIDECODE(l1%0Al2%29%20x)})
 exten => digits,1,AGI(agi://127.0.0.1:@AGI@/digits)
  same => n,Hangup()
 exten => gone,1,AGI(agi://127.0.0.1:@AGI@/gone)
+exten => who,1,AGI(agi://127.0.0.1:@AGI@/who)
+ same => n,Hangup()
 exten => moved,1,Hangup()
  same => n(here),UserEvent(Mark,What: moved,Status: ${SIDETONE_STATUS})
  same => n,Hangup()
@@ -55,6 +57,7 @@ QUIET = TELL + """function handle(call)
     { "set_callerid", "set_callerid", "Ada <77>" }, { "number", "get", "CALLERID(num)" }, { "name", "get", "CALLERID(name)" },
     { "exec", "exec", "NoOp", "a", "b" }, { "exec_none", "exec", "NoSuchApplication" },
     { "gosub", "gosub", "sub", "s", "1", "an arg" }, { "retval", "get", "GOSUB_RETVAL" }, { "seen", "get", "SEEN" }, { "gosub_none", "gosub", "none", "s", "1" },
+    { "commas", "set", "Y", "a,b,(c)" }, { "commas_back", "get", "Y" }, { "two", "exec", "MSet", "P=1,Q=2" }, { "second", "get", "Q" },
     { "music_on", "set_music", true, "default" }, { "music_off", "set_music", false },
     { "autohangup", "set_autohangup", 3600 }, { "autohangup_off", "set_autohangup", 0 },
     { "stream", "stream_file", "digits/1" }, { "stream_none", "stream_file", "no-such-file" },
@@ -125,7 +128,7 @@ PLAIN = {
     "answer": "true", "noop": "true", "verbose": "true", "status": "6", "status_none": "nil", "set": "true", "get": 'q\\"\\\\u (o) te',
     "get_unset": "nil", "get_full": '<q\\"\\\\u (o) te>', "get_other": "nil", "odd": "l1~l2) x", "set_callerid": "true", "number": "77", "name": "Ada",
     "exec": "0", "exec_none": "error no_application", "gosub": "true", "retval": "from-sub", "seen": "an arg", "gosub_none": "false",
-    "music_on": "true", "music_off": "true", "autohangup": "true", "autohangup_off": "true",
+    "commas": "true", "commas_back": "a,b,(c)", "two": "0", "second": "2", "music_on": "true", "music_off": "true", "autohangup": "true", "autohangup_off": "true",
     "stream_none": "false 0", "control": "nil -1", "data": " true", "digit": "nil nil",
     "record_nowhere": "writefile nil nil", "char": "false", "text": "nil", "send_text": "true", "send_image": "true", "tdd": "false",
     "db_put": "true", "db_get": "v w", "db_none": "nil", "db_del": "true", "db_tree_none": "false", "db_put2": "true", "db_tree": "true",
@@ -143,6 +146,13 @@ def differing(told, wanted):
     return {name: (told.get(name), value) for name, value in wanted.items() if told.get(name) != value}
 
 
+WHO = TELL + """function handle(call)
+  call_ = call
+  tell("who", call.env.agi_callerid, "<" .. (call:get("CALLERID(num)") or "nil") .. ">")
+end
+"""
+
+
 class Verbs:
     def __init__(self, context, **handlers):
         port = free_port()
@@ -158,9 +168,9 @@ class Verbs:
         self.daemon = Daemon(context, conf)
         self.ami = self.pbx.ami()
 
-    def told(self, exten, peer, last):
+    def told(self, exten, peer, last, caller="1001"):
         """{verb: what it gave} of one call."""
-        self.ami.originate(f"Local/{exten}@test/n", "peer", peer)
+        self.ami.originate(f"Local/{exten}@test/n", "peer", peer, caller=caller)
         told = {}
         while last not in told:
             event = self.ami.wait("VarSet", seconds=60)
@@ -201,6 +211,12 @@ def test_verbs_after_hangup(context):
     verbs = Verbs(context, gone=GONE)
     told = verbs.told("gone", "sound", "speech_unload")
     assert not differing(told, DEAD), differing(told, DEAD)
+
+
+def test_verbs_tell_a_withheld_number_from_one_named_unknown(context):
+    verbs = Verbs(context, who=WHO)
+    assert verbs.told("who", "sound", "who", caller="unknown <unknown>")["who"] == "unknown <unknown>"
+    assert verbs.told("who", "sound", "who", caller="")["who"] == "unknown <>"
 
 
 def test_no_verb_is_forgotten(context):

@@ -18,14 +18,6 @@
 
 #include "base/clock.h"
 
-int __attribute__((weak)) journal_trim(struct journal *j, int64_t now_us, size_t max_rows)
-{
-    (void)j;
-    (void)now_us;
-    (void)max_rows;
-    return 0;
-}
-
 enum { PATIENCE_MS = 60000, SENT_MAX = 20000, GAPS_MAX = 16 };
 
 static const struct log_sink quiet_sink = { .fd = 2, .level = LOG_OFF };
