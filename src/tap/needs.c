@@ -1,10 +1,12 @@
 /* The table of events that facts are made of, and of the class each needs (manager.conf read=; seen and read in Asterisk 22.10.1). */
 #include "tap/needs.h"
 
-/* NewConnectedLine and HangupRequest carry nothing that another event does not. */
+/* HangupRequest and BridgeCreate carry nothing that another event does not. NewConnectedLine may be the last that shows a channel as it is (a pickup, seen), BRIDGEPEER
+ * the first that shows the Linkedid of a call that was joined. */
 static const struct tap_need needs[] = {
     { "FullyBooted", "system", NULL },      { "Shutdown", "system", NULL },
     { "Newchannel", "call", NULL },         { "Newstate", "call", NULL },        { "NewCallerid", "call", NULL },
+    { "NewConnectedLine", "call", NULL },
     { "Hangup", "call", NULL },             { "Rename", "call", NULL },          { "DialBegin", "call", NULL },
     { "DialState", "call", NULL },          { "DialEnd", "call", NULL },         { "BridgeEnter", "call", NULL },
     { "BridgeLeave", "call", NULL },        { "BridgeDestroy", "call", NULL },   { "Hold", "call", NULL },
@@ -19,7 +21,7 @@ static const struct tap_need needs[] = {
     { "AgentLogoff", "agent", NULL },       { "QueueMemberAdded", "agent", NULL }, { "QueueMemberRemoved", "agent", NULL },
     { "QueueMemberPause", "agent", NULL },
     { "DTMFEnd", "dtmf", NULL },
-    { "Newexten", "dialplan", NULL },       { "VarSet", "dialplan", "QUEUESTATUS AGISTATUS MIXMONITOR_FILENAME" },
+    { "Newexten", "dialplan", NULL },       { "VarSet", "dialplan", "QUEUESTATUS AGISTATUS MIXMONITOR_FILENAME BRIDGEPEER" },
     { "AGIExecStart", "agi", NULL },        { "AGIExecEnd", "agi", NULL },       { "AsyncAGIStart", "agi", NULL },
     { "AsyncAGIExec", "agi", NULL },        { "AsyncAGIEnd", "agi", NULL },
 };
@@ -28,7 +30,7 @@ enum { NEEDS = sizeof needs / sizeof *needs };
 /* Classes of events that only sinks want. */
 static const struct tap_need others[] = {
     { "UserEvent", "user", NULL },          { "Cdr", "cdr", NULL },              { "CEL", "call", NULL },
-    { "NewConnectedLine", "call", NULL },   { "NewAccountCode", "call", NULL },  { "HangupRequest", "call", NULL },
+    { "NewAccountCode", "call", NULL },  { "HangupRequest", "call", NULL },
     { "SoftHangupRequest", "call", NULL },  { "BridgeCreate", "call", NULL },    { "BridgeMerge", "call", NULL },
     { "BridgeVideoSourceUpdate", "call", NULL }, { "MusicOnHoldStart", "call", NULL }, { "MusicOnHoldStop", "call", NULL },
     { "DeviceStateChange", "call", NULL },  { "ExtensionStatus", "call", NULL }, { "LocalOptimizationBegin", "call", NULL },

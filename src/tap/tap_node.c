@@ -231,7 +231,7 @@ static void on_event(const struct ami_message *m, void *arg)
 
     n->events_up++;
     count(&n->counts.events, 1);
-    count(&n->counts.bytes, m->reader->raw.n);
+    count(&n->counts.bytes, ami_text(m).n);
     atomic_store_explicit(&n->counts.last_event_us, now_us, memory_order_relaxed);
     if (m->is_cut)
         count(&n->counts.cut, 1);
