@@ -171,7 +171,7 @@ static void broken_hangup_of_another_does_not_count(void **state)
 static void hostile_caller_is_followed_to_its_end(void **state)
 {
     struct play *p = begin();
-    static const char *const events[] = { "Newchannel", "Newexten", "Newstate", "Hangup" };
+    static const char events[][16] = { "Newchannel", "Newexten", "Newstate", "Hangup" };
     char wire[2048];
 
     (void)state;
