@@ -2,12 +2,10 @@
 #pragma once
 
 #include "app/admin.h"
-#include "app/call_loop.h"
+#include "app/gather.h"
 
 struct admin_routes {
-    struct loop *control;
-    struct call_loop *const *loops;
-    size_t loop_count, route_count;
+    struct gather_from from;
     struct store *store;
 };
 

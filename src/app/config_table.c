@@ -9,6 +9,7 @@ static const char *const providers[] = { "local", NULL };                       
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
 static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
+static const char *const starts[] = { "process", "fork", NULL };                      /* order of enum config_start */
 
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
@@ -58,25 +59,49 @@ static const struct config_key audiosocket_keys[] = {
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
 };
 
+static const struct config_key console_keys[] = {
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_console, listen),
+      .standard_help = "no such port is opened", .example = "127.0.0.1:8989",
+      .help = "Plain HTTP with /metrics, /live and /ready; put a proxy with TLS in front where others must reach it." },
+};
+
 static const struct config_key node_keys[] = {
-    { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .is_required = true,
+    { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .standard_help = "the node has AMI only",
       .example = "http://127.0.0.1:8088", .help = "The Asterisk's HTTP server, http:// or https://." },
-    { .name = "ari_user", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ari_user), .is_required = true,
-      .example = "sidetone", .help = "The user of ari.conf." },
-    { .name = "ari_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_node, ari_secret), .is_required = true,
-      .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
+    { .name = "ari_user", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ari_user),
+      .standard_help = "the node has AMI only", .example = "sidetone", .help = "The user of ari.conf." },
+    { .name = "ari_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_node, ari_secret),
+      .standard_help = "the node has AMI only", .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
     { .name = "app", .type = CONFIG_NAME, .offset = offsetof(struct config_node, app), .standard = "sidetone",
       .help = "The name that the dialplan gives to Stasis()." },
     { .name = "ami", .type = CONFIG_AMI_URL, .offset = offsetof(struct config_node, ami),
       .standard_help = "no AMI session is opened", .example = "tcp://127.0.0.1:5038",
       .help = "The Asterisk's manager port, tcp:// or tls://." },
     { .name = "ami_user", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ami_user),
-      .standard_help = "no AMI session is opened", .example = "sidetone-agi", .help = "The user of manager.conf." },
+      .standard_help = "the node is not tapped", .example = "sidetone-tap",
+      .help = "The tap's user of manager.conf, whose events are kept; it needs read = only." },
     { .name = "ami_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_node, ami_secret),
-      .standard_help = "no AMI session is opened", .example = "@env:PBX1_AMI",
+      .standard_help = "the node is not tapped", .example = "@env:PBX1_TAP",
       .help = "That user's secret, as @env:NAME, @file:PATH or @credential:NAME; it crosses the network only as MD5 of a challenge." },
+    { .name = "control_user", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, control_user),
+      .standard_help = "no action is sent: a gap closes the calls that were open as unobserved", .example = "sidetone-control",
+      .help = "Another user of manager.conf, for actions: asyncagi (read = agi, write = agi), and the list of channels behind a gap (write = reporting)." },
+    { .name = "control_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_node, control_secret),
+      .standard_help = "no action is sent", .example = "@env:PBX1_CONTROL", .help = "That user's secret, as ami_secret." },
+    { .name = "tap", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, tap), .standard = "yes",
+      .help = "Keep this node's events and calls; only with ami, ami_user and ami_secret." },
+    { .name = "ami_events", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ami_events), .standard_help = "all that the user may read",
+      .example = "call,agent,system", .help = "Classes of events that the tap asks for; an unknown one is found out, and all are asked for instead." },
+    { .name = "ami_filter", .type = CONFIG_LINES, .offset = offsetof(struct config_node, ami_filters),
+      .standard_help = "every event is sent", .example = "eventfilter(action(exclude),name(VarSet)) =",
+      .help = "An eventfilter of the tap's session, as in manager.conf; may be repeated. Installed when the user has write = system, watched in any case." },
+    { .name = "ami_pin", .type = CONFIG_TEXT, .offset = offsetof(struct config_node, ami_pin), .standard_help = "the authority's word is enough",
+      .example = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+      .help = "Hash of the public key that the manager port must show, beside a good certificate." },
+    { .name = "ami_plain", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, ami_plain), .standard = "no",
+      .help = "Log in with the secrets themselves instead of the MD5 of a challenge." },
     { .name = "asyncagi", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, asyncagi), .standard = "no",
-      .help = "Serve every channel of this node that waits in AGI(agi:async,ROUTE); needs ami, ami_user and ami_secret." },
+      .help = "Serve every channel of this node that waits in AGI(agi:async,ROUTE); needs ami, control_user and control_secret." },
     { .name = "ca", .type = CONFIG_PATH, .offset = offsetof(struct config_node, ca), .standard_help = "the system's authorities",
       .example = "pbx1-ca.pem", .wants = CONFIG_WANTS_FILE, .base = "",
       .help = "PEM file of the authority that signed the server's certificate." },
@@ -87,6 +112,60 @@ static const struct config_key node_keys[] = {
     { .name = "default_agent", .type = CONFIG_NAME, .offset = offsetof(struct config_node, default_agent),
       .standard_help = "such a call is given back with SIDETONE_STATUS=ERROR", .example = "reception", .reloads = true,
       .help = "The agent of a call that names none in Stasis()." },
+};
+
+static const struct config_key tap_keys[] = {
+    { .name = "events", .type = CONFIG_BOOL, .offset = offsetof(struct config_tap, events), .standard = "yes",
+      .help = "Keep the events themselves (tap.db), not only calls and facts." },
+    { .name = "keep_age", .type = CONFIG_DURATION, .offset = offsetof(struct config_tap, keep_age_ms), .standard = "720h", .min = 0,
+      .max = INT64_C(87600) * 3600000, .help = "Older events and facts are deleted, when every sink has them; 0: never." },
+    { .name = "keep_size", .type = CONFIG_BYTES, .offset = offsetof(struct config_tap, keep_bytes), .standard = "8192M", .min = 0,
+      .max = INT64_C(1) << 50, .help = "The file's ceiling: the oldest go, though a sink lacks them, and then a gap is written; 0: none." },
+    { .name = "queue_events", .type = CONFIG_COUNT, .offset = offsetof(struct config_tap, queue_events), .standard = "65536", .min = 64,
+      .max = 10000000, .help = "Events of each node that may wait for the disk; what comes beyond is counted and named a gap." },
+    { .name = "queue_size", .type = CONFIG_BYTES, .offset = offsetof(struct config_tap, queue_bytes), .standard = "64M", .min = 1048576,
+      .max = INT64_C(1) << 36, .help = "And their memory." },
+    { .name = "hold", .type = CONFIG_DURATION, .offset = offsetof(struct config_tap, hold_ms), .standard = "30ms", .min = 1, .max = 10000,
+      .help = "How long events of one node wait for older ones of the others." },
+};
+
+const char *const config_drivers[] = { "postgres", "nats", "jsonl", "webhook", "kafka", NULL };
+static const char *const carries[] = { "facts", "events", "both", NULL };              /* order of enum config_carry */
+
+static const struct config_key sink_keys[] = {
+    { .name = "driver", .type = CONFIG_ENUM, .offset = offsetof(struct config_sink, driver), .is_required = true, .choices = config_drivers,
+      .example = "jsonl", .help = "Where it goes." },
+    { .name = "carry", .type = CONFIG_ENUM, .offset = offsetof(struct config_sink, carry), .standard = "facts", .choices = carries,
+      .help = "What it gets." },
+    { .name = "kinds", .type = CONFIG_LIST, .offset = offsetof(struct config_sink, kinds), .standard_help = "all of them",
+      .example = "call.ended, queue.*", .more = "._-*", .help = "Facts or events of these kinds only." },
+    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_sink, url), .standard_help = "the driver needs none",
+      .example = "postgresql://127.0.0.1:5432/calls",
+      .help = "The server: postgresql://, nats://, http(s)://, or kafka's host:port; without user and password." },
+    { .name = "user", .type = CONFIG_TEXT, .offset = offsetof(struct config_sink, user), .standard_help = "none is sent", .example = "sidetone",
+      .help = "The user there." },
+    { .name = "secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_sink, secret), .standard_help = "none is sent",
+      .example = "@env:SINK_SECRET", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME." },
+    { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_sink, file), .standard_help = "the driver needs none",
+      .example = "/var/log/sidetone/calls.jsonl", .base = "", .help = "Of jsonl: the file." },
+    { .name = "rotate_size", .type = CONFIG_BYTES, .offset = offsetof(struct config_sink, rotate_bytes), .standard = "0", .min = 0,
+      .max = INT64_C(1) << 50, .help = "Of jsonl: a file of this size is put aside, and a new one begun; 0: never." },
+    { .name = "subject", .type = CONFIG_TEXT, .offset = offsetof(struct config_sink, subject), .standard_help = "the driver's own",
+      .example = "sidetone", .help = "Of nats and kafka: the subject's beginning, or the topic." },
+    { .name = "stream", .type = CONFIG_NAME, .offset = offsetof(struct config_sink, stream), .standard_help = "the driver's own",
+      .example = "SIDETONE", .help = "Of nats: the JetStream stream." },
+    { .name = "template", .type = CONFIG_PATH, .offset = offsetof(struct config_sink, template_file), .standard_help = "the fact as JSON",
+      .example = "crm.json", .base = "", .wants = CONFIG_WANTS_FILE, .help = "Of webhook: a file with the body, {{field}} in it." },
+    { .name = "hmac_secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_sink, hmac_secret), .standard_help = "bodies are not signed",
+      .example = "@env:CRM_HMAC", .help = "Of webhook: what bodies are signed with." },
+    { .name = "table_prefix", .type = CONFIG_NAME, .offset = offsetof(struct config_sink, table_prefix), .standard_help = "the driver's own",
+      .example = "sidetone_", .help = "Of postgres: what its tables' names begin with." },
+    { .name = "ca", .type = CONFIG_PATH, .offset = offsetof(struct config_sink, ca), .standard_help = "the system's authorities",
+      .example = "sink-ca.pem", .wants = CONFIG_WANTS_FILE, .base = "", .help = "PEM file of the authority that signed the server's certificate." },
+    { .name = "insecure", .type = CONFIG_BOOL, .offset = offsetof(struct config_sink, insecure), .standard = "no",
+      .help = "Accept any certificate." },
+    { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_sink, deadline_ms), .standard = "10s", .min = 100,
+      .max = 600000, .help = "The longest wait for the server." },
 };
 
 static const struct config_key route_keys[] = {
@@ -101,6 +180,12 @@ static const struct config_key route_keys[] = {
     { .name = "args", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, args),
       .standard_help = "those that come three times in a row", .example = "sales,de",
       .help = "Arguments that processes started ahead get; a call with others starts one of its own." },
+    { .name = "start", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, start), .standard = "process", .choices = starts,
+      .help = "process: the interpreter is started for each call; fork, of Python scripts: once, and each call is a copy of a process that has "
+              "loaded what the script imports." },
+    { .name = "preload", .type = CONFIG_TEXT, .offset = offsetof(struct config_route, preload),
+      .standard_help = "what the script imports at its top", .example = "mylib.db, phonenumbers",
+      .help = "With start = fork: more modules that are loaded once, before any call." },
     { .name = "warm", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, warm), .standard = "0", .min = 0, .max = 256,
       .help = "How many processes of the script are started ahead and wait for calls, on each call loop." },
     { .name = "warm_max_age", .type = CONFIG_DURATION, .offset = offsetof(struct config_route, warm_max_age_ms), .standard = "10m",
@@ -111,6 +196,8 @@ static const struct config_key route_keys[] = {
       .max = 86400, .help = "Processor time of each process of the script; 0: no limit of its own." },
     { .name = "open_files", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, open_files), .standard = "0", .min = 0,
       .max = 1048576, .help = "Files that each process of the script may have open; 0: no limit of its own." },
+    { .name = "processes", .type = CONFIG_COUNT, .offset = offsetof(struct config_route, processes), .standard = "0", .min = 0,
+      .max = 1048576, .help = "Processes and threads that the script's user may have at one time, those of all calls counted; needs user; 0: no limit of its own." },
     { .name = "user", .type = CONFIG_NAME, .offset = offsetof(struct config_route, user), .standard_help = "the daemon's user",
       .example = "asterisk", .help = "Who runs the script; the daemon must be root for that." },
     { .name = "sandbox", .type = CONFIG_ENUM, .offset = offsetof(struct config_route, sandbox), .standard = "basic", .choices = sandboxes,
@@ -173,6 +260,10 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                               .size = sizeof(struct config_fastagi), .offset = offsetof(struct config, fastagi) },
     [CONFIG_KIND_AUDIOSOCKET] = { .name = "audiosocket", .help = "The port for voices.", KEYS(audiosocket_keys),
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
+    [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
+                              .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
+    [CONFIG_KIND_TAP] = { .name = "tap", .help = "What is kept of the manager's events.", KEYS(tap_keys),
+                          .size = sizeof(struct config_tap), .offset = offsetof(struct config, tap) },
     [CONFIG_KIND_NODE] = { .name = "node", .is_named = true, .example_name = "pbx1", .help = "One section for each Asterisk.",
                            KEYS(node_keys), .size = sizeof(struct config_node), .offset = offsetof(struct config, nodes),
                            .count_offset = offsetof(struct config, node_count) },
@@ -184,12 +275,17 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                             .help = "Stasis(sidetone,NAME): who talks with the caller.", KEYS(agent_keys),
                             .size = sizeof(struct config_agent), .offset = offsetof(struct config, agents),
                             .count_offset = offsetof(struct config, agent_count) },
+    [CONFIG_KIND_SINK] = { .name = "sink", .is_named = true, .example_name = "calls-log",
+                           .help = "Where facts and events go beside tap.db; each has its own place in the order, and may be away for a day.",
+                           KEYS(sink_keys), .size = sizeof(struct config_sink), .offset = offsetof(struct config, sinks),
+                           .count_offset = offsetof(struct config, sink_count) },
 };
 
 static const char *const type_names[] = {
     [CONFIG_TEXT] = "text", [CONFIG_NAME] = "name", [CONFIG_PATH] = "path", [CONFIG_DURATION] = "duration", [CONFIG_COUNT] = "number",
     [CONFIG_BYTES] = "bytes", [CONFIG_BOOL] = "yes or no", [CONFIG_ADDRESS] = "address:port", [CONFIG_PEER] = "host:port",
     [CONFIG_URL] = "URL", [CONFIG_AMI_URL] = "URL", [CONFIG_SECRET] = "secret", [CONFIG_ENUM] = "one of", [CONFIG_LIST] = "list of names",
+    [CONFIG_LINES] = "text, once a line",
 };
 
 const char *config_type_name(enum config_type t)

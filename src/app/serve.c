@@ -12,8 +12,10 @@
 
 #include "app/admin_routes.h"
 #include "app/call_loop.h"
+#include "app/serve_console.h"
 #include "app/serve_nodes.h"
 #include "app/serve_scripts.h"
+#include "app/serve_tap.h"
 #include "store/store.h"
 
 enum {
@@ -21,6 +23,7 @@ enum {
     SERVE_VOICE_CACHE = 32 << 20,  /* bytes of ready sentences: about half an hour of speech */
     SERVE_READY_MS = 100,
     SERVE_HAND_BACK_MS = 2000,
+    SERVE_SINK_LINGER_MS = 3000,   /* what the sinks have of the end, together */
 };
 
 struct daemon {
@@ -40,6 +43,9 @@ struct daemon {
     struct admin *admin;
     struct admin_routes admin_routes;
     struct admin_verb admin_verbs[1];
+    struct metrics *metrics;
+    struct serve_console *console;
+    struct serve_tap *tap;
     struct timer *ready;
     struct loop_signal *term, *interrupt, *hangup;
     bool is_closing, is_told_ready;
@@ -163,13 +169,28 @@ static int open_admin(struct daemon *d)
 {
     int err;
 
-    d->admin_routes = (struct admin_routes){ .control = d->control, .loops = d->loops, .loop_count = d->loop_count,
-                                             .route_count = d->config->route_count, .store = d->store };
+    d->admin_routes = (struct admin_routes){ .from = { d->control, d->loops, d->loop_count, d->config->route_count }, .store = d->store };
     d->admin_verbs[0] = admin_routes_verb(&d->admin_routes);
     err = admin_open(&d->admin, d->control, d->config->admin_path, d->admin_verbs, 1, &d->log);
     if (err && err != -ENOMEM)
         log_warn(&d->log, "no_admin_socket", kv_str("path", d->config->admin_path), kv_err(err));
     return err == -ENOMEM ? err : 0;
+}
+
+static int open_console(struct daemon *d)
+{
+    const struct serve_console_options so = { .config = d->config, .control = d->control, .from = &d->admin_routes.from, .nodes = d->nodes,
+                                              .store = d->store, .metrics = d->metrics, .log = &d->log };
+
+    return serve_console_open(&d->console, &so, on_problem, NULL);
+}
+
+static int open_tap(struct daemon *d)
+{
+    const struct serve_tap_options to = { .config = d->config, .store = d->store, .metrics = d->metrics, .log = &d->log };
+    const int err = serve_tap_open(&d->tap, &to, on_problem, NULL);
+
+    return err ? err : serve_tap_checks(d->tap, d->console);
 }
 
 /* ---- run ---- */
@@ -201,7 +222,7 @@ static void on_signal(void *arg)
     begin_close(arg);
 }
 
-/* SIGHUP: handlers and tools are read again; the configuration is not. */
+/* SIGHUP: handlers and tools are read again; the configuration, and with it nodes, filters and sinks, is not. */
 static void on_reload(void *arg)
 {
     struct daemon *d = arg;
@@ -217,7 +238,7 @@ static void on_ready_time(void *arg)
 {
     struct daemon *d = arg;
 
-    if (!serve_nodes_are_up(d->nodes)) {
+    if (!serve_nodes_are_up(d->nodes) || !serve_tap_is_up(d->tap)) {
         timer_start(d->ready, SERVE_READY_MS);
         return;
     }
@@ -235,7 +256,7 @@ static void tell_listening(const struct daemon *d)
         address_format(&at, where, sizeof where);
         log_info(&d->log, "listening", kv_str("what", "fastagi"), kv_str("address", where), kv_int("loops", (int64_t)d->loop_count));
     }
-    if (d->config->node_count > 0) {
+    if (serve_nodes_has_door(d->nodes)) {
         address_format(&d->config->audiosocket.listen, where, sizeof where);
         log_info(&d->log, "listening", kv_str("what", "audiosocket"), kv_str("address", where));
     }
@@ -249,6 +270,8 @@ static int open_all(struct daemon *d)
         err = open_store(d);
     if (!err)
         err = open_speech(d);
+    if (!err)
+        err = metrics_new(&d->metrics);
     if (!err)
         err = loop_new(&d->control, &d->log);
     if (!err)
@@ -267,7 +290,11 @@ static int open_all(struct daemon *d)
         err = open_nodes(d);
     for (size_t i = 0; !err && i < d->loop_count; i++)
         err = call_loop_start(d->loops[i]);
-    return err ? err : open_admin(d);
+    if (!err)
+        err = open_admin(d);
+    if (!err)
+        err = open_console(d);
+    return err ? err : open_tap(d);
 }
 
 /* ---- close ---- */
@@ -320,6 +347,10 @@ static void join_loops(struct daemon *d)
 {
     admin_close(d->admin);
     d->admin = NULL;
+    serve_console_close(d->console);
+    d->console = NULL;
+    serve_tap_close(d->tap, SERVE_SINK_LINGER_MS);
+    d->tap = NULL;
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_stop(d->loops[i], d->config->fastagi.linger_ms);
     for (size_t i = 0; i < d->loop_count; i++)
@@ -357,6 +388,7 @@ static void close_all(struct daemon *d)
     if (d->voice)
         synthesiser_free(d->voice);
     agents_free(d->agents);
+    metrics_free(d->metrics);
 }
 
 int serve_run(const struct config *config)

@@ -76,3 +76,13 @@ int64_t hist_quantile(const struct hist *h, double q)
     }
     return (int64_t)h->max;
 }
+
+uint64_t hist_count_to(const struct hist *h, uint64_t edge)
+{
+    const unsigned last = slot_of(edge);
+    uint64_t below = 0;
+
+    for (unsigned i = 0; i <= last; i++)
+        below += h->slot[i];
+    return below;
+}

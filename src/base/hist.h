@@ -15,3 +15,5 @@ void hist_add(struct hist *h, int64_t value);       /* negative counts as 0 */
 void hist_merge(struct hist *into, const struct hist *from);
 /* q in 0..1; the upper edge of the slot that holds the quantile; 0 when empty. */
 int64_t hist_quantile(const struct hist *h, double q);
+/* How many values lie at or below the edge, to a slot's width. */
+uint64_t hist_count_to(const struct hist *h, uint64_t edge);

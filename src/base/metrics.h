@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hist.h"
 
 struct metrics;
 struct metric;
@@ -26,6 +27,7 @@ void series_add(struct series *s, int64_t n);           /* counter, gauge */
 void series_set(struct series *s, int64_t v);           /* gauge */
 void series_set_real(struct series *s, double v);       /* gauge */
 void series_observe(struct series *s, int64_t us);      /* histogram */
+void series_load(struct series *s, const struct hist *h); /* histogram: in place of what it held; for who keeps a hist of microseconds */
 
 /* For figures that somebody else keeps: runs before each print, on the printing thread. */
 int metrics_on_print(struct metrics *m, void (*refresh)(void *arg), void *arg) MUST_USE;

@@ -1,4 +1,4 @@
-/* The verb `bench`: plays Asterisk against a FastAGI server, ours or any other, and prints what it measured. */
+/* The verb `bench`; here its part `agi`: plays Asterisk against a FastAGI server, ours or any other, and prints what it measured. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "cli/cli.h"
+#include "cli/cmd_bench.h"
 #include "sim/agi_load.h"
 
 static void print_text(const struct agi_load_result *r)
@@ -116,6 +117,7 @@ int cmd_bench(int argc, char **argv)
 {
     static const struct cli_verb verbs[] = {
         { "agi", bench_agi, "plays Asterisk against a FastAGI server and measures" },
+        { "ami", cmd_bench_ami, "plays the manager ports of many Asterisks, and measures the tap" },
     };
 
     return cli_dispatch("sidetone bench", "Measures.", verbs, sizeof verbs / sizeof *verbs, argc, argv);

@@ -21,7 +21,7 @@ struct httpd_options {
 typedef void httpd_on_request(struct httpd_request *r, struct text method, struct text path, struct text query, struct text body, void *arg);
 
 int httpd_open(struct httpd **out, struct loop *l, const struct httpd_options *opt, httpd_on_request *on_request, void *arg) MUST_USE;
-/* Open requests are dropped. NULL passes. */
+/* Open requests are dropped: their handles are of no more use, so whoever owes an answer is stopped before. NULL passes. */
 void httpd_close(struct httpd *h);
 unsigned httpd_port(const struct httpd *h);
 /* Copies body. Exactly one answer per request, on the loop; a peer that has gone is not an error. */

@@ -40,6 +40,10 @@ struct process {
     bool input_closes; /* after what waits */
     bool has_ended, is_reaped, is_closed, is_paused;
     int code, signal;
+    int ends[PIPES];  /* the program's ends of the pipes, until it has them; -1: none */
+    bool is_pending;  /* not started yet: signals wait */
+    int owed;         /* signal; 0: none */
+    bool owed_to_group;
 };
 
 /* ---- watching ---- */
@@ -93,11 +97,18 @@ static void end_look(struct process *p)
 {
     siginfo_t si = { .si_pid = 0 };
 
-    if (waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 || si.si_pid == 0)
+    if (waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0) {
+        /* A copy that died with its template before it had begun (forker.c): its status went with it. */
+        p->is_reaped = true;
+        p->code = -1;
+        p->signal = SIGKILL;
+    } else if (si.si_pid == 0) {
         return;
+    } else {
+        p->code = si.si_code == CLD_EXITED ? si.si_status : -1;
+        p->signal = si.si_code == CLD_EXITED ? 0 : si.si_status;
+    }
     p->has_ended = true;
-    p->code = si.si_code == CLD_EXITED ? si.si_status : -1;
-    p->signal = si.si_code == CLD_EXITED ? 0 : si.si_status;
     unwatch(&p->end);
 }
 
@@ -267,14 +278,43 @@ void process_input_close(struct process *p)
 
 /* ---- signals ---- */
 
+/* Kept for the moment when there is somebody to hear it; of several, SIGKILL, or else the last. */
+static int signal_owe(struct process *p, int signum, bool to_group)
+{
+    if (p->owed != SIGKILL) {
+        p->owed = signum;
+        p->owed_to_group = to_group;
+    }
+    return 0;
+}
+
 int process_signal(struct process *p, int signum)
 {
+    if (p->is_pending)
+        return signal_owe(p, signum, false);
     return p->is_reaped || p->has_ended ? -ESRCH : kill(p->pid, signum) < 0 ? -errno : 0;
 }
 
 int process_signal_group(struct process *p, int signum)
 {
-    return p->is_reaped ? -ESRCH : kill(-p->pid, signum) < 0 ? -errno : 0;
+    if (p->is_pending)
+        return signal_owe(p, signum, true);
+    if (p->is_reaped)
+        return -ESRCH;
+    if (kill(-p->pid, signum) == 0)
+        return 0;
+    /* A copy of a template is its child alone until it has made its own group. */
+    return errno == ESRCH && !p->has_ended && kill(p->pid, signum) == 0 ? 0 : -errno;
+}
+
+static void signal_pay(struct process *p)
+{
+    p->is_pending = false;
+    if (p->owed && p->owed_to_group)
+        (void)process_signal_group(p, p->owed);
+    else if (p->owed)
+        (void)process_signal(p, p->owed);
+    p->owed = 0;
 }
 
 bool process_has_ended(const struct process *p)
@@ -289,10 +329,20 @@ pid_t process_id(const struct process *p)
 
 /* ---- start ---- */
 
+static void ends_close(struct process *p)
+{
+    for (int i = 0; i < PIPES; i++) {
+        if (p->ends[i] >= 0)
+            close(p->ends[i]);
+        p->ends[i] = -1;
+    }
+}
+
 static void destroy(void *obj)
 {
     struct process *p = obj;
 
+    ends_close(p);
     buf_free(&p->input);
     timer_free(p->grace);
 }
@@ -333,80 +383,153 @@ static int pipe_make(int fd[2], int ours)
     return err;
 }
 
-/* The descriptors of ours are the process's, once watched. */
-static int watch_all(struct process *p, int fds[PIPES][2], int pidfd)
+/* Our ends are the process's, once watched. */
+static int streams_open(struct process *p)
 {
-    int err = watch(p, &p->end, pidfd);
+    struct watched *const all[PIPES] = { &p->in, &p->out, &p->err };
+    int err = 0;
 
-    if (err) {
-        close(pidfd);
-        return err;
-    }
-    err = uv_poll_start(&p->end.poll, UV_READABLE, on_end_poll);
     for (int i = 0; !err && i < PIPES; i++) {
-        struct watched *const all[PIPES] = { &p->in, &p->out, &p->err };
         const int ours = i == 0 ? 1 : 0;
+        int fd[2] = { -1, -1 };
 
-        err = watch(p, all[i], fds[i][ours]);
+        err = pipe_make(fd, ours);
         if (!err)
-            fds[i][ours] = -1;
+            err = watch(p, all[i], fd[ours]);
+        if (!err) {
+            p->ends[i] = fd[!ours];
+            fd[0] = fd[1] = -1;
+        }
+        pair_close(fd);
     }
     if (!err)
         err = uv_poll_start(&p->out.poll, UV_READABLE, on_out_poll);
     return err ? err : uv_poll_start(&p->err.poll, UV_READABLE, on_err_poll);
 }
 
-static int start(struct process *p, const struct process_options *opt, int fds[PIPES][2], struct child_plan *plan)
+int process_prepare(struct process **out, struct loop *l, size_t input_max, const struct process_handlers *on, void *arg,
+                    const char **step)
 {
-    int pidfd, err = 0;
+    struct process *p = ref_new(sizeof *p, destroy);
+    int err;
 
-    for (int i = 0; !err && i < PIPES; i++)
-        err = pipe_make(fds[i], i == 0 ? 1 : 0);
+    *step = "memory";
+    if (!p)
+        return -ENOMEM;
+    p->loop = l;
+    p->on = *on;
+    p->arg = arg;
+    p->in.process = p->out.process = p->err.process = p->end.process = p;
+    p->in.fd = p->out.fd = p->err.fd = p->end.fd = -1;
+    p->ends[0] = p->ends[1] = p->ends[2] = -1;
+    p->is_reaped = true; /* nothing there yet */
+    p->is_pending = true;
+    buf_init(&p->input, input_max ? input_max : INPUT_MAX);
+    err = timer_new(&p->grace, l, on_grace, p);
+    if (!err) {
+        *step = "pipe";
+        err = streams_open(p);
+    }
     if (err) {
-        plan->step = "pipe";
+        process_close(p, 0);
         return err;
     }
-    *plan = (struct child_plan){ .argv = (char *const *)opt->argv,
-                                 .env = (char *const *)opt->env,
-                                 .cwd = opt->cwd,
-                                 .fds = { fds[0][0], fds[1][1], fds[2][1] },
-                                 .fence = opt->fence,
-                                 .death_signal = opt->death_signal };
-    err = child_start(plan, &p->pid, &pidfd);
+    *out = p;
+    return 0;
+}
+
+/* The watcher holds the descriptor once it is made. */
+static int end_watch(struct process *p, int pidfd)
+{
+    const int err = watch(p, &p->end, pidfd);
+
+    if (err)
+        close(pidfd);
+    return err ? err : uv_poll_start(&p->end.poll, UV_READABLE, on_end_poll);
+}
+
+int process_launch(struct process *p, const struct process_options *opt, const char **step)
+{
+    struct child_plan plan = { .argv = (char *const *)opt->argv,
+                               .env = (char *const *)opt->env,
+                               .cwd = opt->cwd,
+                               .fds = { p->ends[0], p->ends[1], p->ends[2] },
+                               .extra = opt->extra_fd,
+                               .fence = opt->fence,
+                               .death_signal = opt->death_signal };
+    int pidfd, err = child_start(&plan, &p->pid, &pidfd);
+
+    ends_close(p);
+    if (step)
+        *step = plan.step;
     if (err)
         return err;
     p->is_reaped = false;
-    plan->step = "poll";
-    return watch_all(p, fds, pidfd);
+    signal_pay(p);
+    err = end_watch(p, pidfd);
+    if (err && step)
+        *step = "poll";
+    return err;
+}
+
+/* Killed unwatched: without its descriptor nothing would tell its end. */
+static void adopt_blind(struct process *p)
+{
+    unwatch(&p->end);
+    timer_stop(p->grace);
+    (void)process_signal_group(p, SIGKILL);
+    reap(p);
+    p->has_ended = true;
+    p->code = -1;
+    p->signal = SIGKILL;
+    if (p->on.on_exit)
+        p->on.on_exit(p, p->code, p->signal, p->arg);
+}
+
+void process_adopt(struct process *p, pid_t pid)
+{
+    const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    ends_close(p);
+    p->pid = pid;
+    p->is_reaped = false;
+    signal_pay(p);
+    if (pidfd < 0 || end_watch(p, pidfd))
+        adopt_blind(p);
+}
+
+void process_forget(struct process *p)
+{
+    unwatch(&p->end);
+    timer_stop(p->grace);
+    p->is_reaped = p->has_ended = true;
+}
+
+const int *process_ends(const struct process *p)
+{
+    return p->ends;
+}
+
+void process_unstarted(struct process *p)
+{
+    if (!p->is_closed && p->on.on_unstarted)
+        p->on.on_unstarted(p, p->arg);
 }
 
 int process_start(struct process **out, struct loop *l, const struct process_options *opt, const struct process_handlers *on,
                   void *arg, const char **step)
 {
-    struct process *p = ref_new(sizeof *p, destroy);
-    int fds[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, err = -ENOMEM;
-    struct child_plan plan = { .step = "memory" };
+    struct process *p;
+    const char *at;
+    int err = process_prepare(&p, l, opt->input_max, on, arg, &at);
 
-    if (p) {
-        p->loop = l;
-        p->on = *on;
-        p->arg = arg;
-        p->in.process = p->out.process = p->err.process = p->end.process = p;
-        p->in.fd = p->out.fd = p->err.fd = p->end.fd = -1;
-        p->is_reaped = true; /* nothing there yet */
-        buf_init(&p->input, opt->input_max ? opt->input_max : INPUT_MAX);
-        err = timer_new(&p->grace, l, on_grace, p);
+    if (!err) {
+        err = process_launch(p, opt, &at);
+        if (err)
+            process_close(p, 0);
     }
-    if (!err)
-        err = start(p, opt, fds, &plan);
-    for (int i = 0; i < PIPES; i++)
-        pair_close(fds[i]);
     if (step)
-        *step = plan.step;
-    if (err && p) {
-        process_close(p, 0);
-        return err;
-    }
+        *step = at;
     if (!err)
         *out = p;
     return err;
@@ -424,9 +547,9 @@ struct process *process_close(struct process *p, int64_t grace_ms)
         return NULL;
     p->on = (struct process_handlers){ .on_exit = NULL };
     p->is_closed = true;
-    if (!p->is_reaped && !p->has_ended && grace_ms <= 0)
+    if ((p->is_pending || (!p->is_reaped && !p->has_ended)) && grace_ms <= 0)
         (void)process_signal_group(p, SIGKILL); /* before its input ends: it must not take that for an answer */
-    else if (!p->is_reaped && !p->has_ended)
+    else if (p->is_pending || (!p->is_reaped && !p->has_ended))
         timer_start(p->grace, grace_ms);
     input_end(p);
     unwatch(&p->out);

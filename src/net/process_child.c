@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STACK_BYTES = 128 * 1024, CALL_FAILED = 127 };
+enum { STACK_BYTES = 128 * 1024, CALL_FAILED = 127, EXTRA_FD = 3 };
 
 /* Its stack is thrown away in the middle of a call: a sanitizer's marks on it would stay for whoever gets the memory next. */
 #define IN_CHILD __attribute__((no_sanitize("address", "undefined", "thread")))
@@ -34,8 +34,10 @@ IN_CHILD static int streams_set(struct child_plan *plan)
     /* A descriptor that is in its place already (dup3 refuses it) only has to outlive exec. */
     for (int i = 0; i < 3; i++)
         STEP("dup", plan->fds[i] == i ? syscall(SYS_fcntl, i, F_SETFD, 0) : syscall(SYS_dup3, plan->fds[i], i, 0));
+    if (plan->extra)
+        STEP("dup", plan->extra == EXTRA_FD ? syscall(SYS_fcntl, EXTRA_FD, F_SETFD, 0) : syscall(SYS_dup3, plan->extra, EXTRA_FD, 0));
     /* Everything else goes with exec: descriptors that a library opened without O_CLOEXEC too. */
-    STEP("close_range", syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC));
+    STEP("close_range", syscall(SYS_close_range, plan->extra ? EXTRA_FD + 1u : EXTRA_FD + 0u, ~0u, CLOSE_RANGE_CLOEXEC));
     return 0;
 }
 

@@ -374,14 +374,41 @@ static int env_send(struct hosted *h)
     return err;
 }
 
+static void start_failed(struct hosted *h, const char *step, int err)
+{
+    const struct hosted_options *opt = hosted_pool_options(h->pool);
+
+    log_error(hosted_pool_log(h->pool), "script_start", kv_str("route", opt->name), kv_str("call", h->call),
+              kv_str("script", opt->path), kv_str("step", step), kv_err(err));
+    decide(h, AGI_END_ERROR, err == -E2BIG ? "arguments" : "start");
+}
+
+/* The template could not make a copy: a process takes its place, and finds the environment in its pipe. */
+static void on_unstarted(struct process *p, void *arg)
+{
+    struct hosted *h = arg;
+    struct hosted_args args;
+    const char *step = "";
+    int err;
+
+    if (h->over)
+        return;
+    hosted_args_take(&args, agi_session_env(h->session));
+    err = hosted_pool_launch(h->pool, p, &args, &step);
+    if (err) {
+        h->process = process_close(h->process, 0);
+        start_failed(h, step, err);
+    }
+}
+
 static void begin(struct hosted *h)
 {
     static const struct process_handlers handlers = { .on_output = on_output,
                                                       .on_output_end = on_output_end,
                                                       .on_error = on_error,
                                                       .on_drain = on_drain,
-                                                      .on_exit = on_exit_told };
-    const struct hosted_options *opt = hosted_pool_options(h->pool);
+                                                      .on_exit = on_exit_told,
+                                                      .on_unstarted = on_unstarted };
     struct hosted_args args;
     const char *step = "";
     int err;
@@ -389,9 +416,7 @@ static void begin(struct hosted *h)
     hosted_args_take(&args, agi_session_env(h->session));
     err = args.cut ? -E2BIG : hosted_pool_take(h->pool, &h->process, &args, &handlers, h, &step);
     if (err) {
-        log_error(hosted_pool_log(h->pool), "script_start", kv_str("route", opt->name), kv_str("call", h->call),
-                  kv_str("script", opt->path), kv_str("step", step), kv_err(err));
-        decide(h, AGI_END_ERROR, args.cut ? "arguments" : "start");
+        start_failed(h, step, err);
         return;
     }
     err = env_send(h);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/hist.h"
 #include "net/fence.h"
@@ -21,7 +22,9 @@ struct hosted_options {
     const char *const *env;         /* all of the script's environment; NULL ends it; outlives the pool */
     const char *cwd;                /* NULL: ours */
     size_t warm;                    /* processes that wait, started ahead; 0: none */
-    int64_t warm_max_age_ms;        /* older ones are replaced; 0 = 10 minutes */
+    int64_t warm_max_age_ms;        /* older ones are replaced, templates too; 0 = 10 minutes */
+    bool fork;                      /* calls are copies of a template process that has loaded what the (Python) script imports */
+    const char *preload;            /* more modules for the template, separated by commas; NULL: none */
     struct fence_options fence;
 };
 
@@ -32,14 +35,20 @@ struct hosted_figures {
     uint64_t cold_empty;            /* all warm ones were taken */
     uint64_t cold_intolerant;       /* the script does not wait for its input */
     uint64_t started, aged, stale;  /* processes: all that were started; replaced for age; replaced because the file had changed */
+    uint64_t forked;                /* calls that ran as a copy of a template */
+    uint64_t fork_missed;           /* that should have, and got a process of their own */
+    uint64_t templates;             /* that became ready */
     uint64_t killed;                /* over a limit, or at the deadline */
     size_t ready;                   /* waiting now */
+    pid_t template_id;              /* 0: none is ready */
 };
 
 /* -EINVAL and a line to problem when the route cannot work (a fence that cannot be made). */
 int hosted_pool_open(struct hosted_pool **out, struct loop *l, const struct hosted_options *opt, const struct log *log,
                      void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
 void hosted_pool_figures(const struct hosted_pool *p, struct hosted_figures *out);
+/* Templates are started again, for what has changed on disk; calls that run are not touched. */
+void hosted_pool_reload(struct hosted_pool *p);
 /* No script of it may be running; those that wait are killed. NULL passes. */
 void hosted_pool_close(struct hosted_pool *p);
 

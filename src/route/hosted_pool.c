@@ -19,18 +19,11 @@ enum {
     WARM_LOGS_MAX = 20, /* lines of a waiting process's standard error */
 };
 
-/* Which file it was: a changed script is started afresh. */
-struct version {
-    struct timespec mtime;
-    ino_t ino;
-    off_t size;
-};
-
 struct warm {
     struct hosted_pool *pool;
     struct process *process;
     int64_t born_ms;
-    struct version version;
+    struct hosted_version version;
     unsigned logs;
     bool is_mute; /* it closed its output: no call could talk through it */
     struct warm *prev, *next;
@@ -41,6 +34,7 @@ struct hosted_pool {
     struct hosted_options opt;
     struct log log;
     struct fence *fence;
+    struct hosted_fork *fork; /* NULL: not asked for */
     struct timer *timer;
     struct warm *list;       /* oldest first */
     struct hosted_args args; /* of those that wait */
@@ -77,34 +71,58 @@ void hosted_pool_figures(const struct hosted_pool *p, struct hosted_figures *out
     *out = p->figures;
 }
 
-static struct version version_of(const char *path)
+struct hosted_version hosted_version_of(const char *path)
 {
-    struct version v = { .size = -1 };
+    struct hosted_version v = { .size = -1 };
     struct stat st;
 
     if (stat(path, &st) == 0)
-        v = (struct version){ .mtime = st.st_mtim, .ino = st.st_ino, .size = st.st_size };
+        v = (struct hosted_version){ .mtime = st.st_mtim, .ino = st.st_ino, .size = st.st_size };
     return v;
 }
 
-static bool version_equal(const struct version *a, const struct version *b)
+bool hosted_version_equal(const struct hosted_version *a, const struct hosted_version *b)
 {
     return a->ino == b->ino && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+static void argv_set(const struct hosted_pool *p, const struct hosted_args *args, const char *argv[HOSTED_ARGS_MAX + 2])
+{
+    const char *at = args->bytes;
+
+    argv[0] = p->opt.path;
+    for (unsigned i = 0; i < args->count; i++, at += strlen(at) + 1)
+        argv[i + 1] = at;
+    argv[args->count + 1] = NULL;
 }
 
 static int start(struct hosted_pool *p, struct process **out, const struct hosted_args *args, int death_signal,
                  const struct process_handlers *on, void *arg, const char **step)
 {
-    const char *argv[HOSTED_ARGS_MAX + 2] = { p->opt.path };
-    struct process_options opt = {
+    const char *argv[HOSTED_ARGS_MAX + 2];
+    const struct process_options opt = {
         .argv = argv, .env = p->opt.env, .cwd = p->opt.cwd, .fence = p->fence, .death_signal = death_signal
     };
-    const char *at = args->bytes;
     int err;
 
-    for (unsigned i = 0; i < args->count; i++, at += strlen(at) + 1)
-        argv[i + 1] = at;
+    argv_set(p, args, argv);
     err = process_start(out, p->loop, &opt, on, arg, step);
+    p->figures.started += !err;
+    return err;
+}
+
+int hosted_pool_launch(struct hosted_pool *p, struct process *process, const struct hosted_args *args, const char **step)
+{
+    const char *argv[HOSTED_ARGS_MAX + 2];
+    const struct process_options opt = {
+        .argv = argv, .env = p->opt.env, .cwd = p->opt.cwd, .fence = p->fence, .death_signal = SIGHUP
+    };
+    int err;
+
+    p->figures.forked--;
+    p->figures.fork_missed++;
+    argv_set(p, args, argv);
+    err = process_launch(process, &opt, step);
     p->figures.started += !err;
     return err;
 }
@@ -189,7 +207,7 @@ static int warm_start(struct hosted_pool *p)
         return -ENOMEM;
     w->pool = p;
     w->born_ms = loop_now_ms(p->loop);
-    w->version = version_of(p->opt.path);
+    w->version = hosted_version_of(p->opt.path);
     err = start(p, &w->process, &p->args, SIGKILL, &handlers, w, &step);
     if (err) {
         log_warn(&p->log, "script_start", kv_str("route", p->opt.name), kv_str("script", p->opt.path), kv_str("step", step),
@@ -252,9 +270,9 @@ static void learn(struct hosted_pool *p, const struct hosted_args *args)
 
 static void drop_unfit(struct hosted_pool *p)
 {
-    const struct version now = version_of(p->opt.path);
+    const struct hosted_version now = hosted_version_of(p->opt.path);
 
-    while (p->list && (p->list->is_mute || !version_equal(&p->list->version, &now))) {
+    while (p->list && (p->list->is_mute || !hosted_version_equal(&p->list->version, &now))) {
         p->figures.stale += !p->list->is_mute;
         warm_end(p->list);
         timer_start(p->timer, STEP_MS);
@@ -284,9 +302,12 @@ static struct warm *choose(struct hosted_pool *p, const struct hosted_args *args
 int hosted_pool_take(struct hosted_pool *p, struct process **out, const struct hosted_args *args,
                      const struct process_handlers *on, void *arg, const char **step)
 {
-    struct warm *w = choose(p, args);
+    struct warm *w;
 
     p->figures.calls++;
+    if (p->fork && hosted_fork_take(p->fork, out, args, on, arg) == 0)
+        return 0;
+    w = choose(p, args);
     if (!w)
         return start(p, out, args, SIGHUP, on, arg, step);
     p->figures.warm++;
@@ -338,10 +359,22 @@ int hosted_pool_open(struct hosted_pool **out, struct loop *l, const struct host
         hosted_pool_close(p);
         return err;
     }
+    if (opt->fork)
+        err = hosted_fork_open(&p->fork, l, &p->opt, &p->log, &p->figures);
+    if (err) {
+        hosted_pool_close(p);
+        return err;
+    }
     if (opt->warm > 0) /* on the loop: children are tied to the thread that starts them */
         timer_start(p->timer, 0);
     *out = p;
     return 0;
+}
+
+void hosted_pool_reload(struct hosted_pool *p)
+{
+    if (p->fork)
+        hosted_fork_renew(p->fork);
 }
 
 static void tell_figures(const struct hosted_pool *p)
@@ -352,7 +385,8 @@ static void tell_figures(const struct hosted_pool *p)
              kv_int("warm", (int64_t)f->warm), kv_int("cold_args", (int64_t)f->cold_args),
              kv_int("cold_empty", (int64_t)f->cold_empty), kv_int("cold_intolerant", (int64_t)f->cold_intolerant),
              kv_int("started", (int64_t)f->started), kv_int("aged", (int64_t)f->aged), kv_int("stale", (int64_t)f->stale),
-             kv_int("killed", (int64_t)f->killed));
+             kv_int("forked", (int64_t)f->forked), kv_int("fork_missed", (int64_t)f->fork_missed),
+             kv_int("templates", (int64_t)f->templates), kv_int("killed", (int64_t)f->killed));
 }
 
 void hosted_pool_close(struct hosted_pool *p)
@@ -361,6 +395,7 @@ void hosted_pool_close(struct hosted_pool *p)
         return;
     if (p->figures.calls)
         tell_figures(p);
+    hosted_fork_close(p->fork);
     warm_end_all(p);
     timer_free(p->timer);
     fence_free(p->fence);

@@ -33,6 +33,7 @@ struct script_engine {
     struct log log;
     struct script_run *current;     /* who runs now, for the memory share; NULL outside a resume */
     unsigned runs;
+    int64_t slice_turn_ms;          /* the loop's turn in which the last slice ran */
     uint64_t logs_dropped;          /* lines over SCRIPT_LOGS_MAX */
     cJSON *json_in;                 /* a tree being turned into tables; freed by the next user or at the end of a resume */
     struct buf json_out;            /* the text being made */
@@ -47,7 +48,7 @@ struct script {
 };
 
 enum run_kind { RUN_CHECK, RUN_AGI, RUN_TOOL };
-enum run_wait { WAIT_NONE, WAIT_REPLY, WAIT_SLEEP, WAIT_STORE, WAIT_HTTP };
+enum run_wait { WAIT_NONE, WAIT_REPLY, WAIT_SLEEP, WAIT_STORE, WAIT_HTTP, WAIT_TURN };
 
 /* What a waiting coroutine is woken with. Texts are borrowed for the resume. */
 struct answer {
@@ -71,6 +72,7 @@ struct script_run {
     lua_State *co;                  /* NULL once the coroutine is closed */
     struct timer *deadline, *wake;
     int64_t budget_left, resumed_us, resumed_cpu_us;
+    int64_t used_us;                /* processor time of the slices before this one */
     size_t grown;                   /* bytes this run's resumes have added, about */
     enum run_wait wait;
     struct answer answer;
@@ -96,6 +98,8 @@ struct script_run {
     struct hist *command_hist;
     struct script_figures figures;
     script_on_done *on_done;
+    script_on_asked *on_asked;      /* NULL: nobody looks on */
+    void *asked_arg;
 
     /* a tool's run */
     char *args, *context;
@@ -139,6 +143,11 @@ void script_seal(lua_State *L, const char *name);   /* replaces the table on top
 
 /* ---- script_host.c ---- */
 void script_host_open(lua_State *L);                /* adds store, log, sleep to the table on top */
+
+/* Tells who looks on what the verb at hand asked and got; words: on the stack, joined by blanks behind the verb. */
+void script_asked_tell(lua_State *L, const struct script_run *r, const char *verb, int words);
+/* Asks services.http and waits; the continuation finds the answer, and method (kept by the caller) as its context. */
+int script_http_ask(lua_State *L, struct script_run *r, const char *method, struct text url, lua_KFunction go_on);
 
 /* ---- script_http.c ---- */
 void script_http_open(lua_State *L);                /* adds http to the table on top */

@@ -6,6 +6,7 @@
 #include "store/journal.h"
 
 struct sink;
+struct sink_patience;
 
 enum sink_carries { SINK_FACTS = 1, SINK_EVENTS = 2 };
 
@@ -32,16 +33,20 @@ struct sink_settings {
     const char *ca;
     bool is_insecure;
     int64_t deadline_ms;        /* 0 = 10,000 */
+    const struct sink_patience *patience;   /* set by sink_open: a sink that closes ends every wait of its driver. NULL: the deadline alone */
 };
 
 /* A kind of sink; one file each. All of it runs on the sink's own thread and may block, but never longer than its deadline (ms). */
 struct sink_driver {
     const char *name;           /* "postgres" "nats" "jsonl" "webhook" "kafka" */
+    /* Checks the settings and takes what it needs of this machine; reaches no server: deliver connects. set outlives the driver. */
     int (*open)(void **out, const struct sink_settings *set, const struct log *log, char **problem);
     /* All of the rows or, negative, nothing that must not be repeated; *why one line (200 bytes). -EAGAIN: not now, try the same again later (back-off).
      * -EBADMSG: row *bad can never be delivered: it goes to the dead-letter list, the rest is tried again. */
     int (*deliver)(void *self, const struct sink_row *rows, size_t count, size_t *bad, char *why, size_t why_size);
     void (*close)(void *self);
+    size_t batch_max;           /* rows at a time: 0 = as the sink is told */
+    int64_t (*pause_ms)(void *self);    /* after -EAGAIN: how long the other side wishes to be left alone; 0: it did not say. NULL: never says */
 };
 
 struct sink_options {

@@ -37,6 +37,8 @@ int journal_add_fact(struct journal *j, const struct call_fact *f) MUST_USE;
 int journal_put_call(struct journal *j, const struct call_record *c) MUST_USE;  /* by (node, id); a record whose was is set replaces that one, too */
 int journal_gap_begin(struct journal *j, const struct journal_gap *g) MUST_USE; /* one open gap a node: a second begin keeps the earlier from */
 int journal_gap_end(struct journal *j, uint32_t node, int64_t to_us, uint64_t calls_affected) MUST_USE;
+/* We watch this node, and everything that it sent until then is in this batch or before. What a gap after a kill begins with. */
+int journal_seen(struct journal *j, uint32_t node, int64_t at_us) MUST_USE;
 int journal_put_cursor(struct journal *j, const char *sink, int64_t fact_id, int64_t event_id) MUST_USE;
 int journal_commit(struct journal *j) MUST_USE;
 void journal_rollback(struct journal *j);

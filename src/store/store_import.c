@@ -166,7 +166,7 @@ int store_import_csv(const char *path, const char *table, const char *csv_file, 
         return err;
     }
     csv_init(&im.csv, STORE_VALUE_MAX);
-    err = store_db_open(&im.db, path, STORE_MODE_WRITE, problem);
+    err = store_db_open(&im.db, &store_own_kind, path, STORE_MODE_WRITE, problem);
     if (!err) {
         sqlite3_busy_timeout(im.db, STORE_IMPORT_BUSY_MS);
         err = put_all(&im, fd);

@@ -147,7 +147,7 @@ static int build(struct store_lookups *l, const char *path, char **problem)
     if (err)
         return err;
     l->has_bell = true;
-    err = store_db_open(&l->db, path, STORE_MODE_READ, problem);
+    err = store_db_open(&l->db, &store_own_kind, path, STORE_MODE_READ, problem);
     if (err)
         return err;
     rc = sqlite3_prepare_v3(l->db, "SELECT value FROM lookup WHERE table_name = ?1 AND key = ?2", -1, SQLITE_PREPARE_PERSISTENT,

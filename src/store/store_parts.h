@@ -34,12 +34,22 @@ void store_bell_stop(struct store_bell *b);
 
 enum store_mode { STORE_MODE_WRITE, STORE_MODE_READ };
 
+/* What marks a file as ours, and how its schema came about: step n brings it from user_version n to n + 1. before: for a new file, ahead
+ * of everything (what later cannot be changed). */
+struct store_kind {
+    int application_id, version;
+    const char *const *migrations, *before;
+};
+extern const struct store_kind store_own_kind;      /* sidetone.db */
+
 /* A connection of ours: WAL, busy timeout, application id checked, schema brought up to date (STORE_MODE_WRITE).
  * -ENOENT: no such file (STORE_MODE_READ); -EINVAL: not ours, or newer than this program; *problem may be NULL. */
-int store_db_open(sqlite3 **out, const char *path, enum store_mode mode, char **problem) MUST_USE;
+int store_db_open(sqlite3 **out, const struct store_kind *kind, const char *path, enum store_mode mode, char **problem) MUST_USE;
 void store_db_close(sqlite3 *db);
 /* Errno for SQLite's primary result code. */
 int store_db_errno(int rc);
+/* Steps a prepared statement that gives no rows, and resets it. SQLITE_OK, or what went wrong. */
+int store_db_run(sqlite3_stmt *st);
 /* One malloc'ed line; NULL when memory is short. */
 char *store_problem(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* [a-z][a-z0-9_]*, at most STORE_NAME_MAX. */

@@ -29,7 +29,7 @@ int store_reader_open(struct store_reader **out, const char *path)
 
     if (!r)
         return -ENOMEM;
-    err = store_db_open(&r->db, path, STORE_MODE_READ, NULL);
+    err = store_db_open(&r->db, &store_own_kind, path, STORE_MODE_READ, NULL);
     for (int i = 0; i < READ_COUNT && !err; i++)
         err = store_db_errno(sqlite3_prepare_v3(r->db, reader_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &r->sql[i], NULL));
     if (err) {

@@ -24,7 +24,9 @@ static const char *const migrations[] = {
     " tape BLOB NOT NULL);"
     "CREATE INDEX session_route ON session(route, id);",
 };
-enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
+
+const struct store_kind store_own_kind = { .application_id = APPLICATION_ID, .migrations = migrations,
+                                           .version = sizeof migrations / sizeof *migrations, .before = "" };
 
 char *store_problem(const char *fmt, ...)
 {
@@ -66,6 +68,14 @@ int store_db_errno(int rc)
     }
 }
 
+int store_db_run(sqlite3_stmt *st)
+{
+    const int rc = sqlite3_step(st);
+
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 void store_db_close(sqlite3 *db)
 {
     sqlite3_close(db);
@@ -104,7 +114,7 @@ static int read_marks(sqlite3 *db, int64_t *id, int64_t *version, int64_t *table
 }
 
 /* A new file is ours to make; one with content must carry our mark. Returns an errno. */
-static int check_owner(sqlite3 *db, const char *path, int64_t *version, char **problem)
+static int check_owner(sqlite3 *db, const struct store_kind *kind, const char *path, int64_t *version, char **problem)
 {
     int64_t id = 0, tables = 0;
     const int rc = read_marks(db, &id, version, &tables);
@@ -113,43 +123,43 @@ static int check_owner(sqlite3 *db, const char *path, int64_t *version, char **p
         *problem = store_problem("%s: %s", path, sqlite3_errmsg(db));
         return store_db_errno(rc);
     }
-    if (id != APPLICATION_ID && (id != 0 || tables != 0 || *version != 0)) {
+    if (id != kind->application_id && (id != 0 || tables != 0 || *version != 0)) {
         *problem = store_problem("%s: a data base, but not one of sidetone's", path);
         return -EINVAL;
     }
-    if (*version > SCHEMA_VERSION) {
+    if (*version > kind->version) {
         *problem = store_problem("%s: written by a newer sidetone (schema %lld, this program knows %d)", path, (long long)*version,
-                                 (int)SCHEMA_VERSION);
+                                 kind->version);
         return -EINVAL;
     }
     return 0;
 }
 
 /* Inside the write lock: another process may have come first, so the version is read again. */
-static int migrate_locked(sqlite3 *db)
+static int migrate_locked(sqlite3 *db, const struct store_kind *kind)
 {
     int64_t version = 0;
     int rc = number_of(db, "PRAGMA user_version", &version);
 
-    while (rc == SQLITE_OK && version < SCHEMA_VERSION) {
+    while (rc == SQLITE_OK && version < kind->version) {
         char pragma[96];
 
-        rc = sqlite3_exec(db, migrations[version], NULL, NULL, NULL);
+        rc = sqlite3_exec(db, kind->migrations[version], NULL, NULL, NULL);
         snprintf(pragma, sizeof pragma, "PRAGMA user_version=%lld; PRAGMA application_id=%d", (long long)++version,
-                 (int)APPLICATION_ID);
+                 kind->application_id);
         if (rc == SQLITE_OK)
             rc = sqlite3_exec(db, pragma, NULL, NULL, NULL);
     }
     return rc;
 }
 
-static int migrate(sqlite3 *db)
+static int migrate(sqlite3 *db, const struct store_kind *kind)
 {
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
     if (rc != SQLITE_OK)
         return rc;
-    rc = migrate_locked(db);
+    rc = migrate_locked(db, kind);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK)
@@ -170,29 +180,31 @@ static int set_wal(sqlite3 *db)
     return rc;
 }
 
-static int set_up(sqlite3 *db, const char *path, enum store_mode mode, char **problem)
+static int set_up(sqlite3 *db, const struct store_kind *kind, const char *path, enum store_mode mode, char **problem)
 {
     int64_t version = 0;
     int rc, err;
 
     sqlite3_busy_timeout(db, STORE_BUSY_MS);
     sqlite3_extended_result_codes(db, 1);
-    err = check_owner(db, path, &version, problem);
+    err = check_owner(db, kind, path, &version, problem);
     if (err)
         return err;
     if (mode == STORE_MODE_READ) {
-        if (version < SCHEMA_VERSION) {
+        if (version < kind->version) {
             *problem = store_problem("%s: not brought up to date yet; start the daemon once", path);
             return -EINVAL;
         }
         rc = sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
     } else {
         /* NORMAL: a killed process loses nothing; a lost power supply may cost the last commits, never the file. */
-        rc = set_wal(db);
+        rc = version == 0 ? sqlite3_exec(db, kind->before, NULL, NULL, NULL) : SQLITE_OK;
+        if (rc == SQLITE_OK)
+            rc = set_wal(db);
         if (rc == SQLITE_OK)
             rc = sqlite3_exec(db, "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864", NULL, NULL, NULL);
-        if (rc == SQLITE_OK && version < SCHEMA_VERSION)
-            rc = migrate(db);
+        if (rc == SQLITE_OK && version < kind->version)
+            rc = migrate(db, kind);
     }
     if (rc != SQLITE_OK)
         *problem = store_problem("%s: %s", path, sqlite3_errmsg(db));
@@ -209,7 +221,7 @@ static void create_private(const char *path)
         close(fd);
 }
 
-int store_db_open(sqlite3 **out, const char *path, enum store_mode mode, char **problem)
+int store_db_open(sqlite3 **out, const struct store_kind *kind, const char *path, enum store_mode mode, char **problem)
 {
     char *why = NULL;
     sqlite3 *db = NULL;
@@ -229,7 +241,7 @@ int store_db_open(sqlite3 **out, const char *path, enum store_mode mode, char **
         why = store_problem("%s: cannot open: %s", path, err_text(err));
         goto fail;
     }
-    err = set_up(db, path, mode, &why);
+    err = set_up(db, kind, path, mode, &why);
     if (err)
         goto fail;
     *out = db;

@@ -190,8 +190,10 @@ static void new_channel(struct facts *f, const struct tap_event *e, const struct
             call_close_unobserved(f, old);
     }
     ch = channel_open(f, e->node, s);
-    if (ch && is_suspect)
-        ch->call->is_hostile = ch->call->r.is_suspect = true;
+    if (!ch || !is_suspect)
+        return;
+    ch->call->is_hostile = ch->call->r.is_suspect = true;
+    trust_doubt(f, ch);
 }
 
 static void local_bridge(struct facts *f, const struct tap_event *e)

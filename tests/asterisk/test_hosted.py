@@ -48,7 +48,7 @@ class Both:
         for name in names:
             script, args = CASES[name][:2]
             for kind, what in (("direct", script), ("cold", f"agi://127.0.0.1:{self.port}/{name}-cold"),
-                               ("warm", f"agi://127.0.0.1:{self.port}/{name}-warm")):
+                               ("warm", f"agi://127.0.0.1:{self.port}/{name}-warm"), ("fork", f"agi://127.0.0.1:{self.port}/{name}-fork")):
                 plan += CALL.format(name=f"{name}-{kind}", what=what, args="," + args if args else "", long="0123456789" * 150)
         self.pbx = Pbx(context, plan)
         self.agi = os.path.join(self.pbx.dir, "agi")
@@ -59,6 +59,8 @@ class Both:
         for name in names:
             script, args = CASES[name][:2]
             routes += f"[route {name}-cold]\nscript = {script}\n{user}[route {name}-warm]\nscript = {script}\nwarm = 1\n{user}"
+            if script.endswith(".py"):
+                routes += f"[route {name}-fork]\nscript = {script}\nstart = fork\n{user}"
         self.conf = context.write("sidetone.conf", f"""[sidetone]
 state_dir = {context.path("state")}
 workers = 1
@@ -68,6 +70,8 @@ asterisk_conf = {self.pbx.dir}/etc/asterisk.conf
 script_cwd = {self.pbx.dir}
 {routes}""")
         self.daemon = Daemon(context, self.conf)
+        if "start = fork" in routes:
+            self.daemon.wait_log(" ready_ms=")
         self.ami = self.pbx.ami()
 
     def install(self, script):
@@ -117,6 +121,12 @@ def difference(one, two):
     return "none"
 
 
+def forked_all(both, calls):
+    """Whether the route with start = fork had that many calls, all of them copies of its template."""
+    assert both.daemon.stop() == 0
+    return re.search(rf"event=script_figures route=\S*-fork calls={calls} .* forked={calls} fork_missed=0 ", both.daemon.text())
+
+
 def compare(context, name, mark=None):
     script, _, needs, agi, sidetone = CASES[name]
     if needs and not shutil.which(needs):
@@ -126,9 +136,9 @@ def compare(context, name, mark=None):
     both = Both(context, [name])
     direct = both.call(f"{name}-direct", mark)
     assert len(direct["commands"]) >= 8, direct["commands"]
-    for kind in ("cold", "warm"):
+    for kind in ("cold", "warm", "fork") if script.endswith(".py") else ("cold", "warm"):
         # The third time in a row teaches the pool its arguments; the fourth call finds a process that waits.
-        for _ in range(1 if kind == "cold" else 4):
+        for _ in range(4 if kind == "warm" else 1):
             hosted = both.call(f"{name}-{kind}", mark)
             for what in ("commands", "variables", "seen"):
                 assert hosted[what] == direct[what], f"{kind} {what}: {difference(direct[what], hosted[what])}"
@@ -139,6 +149,7 @@ def compare(context, name, mark=None):
                 time.sleep(0.3)
     log = both.daemon.text()
     assert "script_not_warm" not in log, log
+    assert not script.endswith(".py") or forked_all(both, 1)
     return direct, log
 
 
@@ -175,7 +186,7 @@ def test_hosted_c(context):
 def test_hosted_hangup(context):
     both = Both(context, ["hup"])
     told = {}
-    for kind in ("direct", "cold"):
+    for kind in ("direct", "cold", "fork"):
         start = both.begin(f"hup-{kind}")
         both.ami.wait("AGIExecStart", Command="WAIT FOR DIGIT -1", Channel=start["Channel"])
         answer = both.ami.action("Hangup", Channel=start["Channel"])
@@ -190,8 +201,11 @@ def test_hosted_hangup(context):
                 break
             time.sleep(0.02)
         assert f"hup-{kind}" in said, said
-    direct, hosted = told["direct"], told["cold"]
-    mask = lambda commands: [tuple(str(v).replace("hup-cold", "hup-direct") for v in c) for c in commands]
-    assert mask(hosted[0]) == mask(direct[0]), f"{direct[0]}\n{hosted[0]}"
-    assert hosted[1] == direct[1], f"{direct[1]}\n{hosted[1]}"
-    assert hosted[2] == direct[2] and "SIGHUP" in direct[2] and "HANGUP" not in direct[2], f"{direct[2]}\n{hosted[2]}"
+    direct = told["direct"]
+    for kind in ("cold", "fork"):
+        hosted = told[kind]
+        commands = [tuple(str(v).replace(f"hup-{kind}", "hup-direct") for v in c) for c in hosted[0]]
+        assert commands == [tuple(str(v) for v in c) for c in direct[0]], f"{kind}: {direct[0]}\n{hosted[0]}"
+        assert hosted[1] == direct[1], f"{kind}: {direct[1]}\n{hosted[1]}"
+        assert hosted[2] == direct[2] and "SIGHUP" in direct[2] and "HANGUP" not in direct[2], f"{kind}: {direct[2]}\n{hosted[2]}"
+    assert forked_all(both, 1)

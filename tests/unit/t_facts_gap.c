@@ -90,6 +90,27 @@ static void call_over_a_gap_is_partial(void **state)
     end(p, 1, 0);
 }
 
+/* A break-in makes the tap ask for the list: without a gap, too, it ends what it does not name; that it cannot be had ends nothing. */
+static void list_without_a_gap_counts(void **state)
+{
+    struct play *p = begin();
+
+    (void)state;
+    play_note(p, TAP_PRESENT_NONE, NULL, 0);
+    assert_int_equal(play_open_calls(p), 2);
+    present(p, &one);
+    play_says(p, "Newexten", &two, NEWEXTEN);       /* heard of while the list came */
+    play_note(p, TAP_PRESENT_END, NULL, 0);
+    assert_int_equal(play_open_calls(p), 2);
+    present(p, &one);
+    play_note(p, TAP_PRESENT_END, NULL, 0);
+    assert_int_equal(play_open_calls(p), 1);
+    play_hangup(p, &one);
+    play_flush(p);
+    assert_null(strstr(buf_cstr(&p->told), "\"id\":\"a-1.1\",\"was\":\"\",\"outcome\":\"unobserved\""));
+    end(p, 0, 1);
+}
+
 static void without_a_list_everything_unheard_of_ends(void **state)
 {
     static const enum tap_kind ways[][3] = { { TAP_DOWN, TAP_UP, TAP_PRESENT_NONE }, { TAP_LOST, TAP_PRESENT_NONE, TAP_PRESENT_NONE },
@@ -234,6 +255,7 @@ static void nodes_do_not_share_ids(void **state)
     p->node = 1;
     play_call(p, &one);
     assert_int_equal(play_open_calls(p), 3);
+    play_note(p, TAP_LOST, NULL, 0);
     play_note(p, TAP_PRESENT_NONE, NULL, 0);
     assert_int_equal(facts_open_of(p->facts, 0), 2);
     assert_int_equal(facts_open_of(p->facts, 1), 0);
@@ -372,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gap_ends_what_is_not_there_any_more),
         cmocka_unit_test(call_over_a_gap_is_partial),
+        cmocka_unit_test(list_without_a_gap_counts),
         cmocka_unit_test(without_a_list_everything_unheard_of_ends),
         cmocka_unit_test(sign_of_life_after_the_gap_keeps_a_call),
         cmocka_unit_test(listed_channel_that_hung_up_meanwhile_opens_nothing),

@@ -347,6 +347,85 @@ static void dear_instructions_end(void **state)
                  "runs too long");
 }
 
+static unsigned counted;
+
+static void count_result(int err, struct text json, void *arg)
+{
+    (void)arg;
+    counted += err == 0 && text_eq(json, TEXT("[300000]"));
+}
+
+/* Counts the turns that others get while a tool computes. */
+struct meanwhile {
+    struct timer *timer;
+    unsigned times;
+};
+
+static void on_meanwhile(void *arg)
+{
+    struct meanwhile *m = arg;
+
+    m->times++;
+    timer_start(m->timer, 1);
+}
+
+static unsigned turns_during(const char *source, int64_t deadline_ms, int err)
+{
+    struct meanwhile m = { .times = 0 };
+    struct script *s = load(source);
+
+    assert_int_equal(timer_new(&m.timer, w.loop, on_meanwhile, &m), 0);
+    timer_start(m.timer, 1);
+    assert_int_equal(tool(s, "{}", deadline_ms), err);
+    timer_free(m.timer);
+    script_release(s);
+    return m.times;
+}
+
+/* Work of many slices: the result is that of one piece (nested calls, lists of open length, pcall, numbers in between), and the loop
+ * went on meanwhile. Before it was cut into slices nobody had a turn between the first and the last instruction. */
+static void long_work_lets_others_in(void **state)
+{
+    (void)state;
+    assert_in_range(turns_during("local function pass(...) return ... end\n"
+                                 "local function sum(...) local n = 0 for _, v in ipairs({pass(...)}) do n = n + v end return n end\n"
+                                 "function run() local n = 0\n"
+                                 "  for i = 1, 40000 do n = n + sum(pass(i, pass(1, 2, 3)))\n"
+                                 "    local ok, m = pcall(function(...) return select('#', ...) end, pass(i, i)) n = n + m end\n"
+                                 "  return {n} end",
+                                 20000, 0),
+                    3, 1000000);
+    assert_string_equal(w.text, "[800340000]");
+    assert_in_range(turns_during("function run() while true do end end", 20000, -EINVAL), 3, 1000000);
+    assert_non_null(strstr(w.text, "runs too long without waiting"));
+}
+
+/* The deadline ends it where it stands, and what it has open is closed. */
+static void deadline_in_the_middle_of_work(void **state)
+{
+    (void)state;
+    (void)turns_during("function run() local c <close> = setmetatable({}, {__close = function() log.info('closed') end})\n"
+                       "while true do pcall(function() while true do end end) end end",
+                       5, -ETIMEDOUT);
+    assert_true(log_has("closed"));
+    expect("return {1}", "[1]");
+}
+
+static void many_who_compute_take_turns(void **state)
+{
+    enum { RUNS = 5 };
+    struct script *s = load("function run(args) local n = 0 for i = 1, 300000 do n = n + 1 end return {n} end");
+    struct script_run *r;
+
+    (void)state;
+    for (int i = 0; i < RUNS; i++)
+        assert_int_equal(script_run_tool(&r, s, TEXT("{}"), TEXT("{}"), 20000, count_result, NULL), 0);
+    counted = 0;
+    loop_run(w.loop);
+    assert_int_equal(counted, RUNS);
+    script_release(s);
+}
+
 static void library_traps_are_fenced(void **state)
 {
     (void)state;
@@ -708,7 +787,8 @@ int main(void)
         NORMAL(arguments_and_result), NORMAL(odd_results), NORMAL(errors_name_file_and_line), NORMAL(bad_arguments_json),
         NORMAL(two_runs_share_nothing), NORMAL(libraries_are_read_only), NORMAL(metatables_are_hidden), NORMAL(dangers_are_absent),
         NORMAL(load_takes_text_only), NORMAL(what_is_left_works),
-        SMALL(runaway_loops_end), NORMAL(dear_instructions_end), NORMAL(library_traps_are_fenced), NORMAL(a_waiting_loop_is_for_the_deadline),
+        SMALL(runaway_loops_end), NORMAL(dear_instructions_end), NORMAL(long_work_lets_others_in),
+        NORMAL(deadline_in_the_middle_of_work), NORMAL(many_who_compute_take_turns), NORMAL(library_traps_are_fenced), NORMAL(a_waiting_loop_is_for_the_deadline),
         NORMAL(one_block_is_bounded), SMALL(memory_has_a_ceiling), SMALL(greedy_runs_leave_room), SMALL(nothing_leaks_over_many_runs),
         NORMAL(json_round_trip), NORMAL(json_refuses),
         NORMAL(sleeping_and_closing), NORMAL(deadline_is_told_once), NORMAL(close_variables_run_at_every_end),

@@ -1,0 +1,4 @@
+/* The parts of the verb `bench` that have a file of their own. */
+#pragma once
+
+int cmd_bench_ami(int argc, char **argv);

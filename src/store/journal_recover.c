@@ -1,0 +1,71 @@
+/* Closes what an earlier run left open: calls end as unobserved, and a gap begins where its watching ended. */
+#include <errno.h>
+#include <string.h>
+
+#include "store/journal_parts.h"
+
+/* A call whose first fact was stored, but whose row was not yet: rows come behind facts by JOURNAL_RECOVER_US at most. */
+static const char recover_rows[] =
+    "INSERT OR IGNORE INTO call SELECT f.call, f.node, k.linkedid, '', f.at_us, 0, 0, 'open', '', '', '', '', '', 0, 0, 0, 0, '', '', '', -1, '', '',"
+    " 0, 0, 0, 0, 0, 1, 0, '{}' FROM fact f JOIN call_key k ON k.id = f.call"
+    " WHERE f.node = ?1 AND f.call IS NOT NULL AND k.now IS NULL AND f.kind = (SELECT id FROM name WHERE text = CAST('call.started' AS BLOB))"
+    " AND f.at_us > ?2 AND f.id > (SELECT coalesce(max(id), 0) - 2000000 FROM fact)"
+    " AND NOT EXISTS(SELECT 1 FROM fact e WHERE e.call = f.call AND e.kind = (SELECT id FROM name WHERE text = CAST('call.ended' AS BLOB)))";
+
+static const char close_calls[] =
+    "UPDATE call SET outcome = 'unobserved', partial = 1, ended_us = max(started_us, ?2), queue_outcome = CASE queue_outcome WHEN 'waiting' THEN '' ELSE"
+    " queue_outcome END WHERE outcome = 'open' AND node = ?1";
+
+static const char close_legs[] = "UPDATE leg SET ended_us = max(started_us, ?2) WHERE ended_us = 0 AND call IN (SELECT key FROM call WHERE outcome = 'open' AND node = ?1)";
+
+/* Where watching ended: the last time the writer said so, or the last event. */
+static const char last_seen[] =
+    "SELECT max(n.seen_us, coalesce((SELECT e.at_us FROM event e JOIN session s ON s.id = e.session WHERE s.node = n.id ORDER BY e.id DESC LIMIT 1), 0))"
+    " FROM node n WHERE n.id = ?1";
+
+static int run(struct journal *j, const char *sql, int64_t node, int64_t at_us, int64_t *out)
+{
+    sqlite3_stmt *st;
+    int rc = sqlite3_prepare_v2(j->db, sql, -1, &st, NULL);
+
+    if (rc != SQLITE_OK)
+        return journal_fail(j, rc);
+    sqlite3_bind_int64(st, 1, node);
+    if (sqlite3_bind_parameter_count(st) > 1)
+        sqlite3_bind_int64(st, 2, at_us);
+    rc = sqlite3_step(st);
+    if (out && rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : journal_fail(j, rc);
+}
+
+static int recover_node(struct journal *j, uint32_t node)
+{
+    const int64_t id = j->nodes[node];
+    struct journal_gap gap = { .node = node, .cause = TAP_CAUSE_RESTART, .detail = "" };
+    int64_t seen = 0;
+    int err = run(j, last_seen, id, 0, &seen);
+
+    if (err || seen == 0)
+        return err;
+    err = run(j, recover_rows, id, seen - JOURNAL_RECOVER_US, NULL);
+    if (!err)
+        err = run(j, close_legs, id, seen, NULL);
+    if (!err)
+        err = run(j, close_calls, id, seen, NULL);
+    if (err)
+        return err;
+    gap.calls_affected = (uint64_t)sqlite3_changes(j->db);
+    gap.from_us = seen;
+    return journal_gap_begin(j, &gap);
+}
+
+int journal_recover(struct journal *j)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < j->node_count; i++)
+        err = recover_node(j, (uint32_t)i);
+    return err;
+}
