@@ -47,6 +47,7 @@ struct http_options {
     struct text body;               /* copied; with a Content-Type header of the caller's */
     int64_t timeout_ms;             /* whole request; required */
     size_t body_max;                /* ceiling of the answer; more ends it with -EMSGSIZE; 0 = 1 MiB */
+    int64_t *retry_after_s;         /* set before on_answer: the answer's Retry-After in seconds, 0 without one; NULL: of no interest */
 };
 /* err 0: status and body are set (borrowed for the call); else 0 and what curl says in detail. Runs once. */
 typedef void http_on_answer(int err, int status, struct text body, const char *detail, void *arg);

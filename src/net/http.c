@@ -21,6 +21,7 @@ struct http_request {
     size_t head_bytes;
     bool has_head;            /* its blank line came */
     int err;                  /* why we refused to go on */
+    int64_t *retry_after_s;
     http_on_answer *on_answer;
     void *arg;
 };
@@ -78,8 +79,11 @@ static void on_done(struct transfer *t, CURLcode code)
     char own[80];
     const char *detail = "";
     long status = 0;
+    curl_off_t after = 0;
 
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (r->retry_after_s && curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK)
+        *r->retry_after_s = after > 0 ? (int64_t)after : 0;
     if (err)
         detail = r->err ? refusal(r, own, sizeof own) : transfer_detail(t, code);
     if (!err && !r->has_head) { /* curl is content with half a head */
@@ -190,6 +194,7 @@ int http_send(struct http_request **out, struct dialer *d, const struct http_opt
     if (!r)
         return -ENOMEM;
     buf_init(&r->body, opt->body_max ? opt->body_max : BODY_MAX);
+    r->retry_after_s = opt->retry_after_s;
     r->on_answer = on_answer;
     r->arg = arg;
     r->transfer.on_done = on_done;

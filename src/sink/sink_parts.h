@@ -34,7 +34,9 @@ int sink_event_json(struct buf *out, const struct tap_event *e);
 int sink_row_json(struct buf *out, const struct sink_row *row);
 /* "node/session/seq/n", of an event "node/session/seq/e": the key as one word of URL characters. */
 int sink_row_key(struct buf *out, const struct sink_row *row);
-/* A JSON object as one line: line ends and other control bytes, which have no place in one, become blanks; what is no object becomes {}. */
+/* t with U+FFFD for every byte that is no UTF-8. */
+int sink_utf8(struct buf *out, struct text t);
+/* A JSON object as one line of UTF-8: line ends and other control bytes, which have no place in one, become blanks; what is no object becomes {}. */
 int sink_detail_json(struct buf *out, const char *detail);
 
 /* ---- sink_batch.c: rows of the journal, copied ---- */
@@ -87,4 +89,4 @@ void sink_why_clean(char *why, const struct sink_settings *set);
 /* asprintf for *problem; NULL when memory is short. */
 char *sink_problem(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-extern const struct sink_driver sink_jsonl;
+extern const struct sink_driver sink_jsonl, sink_nats, sink_postgres, sink_webhook;

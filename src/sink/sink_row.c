@@ -68,13 +68,44 @@ int sink_event_json(struct buf *out, const struct tap_event *e)
     return buf_add_char(out, '}');
 }
 
+/* Bytes of the well-formed sequence at p, or 0 (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF). */
+static size_t utf8_at(const unsigned char *p, size_t n)
+{
+    const size_t need = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+
+    if (need == 0 || need > n)
+        return 0;
+    for (size_t i = 1; i < need; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return need;
+}
+
+int sink_utf8(struct buf *out, struct text t)
+{
+    const unsigned char *p = (const unsigned char *)t.p;
+
+    for (size_t i = 0; i < t.n;) {
+        const size_t n = utf8_at(p + i, t.n - i);
+
+        if (n > 0)
+            buf_add(out, p + i, n);
+        else
+            buf_add_text(out, TEXT("\xef\xbf\xbd"));
+        i += n ? n : 1;
+    }
+    return out->err;
+}
+
 int sink_detail_json(struct buf *out, const char *detail)
 {
     const size_t n = detail ? strlen(detail) : 0, at = out->n;
 
     if (n < 2 || detail[0] != '{' || detail[n - 1] != '}')
         return buf_add_text(out, TEXT("{}"));
-    if (buf_add(out, detail, n))
+    if (sink_utf8(out, text_make(detail, n)))
         return out->err;
     for (char *p = out->p + at; p < out->p + out->n; p++)
         if ((unsigned char)*p < 0x20)

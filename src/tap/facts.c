@@ -108,15 +108,19 @@ void facts_free(struct facts *f)
 
 /* ---- events ---- */
 
-/* What a channel does that runs: when it is not known, we came in the middle. */
-static bool shows_life(uint16_t name)
+/* What a channel does that runs: when it is not known, we came in the middle. Some of it may also come just behind its Hangup; the rest
+ * proves that a Hangup was a lie. */
+enum life { LIFE_NONE, LIFE_OR_ECHO, LIFE };
+
+static enum life life_of(uint16_t name)
 {
     switch (name) {
-    case TAP_E_NEWSTATE:
-    case TAP_E_NEWEXTEN:
     case TAP_E_NEWCALLERID:
     case TAP_E_NEWCONNECTEDLINE:
     case TAP_E_BRIDGEENTER:
+        return LIFE_OR_ECHO;
+    case TAP_E_NEWSTATE:
+    case TAP_E_NEWEXTEN:
     case TAP_E_HOLD:
     case TAP_E_UNHOLD:
     case TAP_E_DTMFEND:
@@ -124,17 +128,18 @@ static bool shows_life(uint16_t name)
     case TAP_E_CONFBRIDGEJOIN:
     case TAP_E_ASYNCAGISTART:
     case TAP_E_AGIEXECSTART:
-        return true;
+        return LIFE;
     default:
-        return false;
+        return LIFE_NONE;
     }
 }
 
 static struct channel *open_partial(struct facts *f, const struct tap_event *e, const struct snapshot *s)
 {
+    const enum life life = life_of(e->name);
     struct channel *ch;
 
-    if (!shows_life(e->name) || (e->flags & TAP_SUSPECT) || facts_was_ended(f, map_hash(e->node, s->uniqueid)))
+    if (life == LIFE_NONE || (e->flags & TAP_SUSPECT) || (life == LIFE_OR_ECHO && facts_was_ended(f, map_hash(e->node, s->uniqueid))))
         return NULL;
     f->opens_partial = true;
     ch = channel_open(f, e->node, s);

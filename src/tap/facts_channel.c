@@ -177,8 +177,10 @@ struct channel *channel_open(struct facts *f, uint32_t node, const struct snapsh
         c = call_open(f, node, linkedid);
     ch = c ? fresh(f) : NULL;
     if (!ch) {
-        if (c && is_new)
+        if (c && is_new) {
             call_free(f, c);
+            f->figures.calls--;
+        }
         return NULL;
     }
     map_put(&f->channels, &ch->key, map_hash(node, s->uniqueid), node, s->uniqueid);

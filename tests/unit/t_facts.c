@@ -86,6 +86,8 @@ static void stream_gives_its_facts(const char *name)
         play_stream(&p, bytes, n, pieces[i]);
         assert_int_equal(p.err, 0);
         compare(name, pieces[i], buf_cstr(&p.told), expected);
+        assert_int_equal(p.strays, 0);
+        assert_int_equal(play_open_calls(&p), 0);
         play_close(&p);
     }
     free(bytes);
