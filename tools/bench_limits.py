@@ -30,7 +30,7 @@ deadline = 60s
 FILES = {
     "sleep.lua": "function handle(call)\n  sleep(3600000)\nend\n",
     "look-up.lua": 'function handle(call)\n  http.get("http://@HOLE@/", { timeout_ms = 60000 })\nend\n',
-    "play.lua": 'function handle(call)\n  call:stream_file("an-hour-of-music")\nend\n',
+    "play.lua": 'function handle(call)\n  call:stream_file("demo-instruct")\nend\n',
     "script.sh": "#!/bin/sh\nexec sleep 3600\n",
     "burner.lua": "function handle(call)\n  while true do end\nend\n",
 }

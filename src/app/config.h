@@ -81,7 +81,7 @@ struct config_route {
     int start;                      /* enum config_start */
     const char *preload;            /* modules, separated by commas; NULL: none */
     int64_t warm, warm_max_age_ms;
-    int64_t memory_bytes, cpu_seconds, open_files; /* 0: as the daemon's */
+    int64_t memory_bytes, cpu_seconds, open_files, processes; /* 0: as the daemon's */
     const char *user;               /* NULL: the daemon's */
     int sandbox;                    /* enum config_sandbox */
     const char *read_text, *write_text;
@@ -101,19 +101,54 @@ struct config_route {
 
 struct config_node {
     struct config_head head;
-    const char *ari;                /* http:// or https://, no trailing slash */
+    const char *ari;                /* http:// or https://, no trailing slash; NULL: AMI only */
     const char *ari_user;
     struct secret ari_secret;
     const char *app;
     const char *ami;                /* tcp:// or tls://; NULL: none */
-    const char *ami_user;
+    const char *ami_user;           /* the tap's; NULL: no tap */
     struct secret ami_secret;
+    const char *control_user;       /* for actions; NULL: none */
+    struct secret control_secret;
     bool asyncagi;
+    bool tap;                       /* after the check: a tap is wanted, and can be had */
+    const char *ami_events;         /* NULL: all that the user may read */
+    struct config_list ami_filters;
+    const char *ami_pin;            /* NULL: none */
+    bool ami_plain;
     const char *ca;                 /* absolute path; NULL: the system's */
     bool insecure;
     int64_t calls_max;
     const char *default_agent;      /* names one of agents; NULL: none */
 };
+
+struct config_tap {
+    struct config_head head;
+    bool events;                    /* keep them, not only the facts */
+    int64_t keep_age_ms, keep_bytes;    /* 0: no limit */
+    int64_t queue_events, queue_bytes;
+    int64_t hold_ms;
+};
+
+enum config_carry { CONFIG_CARRY_FACTS, CONFIG_CARRY_EVENTS, CONFIG_CARRY_BOTH };
+
+struct config_sink {
+    struct config_head head;
+    int driver;                     /* index into config_drivers */
+    int carry;                      /* enum config_carry */
+    struct config_list kinds;
+    const char *url, *user;
+    struct secret secret;
+    const char *file;
+    int64_t rotate_bytes;
+    const char *subject, *stream;
+    const char *template_file;      /* absolute path */
+    struct secret hmac_secret;
+    const char *table_prefix, *ca;
+    bool insecure;
+    int64_t deadline_ms;
+};
+extern const char *const config_drivers[];
 
 enum config_provider { CONFIG_PROVIDER_LOCAL };
 
@@ -146,12 +181,15 @@ struct config {
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
     struct config_console console;
+    struct config_tap tap;
     struct config_node *nodes;
     size_t node_count;
     struct config_route *routes;
     size_t route_count;
     struct config_agent *agents;
     size_t agent_count;
+    struct config_sink *sinks;
+    size_t sink_count;
     void *memory;                   /* internal */
 };
 

@@ -23,6 +23,14 @@ static bool is_any_host(const struct address *a)
     return !strcmp(a->host, "0.0.0.0") || !strcmp(a->host, "::");
 }
 
+static bool has_ari(const struct config *c)
+{
+    for (size_t i = 0; i < c->node_count; i++)
+        if (c->nodes[i].ari)
+            return true;
+    return false;
+}
+
 static void check_ports(struct config_build *b)
 {
     const struct address *agi = &b->c->fastagi.listen, *audio = &b->c->audiosocket.listen,
@@ -41,7 +49,7 @@ static void check_ports(struct config_build *b)
     if (console->host[0] && strncmp(console->host, "127.", 4) && strcmp(console->host, "::1"))
         config_key_problem(b, CONF_WARNING, built_of(b, &b->c->console), "listen",
                            "expected a loopback address, came %s: whoever reaches it reads the figures, without a password", console->host);
-    if (b->c->node_count && is_any_host(audio) && !b->c->audiosocket.advertise)
+    if (has_ari(b->c) && is_any_host(audio) && !b->c->audiosocket.advertise)
         config_key_problem(b, CONF_WARNING, built_of(b, &b->c->audiosocket), "advertise",
                            "expected an address that Asterisk can connect to, because listen is %s", audio->host);
 }
@@ -61,33 +69,32 @@ static const struct config_agent *agent_named(const struct config *c, const char
     return NULL;
 }
 
-static void check_ami(struct config_build *b, const struct config_built *s, const struct config_node *n)
+static void check_ari(struct config_build *b, const struct config_built *s, const struct config_node *n)
 {
-    const struct text url = text_of(n->ami);
-    const struct text host = text_skip(url, sizeof "tcp://" - 1);
-
-    if (!n->asyncagi)
-        return;
-    if (!n->ami || !n->ami_user || (!(b->flags & CONFIG_SKIP_SECRETS) && !secret_is_set(&n->ami_secret)))
-        config_key_problem(b, CONF_ERROR, s, "asyncagi", "needs ami, ami_user and ami_secret in the same section");
-    if (text_starts(url, TEXT("tcp://")) && !text_starts(host, TEXT("127.")) && !text_starts_nocase(host, TEXT("localhost")) &&
-        !text_starts(host, TEXT("[::1]")))
-        config_key_problem(b, CONF_WARNING, s, "ami", "what callers and handlers say crosses the network in clear; tls:// would hide it");
+    if (!n->ari && !n->ami && !config_is_written(s, "ari") && !config_is_written(s, "ami"))
+        config_key_problem(b, CONF_ERROR, s, "ari", "expected ari, or ami, or both: without them there is nothing to connect to");
+    else if (!n->ari && !config_is_written(s, "ari") && (n->ari_user || n->default_agent))
+        config_key_problem(b, CONF_ERROR, s, "ari", "expected a value (URL), which ari_user and default_agent need, came none");
+    if (n->ari && !n->ari_user && !config_is_written(s, "ari_user"))
+        config_key_problem(b, CONF_ERROR, s, "ari_user", "expected a value (text), came none; for example: ari_user = sidetone");
+    if (n->ari && !config_is_written(s, "ari_secret"))
+        config_key_problem(b, CONF_ERROR, s, "ari_secret", "expected a value (secret), came none; for example: ari_secret = @env:PBX1_ARI");
 }
 
-static void check_node(struct config_build *b, const struct config_node *n)
+static void check_node(struct config_build *b, struct config_node *n)
 {
     const struct config_built *s = built_of(b, n);
     const struct text url = text_of(n->ari);
-    const bool is_plain = n->ari && text_starts_nocase(url, TEXT("http://"));
+    const bool is_plain = !n->ari || text_starts_nocase(url, TEXT("http://"));
 
-    if (is_plain && !is_loopback_url(url))
+    if (n->ari && is_plain && !is_loopback_url(url))
         config_key_problem(b, CONF_WARNING, s, "ari", "the password crosses the network in clear; https:// would hide it");
     if (is_plain && !text_starts(text_of(n->ami), TEXT("tls://")) && (n->ca || n->insecure))
-        config_key_problem(b, CONF_WARNING, s, n->ca ? "ca" : "insecure", "has no effect with http://");
+        config_key_problem(b, CONF_WARNING, s, n->ca ? "ca" : "insecure", n->ari ? "has no effect with http://" : "has no effect with tcp://");
     else if (n->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
-    check_ami(b, s, n);
+    check_ari(b, s, n);
+    config_node_check_ami(b, s, n);
     if (n->default_agent && !agent_named(b->c, n->default_agent))
         config_key_problem(b, CONF_ERROR, s, "default_agent", "expected the name of an [agent NAME] section, came \"%s\"",
                            n->default_agent);
@@ -239,6 +246,8 @@ void config_check(struct config_build *b)
         check_route(b, &c->routes[i]);
     for (size_t i = 0; i < c->node_count; i++)
         check_node(b, &c->nodes[i]);
+    for (size_t i = 0; i < c->sink_count; i++)
+        config_sink_check(b, built_of(b, &c->sinks[i]), &c->sinks[i]);
     check_routes(b, c);
     for (size_t i = 0; i < c->agent_count; i++) {
         check_tools(b, &c->agents[i]);

@@ -19,6 +19,7 @@ enum config_type {
     CONFIG_SECRET,    /* struct secret */
     CONFIG_ENUM,      /* int: index into choices */
     CONFIG_LIST,      /* struct config_list: names, separated by commas */
+    CONFIG_LINES,     /* struct config_list: one text a line, the key is repeated */
 };
 
 enum config_wants { CONFIG_WANTS_NOTHING, CONFIG_WANTS_FILE };
@@ -35,13 +36,15 @@ struct config_key {
     const char *const *choices;     /* CONFIG_ENUM; NULL ends it */
     const char *base;               /* CONFIG_PATH: folder beside the configuration file that a relative path starts in */
     enum config_wants wants;        /* CONFIG_PATH */
+    const char *more;               /* CONFIG_LIST: characters of a name beside letters and digits; NULL: "_-" */
     const char *help;               /* one sentence */
 };
 
 enum { CONFIG_KEYS_MAX = 32, CONFIG_NAMED_MAX = 256, CONFIG_PROBLEMS_MAX = 500, CONFIG_MEMORY_MAX = 64 << 20 };
 
 enum config_kind_id {
-    CONFIG_KIND_SIDETONE, CONFIG_KIND_FASTAGI, CONFIG_KIND_AUDIOSOCKET, CONFIG_KIND_CONSOLE, CONFIG_KIND_NODE, CONFIG_KIND_ROUTE, CONFIG_KIND_AGENT,
+    CONFIG_KIND_SIDETONE, CONFIG_KIND_FASTAGI, CONFIG_KIND_AUDIOSOCKET, CONFIG_KIND_CONSOLE, CONFIG_KIND_TAP, CONFIG_KIND_NODE, CONFIG_KIND_ROUTE,
+    CONFIG_KIND_AGENT, CONFIG_KIND_SINK,
     CONFIG_KIND_COUNT
 };
 
@@ -114,3 +117,8 @@ struct script_env;
 void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r, const struct script_env *env);
 /* config_check.c: what concerns more than one key. */
 void config_check(struct config_build *b);
+/* config_tap.c: the manager sessions of a node, and the sinks. s: the section. */
+void config_node_check_ami(struct config_build *b, const struct config_built *s, struct config_node *n);
+void config_sink_check(struct config_build *b, const struct config_built *s, const struct config_sink *k);
+/* True when the key stands in the file. */
+bool config_is_written(const struct config_built *s, const char *key);

@@ -74,9 +74,20 @@ bool config_value_text(const struct config_key *key, const void *section, char *
         snprintf(out, size, "%s", key->choices[*(const int *)field]);
         return true;
     case CONFIG_LIST:
+    case CONFIG_LINES:
         return list_value(field, out, size);
     }
     return false;
+}
+
+/* False: there are none. */
+static bool show_lines(const struct config_key *key, const void *section, FILE *out)
+{
+    const struct config_list *list = at(section, key->offset);
+
+    for (size_t i = 0; i < list->count; i++)
+        fprintf(out, "%s = %s\n", key->name, list->items[i]);
+    return list->count > 0;
 }
 
 void config_show(const struct config *c, FILE *out)
@@ -93,7 +104,9 @@ void config_show(const struct config *c, FILE *out)
 
             fprintf(out, "\n[%s%s%s]\n", kind->name, *head->name ? " " : "", head->name);
             for (size_t n = 0; n < kind->key_count; n++)
-                if (config_value_text(&kind->keys[n], section, value, sizeof value))
+                if (kind->keys[n].type == CONFIG_LINES && show_lines(&kind->keys[n], section, out))
+                    continue;
+                else if (config_value_text(&kind->keys[n], section, value, sizeof value))
                     fprintf(out, "%s = %s\n", kind->keys[n].name, value);
                 else
                     fprintf(out, "; %s is not set: %s\n", kind->keys[n].name, kind->keys[n].standard_help);

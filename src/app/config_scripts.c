@@ -66,7 +66,7 @@ static void split_paths(struct config_build *b, const struct config_built *s, co
 
 static void check_use(struct config_build *b, const struct config_built *s, const struct config_route *r)
 {
-    static const char *const only_script[] = { "args", "start", "preload", "user", "allow_read", "allow_write" };
+    static const char *const only_script[] = { "args", "start", "preload", "processes", "user", "allow_read", "allow_write" };
 
     for (size_t i = 0; !r->script_text && i < sizeof only_script / sizeof *only_script; i++)
         if (is_written(s, only_script[i]))
@@ -74,6 +74,9 @@ static void check_use(struct config_build *b, const struct config_built *s, cons
     if (r->script_text && r->sandbox != CONFIG_SANDBOX_STRICT && (r->read_text || r->write_text))
         config_key_problem(b, CONF_WARNING, s, r->write_text ? "allow_write" : "allow_read",
                            "has no effect without sandbox = strict");
+    if (r->script_text && r->processes > 0 && !r->user)
+        config_key_problem(b, CONF_ERROR, s, "processes", "expected a user beside it, came none: the kernel counts the processes of a user, "
+                           "and the daemon's are not the script's");
     if (r->script_text && r->start != CONFIG_START_FORK && r->preload)
         config_key_problem(b, CONF_WARNING, s, "preload", "has no effect without start = fork");
     if (r->script_text && r->start == CONFIG_START_FORK && r->warm > 0)

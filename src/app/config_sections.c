@@ -32,8 +32,8 @@ static void unknown_section(struct config_build *b, const struct conf_section *s
     if (near)
         config_problem(b, CONF_ERROR, &s->place, NULL, "expected a section that exists, came %s; did you mean [%s]?", came, near);
     else
-        config_problem(b, CONF_ERROR, &s->place, NULL, "expected [sidetone], [fastagi], [audiosocket], [console], [node NAME], [route NAME] or "
-                       "[agent NAME], came %s", came);
+        config_problem(b, CONF_ERROR, &s->place, NULL, "expected [sidetone], [fastagi], [audiosocket], [console], [tap], [node NAME], [route NAME], "
+                       "[agent NAME] or [sink NAME], came %s", came);
 }
 
 /* [a-z0-9][a-z0-9_-]*, at most 63. */
@@ -209,6 +209,10 @@ static void take_item(struct config_build *b, struct config_built *s, size_t key
     const struct conf_item *earlier = s->items[key];
 
     s->items[key] = item;
+    if (s->kind->keys[key].type == CONFIG_LINES) {
+        config_value_read(b, s, &s->kind->keys[key], item->value);
+        return;
+    }
     if (earlier && !earlier->inherited && !item->appended && !strcmp(earlier->place.file, item->place.file))
         config_key_problem(b, CONF_ERROR, s, s->kind->keys[key].name, "expected each key once, came a second one (the first: line %u)",
                            earlier->place.line);
@@ -235,6 +239,8 @@ static void read_section(struct config_build *b, struct config_built *s)
     for (size_t i = 0; i < s->kind->key_count && !b->err; i++) {
         const struct config_key *key = &s->kind->keys[i];
 
+        if (s->items[i] && key->type == CONFIG_LINES)
+            continue;              /* read where it stood */
         if (s->items[i])
             config_value_read(b, s, key, s->items[i]->value);
         else if (key->standard)

@@ -275,8 +275,8 @@ static void read_list(const struct reading *r)
         return;
     while (text_cut(&rest, ',', &one)) {
         one = text_trim(one);
-        if (n == LIST_MAX || one.n > 63 || !is_word(one, "_-")) {
-            expected(r, "names of letters, digits, _ and -, separated by commas (at most 64)");
+        if (n == LIST_MAX || one.n > 63 || !is_word(one, r->key->more ? r->key->more : "_-")) {
+            expected(r, r->key->more ? "names separated by commas (at most 64)" : "names of letters, digits, _ and -, separated by commas (at most 64)");
             return;
         }
         for (size_t i = 0; i < n; i++)
@@ -287,12 +287,31 @@ static void read_list(const struct reading *r)
     *list = (struct config_list){ .items = items, .count = n };
 }
 
+/* Called once for each line that is written. */
+static void read_lines(const struct reading *r)
+{
+    struct config_list *list = r->field;
+    const char **items;
+
+    if (!text_is_one_line(r->value) || list->count == LIST_MAX) {
+        expected(r, "one line of printable text, at most 64 times");
+        return;
+    }
+    items = config_take(r->b, (list->count + 1) * sizeof *items);
+    if (!items)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        items[i] = list->items[i];
+    items[list->count] = config_text(r->b, r->value);
+    *list = (struct config_list){ .items = items, .count = list->count + 1 };
+}
+
 static void (*const readers[])(const struct reading *r) = {
     [CONFIG_TEXT] = read_text,   [CONFIG_NAME] = read_name,       [CONFIG_PATH] = read_path, [CONFIG_DURATION] = read_duration,
     [CONFIG_COUNT] = read_count, [CONFIG_BYTES] = read_bytes,     [CONFIG_BOOL] = read_bool, [CONFIG_ADDRESS] = read_address,
     [CONFIG_PEER] = read_peer,   [CONFIG_URL] = read_url, [CONFIG_AMI_URL] = read_ami_url,
           [CONFIG_SECRET] = read_secret, [CONFIG_ENUM] = read_enum,
-    [CONFIG_LIST] = read_list,
+    [CONFIG_LIST] = read_list, [CONFIG_LINES] = read_lines,
 };
 
 void config_value_read(struct config_build *b, const struct config_built *s, const struct config_key *key, struct text value)

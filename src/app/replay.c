@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/replay_report.h"
+#include "app/replay_world.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/ref.h"
@@ -21,6 +22,7 @@ struct replay {
     FILE *out, *err;
     struct store_reader *reader;
     struct loop *loop;
+    struct replay_world *world;     /* store and http as the handler sees them */
     struct script_engine *engine;
     struct script *script;          /* one of both */
     struct hosted_pool *host;
@@ -30,45 +32,6 @@ struct replay {
     size_t count, room;
     bool is_done;
 };
-
-/* ---- look-ups: answered at once, told on the next turn ---- */
-
-struct answer {
-    int err;
-    char *value;
-    size_t n;
-    script_on_value *on_value;
-    void *arg;
-};
-
-static void on_answer(void *arg)
-{
-    struct answer *a = arg;
-
-    a->on_value(a->err, a->value ? text_make(a->value, a->n) : TEXT_NONE, a->arg);
-    free(a->value);
-    free(a);
-}
-
-static int lookup(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg)
-{
-    struct replay *r = arg;
-    struct answer *a = calloc(1, sizeof *a);
-    int found, err;
-
-    if (!a)
-        return -ENOMEM;
-    found = store_reader_lookup(r->reader, table, key, &a->value, &a->n);
-    a->err = found < 0 ? found : 0;
-    a->on_value = on_value;
-    a->arg = value_arg;
-    err = loop_post(l, on_answer, a);
-    if (err) {
-        free(a->value);
-        free(a);
-    }
-    return err;
-}
 
 /* ---- which sessions ---- */
 
@@ -166,15 +129,20 @@ static int play(struct replay *r, int64_t id)
         return err < 0 ? err : w.err;
     }
     r->is_done = false;
+    if (r->world)
+        replay_world_begin(r->world, w.tape);
     err = player_new(&p, r->loop, w.tape, &r->actor, r->opt->log, on_end, r);
     if (!err) {
         loop_run(r->loop);
         report.rec = &w.rec;
         report.tape = w.tape;
         report.player = p;
+        report.notes = r->world ? replay_world_notes(r->world) : TEXT("");
         err = replay_report_print(&report, r->opt->json, r->out);
         player_free(p);
     }
+    if (r->world)
+        replay_world_begin(r->world, NULL);
     ref_drop(w.tape);
     if (err < 0)
         fprintf(r->err, "session %" PRId64 ": %s\n", id, err_text(err));
@@ -191,6 +159,7 @@ static void replay_close(struct replay *r)
     free(r->path);
     if (r->engine)
         script_engine_free(r->engine);
+    replay_world_free(r->world);
     if (r->loop)
         loop_release(r->loop);
     loop_free(r->loop);
@@ -231,9 +200,11 @@ static int open_handler(struct replay *r, struct script_services *services)
 {
     static const struct script_limits limits = { .memory_max = MEMORY_MAX };
     char *problem = NULL;
-    int err;
+    int err = replay_world_new(&r->world, r->reader);
 
-    *services = (struct script_services){ .store_get = lookup, .arg = r };
+    if (err)
+        return err;
+    *services = replay_world_services(r->world);
     err = script_engine_new(&r->engine, r->loop, services, &limits, r->opt->log);
     if (!err)
         err = script_load(&r->script, r->engine, r->opt->handler, "handle", &problem);

@@ -72,6 +72,19 @@ static bool is_changed(const struct variable *v)
 
 /* ---- words ---- */
 
+static void add_plain(struct buf *b, struct text t);
+
+static void add_notes(struct report *p)
+{
+    struct text rest = p->r->notes, line;
+
+    while (rest.n > 0 && text_cut(&rest, '\n', &line)) {
+        buf_add_text(&p->out, TEXT("  note: "));
+        add_plain(&p->out, line);
+        buf_add_char(&p->out, '\n');
+    }
+}
+
 /* One line on a terminal: no control bytes. */
 static void add_plain(struct buf *b, struct text t)
 {
@@ -151,6 +164,7 @@ static void add_text_report(struct report *p)
     const bool outcome = outcome_differs(p, &reason);
 
     buf_addf(&p->out, "session %" PRId64 " (%s, call %s): %s\n", p->r->id, rec->route, rec->call, p->differs ? "differs" : "equal");
+    add_notes(p);
     if (!p->differs)
         return;
     add_rows(p);
@@ -227,6 +241,19 @@ static void add_json_variables(struct report *p)
     }
 }
 
+static void add_json_notes(struct report *p)
+{
+    struct text rest = p->r->notes, line;
+    bool first = true;
+
+    while (rest.n > 0 && text_cut(&rest, '\n', &line)) {
+        buf_add_text(&p->out, first ? TEXT("\"") : TEXT(",\""));
+        buf_add_json(&p->out, line);
+        buf_add_char(&p->out, '"');
+        first = false;
+    }
+}
+
 static void add_json_report(struct report *p)
 {
     struct text reason;
@@ -244,7 +271,9 @@ static void add_json_report(struct report *p)
     add_quoted(&p->out, "recorded_reason", text_of(p->r->rec->reason));
     buf_addf(&p->out, ",\"now\":\"%s\",", agi_end_name(player_status(p->r->player, &reason)));
     add_quoted(&p->out, "now_reason", reason);
-    buf_add_text(&p->out, TEXT("}}\n"));
+    buf_add_text(&p->out, TEXT("},\"notes\":["));
+    add_json_notes(p);
+    buf_add_text(&p->out, TEXT("]}\n"));
 }
 
 /* ---- putting it together ---- */

@@ -11,6 +11,7 @@ struct replay_report {
     const struct recording *rec;
     const struct tape *tape;
     const struct player *player;
+    struct text notes;             /* questions that were not answered as recorded, a line each */
 };
 
 /* 1: there are differences, 0: none, or -ENOMEM, -E2BIG. */

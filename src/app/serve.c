@@ -15,6 +15,7 @@
 #include "app/serve_console.h"
 #include "app/serve_nodes.h"
 #include "app/serve_scripts.h"
+#include "app/serve_tap.h"
 #include "store/store.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
     SERVE_VOICE_CACHE = 32 << 20,  /* bytes of ready sentences: about half an hour of speech */
     SERVE_READY_MS = 100,
     SERVE_HAND_BACK_MS = 2000,
+    SERVE_SINK_LINGER_MS = 3000,   /* what the sinks have of the end, together */
 };
 
 struct daemon {
@@ -43,6 +45,7 @@ struct daemon {
     struct admin_verb admin_verbs[1];
     struct metrics *metrics;
     struct serve_console *console;
+    struct serve_tap *tap;
     struct timer *ready;
     struct loop_signal *term, *interrupt, *hangup;
     bool is_closing, is_told_ready;
@@ -182,6 +185,14 @@ static int open_console(struct daemon *d)
     return serve_console_open(&d->console, &so, on_problem, NULL);
 }
 
+static int open_tap(struct daemon *d)
+{
+    const struct serve_tap_options to = { .config = d->config, .store = d->store, .metrics = d->metrics, .log = &d->log };
+    const int err = serve_tap_open(&d->tap, &to, on_problem, NULL);
+
+    return err ? err : serve_tap_checks(d->tap, d->console);
+}
+
 /* ---- run ---- */
 
 static void on_nodes_closed(void *arg)
@@ -211,7 +222,7 @@ static void on_signal(void *arg)
     begin_close(arg);
 }
 
-/* SIGHUP: handlers and tools are read again; the configuration is not. */
+/* SIGHUP: handlers and tools are read again; the configuration, and with it nodes, filters and sinks, is not. */
 static void on_reload(void *arg)
 {
     struct daemon *d = arg;
@@ -227,7 +238,7 @@ static void on_ready_time(void *arg)
 {
     struct daemon *d = arg;
 
-    if (!serve_nodes_are_up(d->nodes)) {
+    if (!serve_nodes_are_up(d->nodes) || !serve_tap_is_up(d->tap)) {
         timer_start(d->ready, SERVE_READY_MS);
         return;
     }
@@ -245,7 +256,7 @@ static void tell_listening(const struct daemon *d)
         address_format(&at, where, sizeof where);
         log_info(&d->log, "listening", kv_str("what", "fastagi"), kv_str("address", where), kv_int("loops", (int64_t)d->loop_count));
     }
-    if (d->config->node_count > 0) {
+    if (serve_nodes_has_door(d->nodes)) {
         address_format(&d->config->audiosocket.listen, where, sizeof where);
         log_info(&d->log, "listening", kv_str("what", "audiosocket"), kv_str("address", where));
     }
@@ -281,7 +292,9 @@ static int open_all(struct daemon *d)
         err = call_loop_start(d->loops[i]);
     if (!err)
         err = open_admin(d);
-    return err ? err : open_console(d);
+    if (!err)
+        err = open_console(d);
+    return err ? err : open_tap(d);
 }
 
 /* ---- close ---- */
@@ -336,6 +349,8 @@ static void join_loops(struct daemon *d)
     d->admin = NULL;
     serve_console_close(d->console);
     d->console = NULL;
+    serve_tap_close(d->tap, SERVE_SINK_LINGER_MS);
+    d->tap = NULL;
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_stop(d->loops[i], d->config->fastagi.linger_ms);
     for (size_t i = 0; i < d->loop_count; i++)

@@ -46,7 +46,8 @@ static int add_checks(struct serve_console *c)
     for (size_t i = 0; !err && serve_nodes_state(c->opt.nodes, i, &state); i++) {
         c->checks[i] = (struct node_check){ c->opt.nodes, i };
         snprintf(name, sizeof name, "node %s: ari", state.name);
-        err = console_check(c->console, name, node_ari_is_up, &c->checks[i]);
+        if (state.has_ari)
+            err = console_check(c->console, name, node_ari_is_up, &c->checks[i]);
         snprintf(name, sizeof name, "node %s: asyncagi", state.name);
         if (!err && state.has_asyncagi)
             err = console_check(c->console, name, node_asyncagi_is_up, &c->checks[i]);
@@ -62,6 +63,8 @@ static void refresh(void *arg)
     struct serve_node_state state;
 
     for (size_t i = 0; serve_nodes_state(c->opt.nodes, i, &state); i++) {
+        if (!state.has_ari)
+            continue;
         series_set(metric_series(c->ari_connected, state.name, NULL, NULL), state.ari_is_up);
         series_set(metric_series(c->calls_active, state.name, NULL, NULL), (int64_t)state.calls);
     }

@@ -10,7 +10,7 @@
 struct node {
     struct serve_nodes *home;
     const struct config_node *config;
-    struct dialer *dialer;
+    struct dialer *dialer, *ami_dialer; /* ami_dialer: with the manager port's pin */
     struct stasis *stasis;
     struct asyncagi *asyncagi;     /* NULL: not wanted, or closed */
     struct stasis_talks talks;
@@ -89,14 +89,15 @@ static int open_asyncagi(struct node *n, const struct serve_nodes_options *opt)
 {
     const struct config_node *c = n->config;
     const struct asyncagi_options ao = {
-        .ami = { .node = c->head.name, .url = c->ami, .user = c->ami_user, .secret = secret_reveal(&c->ami_secret) },
+        .ami = { .node = c->head.name, .url = c->ami, .user = c->control_user, .secret = secret_reveal(&c->control_secret),
+                 .is_plain = c->ami_plain },
     };
     const struct asyncagi_places places = { .choose = choose_place, .accept = call_loop_take, .arg = n };
     int err;
 
     if (!c->asyncagi)
         return 0;
-    err = asyncagi_open(&n->asyncagi, opt->control, n->dialer, &ao, &places, opt->log);
+    err = asyncagi_open(&n->asyncagi, opt->control, n->ami_dialer, &ao, &places, opt->log);
     if (!err)
         n->home->open++;
     return err;
@@ -106,6 +107,7 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
 {
     const struct config_node *c = n->config;
     const struct dialer_options dialing = { .tls = { .ca_file = c->ca, .insecure = c->insecure } };
+    const struct dialer_options to_ami = { .tls = { .ca_file = c->ca, .pin = c->ami_pin, .insecure = c->insecure } };
     const struct stasis_options so = {
         .ari = { .node = c->head.name, .base_url = c->ari, .app = c->app, .user = c->ari_user,
                  .password = secret_reveal(&c->ari_secret) },
@@ -114,12 +116,27 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
     };
     int err = dialer_new(&n->dialer, opt->control, &dialing);
 
+    if (!err && c->asyncagi)
+        err = dialer_new(&n->ami_dialer, opt->control, &to_ami);
     if (err)
         return err;
     if (c->insecure)
         log_warn(opt->log, "tls_not_verified", kv_str("node", c->head.name));
     n->talks = (struct stasis_talks){ .has_agent = has_agent, .start = start_talk, .stop = stop_talk, .arg = n };
-    return stasis_open(&n->stasis, opt->control, n->dialer, n->home->door, &so, &n->talks, opt->timeline, opt->log);
+    if (!c->ari)
+        return 0;
+    err = stasis_open(&n->stasis, opt->control, n->dialer, n->home->door, &so, &n->talks, opt->timeline, opt->log);
+    if (!err)
+        n->home->open++;
+    return err;
+}
+
+static bool has_ari(const struct config *c)
+{
+    for (size_t i = 0; i < c->node_count; i++)
+        if (c->nodes[i].ari)
+            return true;
+    return false;
 }
 
 static int open_door(struct serve_nodes *s, const struct serve_nodes_options *opt, void (*problem)(const char *line, void *arg),
@@ -128,7 +145,7 @@ static int open_door(struct serve_nodes *s, const struct serve_nodes_options *op
     char where[100], line[200];
     int err;
 
-    if (opt->config->node_count == 0)
+    if (!has_ari(opt->config))
         return 0;
     err = door_open(&s->door, opt->control, &opt->config->audiosocket.listen);
     if (err) {
@@ -160,10 +177,8 @@ int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options 
         n->home = s;
         n->config = &opt->config->nodes[i];
         err = open_node(n, opt);
-        if (!err) {
-            s->open++;
+        if (!err)
             err = open_asyncagi(n, opt);
-        }
         if (err) {
             snprintf(line, sizeof line, "node %s: cannot be set up: %s", n->config->head.name, err_text(err));
             problem(line, arg);
@@ -180,10 +195,15 @@ bool serve_nodes_state(const struct serve_nodes *s, size_t i, struct serve_node_
     if (!n)
         return false;
     *out = (struct serve_node_state){
-        .name = n->config->head.name, .has_asyncagi = n->config->asyncagi, .ari_is_up = n->stasis && stasis_is_up(n->stasis),
+        .name = n->config->head.name, .has_ari = n->config->ari, .has_asyncagi = n->config->asyncagi, .ari_is_up = n->stasis && stasis_is_up(n->stasis),
         .asyncagi_is_up = n->asyncagi && asyncagi_is_up(n->asyncagi), .calls = n->stasis ? stasis_calls(n->stasis) : 0,
     };
     return true;
+}
+
+bool serve_nodes_has_door(const struct serve_nodes *n)
+{
+    return n && n->door;
 }
 
 bool serve_nodes_are_up(const struct serve_nodes *n)
@@ -191,7 +211,7 @@ bool serve_nodes_are_up(const struct serve_nodes *n)
     struct serve_node_state state;
 
     for (size_t i = 0; serve_nodes_state(n, i, &state); i++)
-        if (!state.ari_is_up || (state.has_asyncagi && !state.asyncagi_is_up))
+        if ((state.has_ari && !state.ari_is_up) || (state.has_asyncagi && !state.asyncagi_is_up))
             return false;
     return true;
 }
@@ -254,9 +274,12 @@ void serve_nodes_free(struct serve_nodes *n)
 {
     if (!n)
         return;
-    for (size_t i = 0; i < n->count; i++)
+    for (size_t i = 0; i < n->count; i++) {
         if (n->nodes[i].dialer)
             dialer_free(n->nodes[i].dialer);
+        if (n->nodes[i].ami_dialer)
+            dialer_free(n->nodes[i].ami_dialer);
+    }
     free(n->nodes);
     free(n);
 }

@@ -17,16 +17,18 @@ struct serve_nodes_options {
     const struct log *log;
 };
 
-/* Opens the AudioSocket door (only when there are nodes) and every node. Problems: one line each. */
+/* Opens the AudioSocket door (only when a node has ARI) and every node. Problems: one line each. */
 int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options *opt,
                      void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
 /* One node's state, for monitoring: names live as long as the configuration. False past the end. */
 struct serve_node_state {
     const char *name;
-    bool has_asyncagi, ari_is_up, asyncagi_is_up;
+    bool has_ari, has_asyncagi, ari_is_up, asyncagi_is_up;
     size_t calls;
 };
 bool serve_nodes_state(const struct serve_nodes *n, size_t i, struct serve_node_state *out);
+/* Some node has ARI, so voices are taken. NULL: false. */
+bool serve_nodes_has_door(const struct serve_nodes *n);
 bool serve_nodes_are_up(const struct serve_nodes *n);
 size_t serve_nodes_calls(const struct serve_nodes *n);
 /* Hands every call back, then closes; on_closed is last. */

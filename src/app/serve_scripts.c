@@ -31,6 +31,7 @@ static struct hosted_options options_of(const struct config_route *r, const stru
                    .memory_bytes = r->memory_bytes,
                    .cpu_s = r->cpu_seconds,
                    .open_files = r->open_files,
+                   .processes = r->processes,
                    .guard = r->sandbox != CONFIG_SANDBOX_OFF,
                    .read_only = r->sandbox == CONFIG_SANDBOX_STRICT,
                    .read = r->read.items,

@@ -74,6 +74,21 @@ int buf_add_char(struct buf *b, char c)
     return buf_add(b, &c, 1);
 }
 
+int buf_add_int(struct buf *b, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (number < 0)
+        digits[--at] = '-';
+    return buf_add(b, digits + at, sizeof digits - at);
+}
+
 int buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
     va_list again;
@@ -161,14 +176,27 @@ static int add_json_char(struct buf *b, unsigned char c)
     }
 }
 
+static bool is_plain_json(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 int buf_add_json(struct buf *b, struct text t)
 {
     const unsigned char *p = (const unsigned char *)t.p;
     size_t i = 0;
 
     while (i < t.n) {
-        const size_t n = utf8_length(p + i, t.n - i);
+        size_t n = i;
 
+        while (n < t.n && is_plain_json(p[n]))
+            n++;
+        if (n > i) { /* most texts are one such run */
+            buf_add(b, p + i, n - i);
+            i = n;
+            continue;
+        }
+        n = utf8_length(p + i, t.n - i);
         if (n == 1)
             add_json_char(b, p[i]);
         else if (n > 1)

@@ -46,6 +46,8 @@ int cli_done(int code);
 
 /* The verbs, one file each; argv[0] is the verb's name. */
 int cmd_bench(int argc, char **argv);
+int cmd_call(int argc, char **argv);
+int cmd_calls(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

@@ -1,11 +1,12 @@
 /* The verb `bench ami`: a firehose of AMI events, and what reads them. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "app/tap_load.h"
 #include "cli/cli.h"
 #include "cli/cmd_bench.h"
 #include "sim/ami_fire.h"
@@ -16,8 +17,9 @@ enum { SECONDS_MAX = 86400, GREETINGS = 2 /* FullyBooted, Shutdown */ };
 struct wish {
     struct ami_fire_options fire;
     struct address target;
-    bool has_target, is_plain, as_json, asks_lag;
+    bool has_target, is_plain, as_json, asks_lag, pins;
     int64_t seconds;
+    const char *folder;
 };
 
 static int failed(const char *what, int err)
@@ -121,6 +123,50 @@ static int parse(const struct wish *w)
     return code;
 }
 
+/* ---- store ---- */
+
+static void tell_store(const struct wish *w, const struct tap_load_result *r)
+{
+    const double rate = r->seconds > 0 ? (double)r->stored / r->seconds : 0, cpu = r->stored ? r->writer_cpu_seconds * 1e6 / (double)r->stored : 0;
+
+    if (w->as_json) {
+        printf("{\"sent\":%" PRIu64 ",\"stored\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"late\":%" PRIu64 ",\"facts\":%" PRIu64
+               ",\"calls_sent\":%" PRIu64 ",\"calls_stored\":%" PRIu64 ",\"seconds\":%.3f,\"stored_per_second\":%.0f,\"writer_cpu_seconds\":%.3f"
+               ",\"writer_cpu_us_per_event\":%.3f,\"events_per_writer_cpu_second\":%.0f,", r->sent, r->stored, r->lost, r->gaps, r->late, r->facts,
+               r->calls_sent, r->calls_stored, r->seconds, rate, r->writer_cpu_seconds, cpu, cpu > 0 ? 1e6 / cpu : 0);
+        printf("\"lag_p50_us\":%" PRId64 ",\"lag_p99_us\":%" PRId64 ",\"lag_max_us\":%" PRId64 ",\"rss_early\":%" PRIu64 ",\"rss_end\":%" PRIu64
+               ",\"rss_max\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"batches\":%" PRIu64 ",\"failures\":%" PRIu64 "}\n", r->lag_p50_us, r->lag_p99_us,
+               r->lag_max_us, r->rss_early, r->rss_end, r->rss_max, r->file_bytes, r->batches, r->failures);
+        return;
+    }
+    printf("%.0f events/s stored (%" PRIu64 " sent, %" PRIu64 " stored, %" PRIu64 " lost, %" PRIu64 " gaps, %" PRIu64 " late) in %.2f s\n", rate, r->sent,
+           r->stored, r->lost, r->gaps, r->late, r->seconds);
+    printf("%.2f us of the writer's CPU an event: %.0f events/s of one core\n", cpu, cpu > 0 ? 1e6 / cpu : 0);
+    printf("%" PRIu64 " facts; calls that ended: %" PRIu64 " sent, %" PRIu64 " stored\n", r->facts, r->calls_sent, r->calls_stored);
+    if (r->lag_p99_us >= 0)
+        printf("lag, from the Timestamp to the commit: p50 %.1f ms, p99 %.1f ms, max %.1f ms\n", (double)r->lag_p50_us / 1000,
+               (double)r->lag_p99_us / 1000, (double)r->lag_max_us / 1000);
+    printf("memory: %.1f MB after a quarter, %.1f MB at the end, %.1f MB at most; the file has %.1f MB\n", (double)r->rss_early / 1e6,
+           (double)r->rss_end / 1e6, (double)r->rss_max / 1e6, (double)r->file_bytes / 1e6);
+}
+
+static int run_store(const struct wish *w)
+{
+    const struct tap_load_options opt = { .nodes = w->fire.nodes, .rate = w->fire.rate, .calls = w->fire.calls, .seconds = w->seconds,
+                                          .folder = w->folder, .pins = w->pins };
+    struct tap_load_result r;
+    char *problem;
+    const int err = tap_load_run(&opt, &r, &problem);
+
+    if (err && err != -ETIMEDOUT) {
+        fprintf(stderr, "sidetone bench ami: %s\n", problem ? problem : err_text(err));
+        free(problem);
+        return CLI_FAILED;
+    }
+    tell_store(w, &r);
+    return err || r.stored != r.sent || r.sent == 0 || r.lost || r.gaps || r.failures || r.calls_stored < r.calls_sent ? CLI_FAILED : CLI_FINE;
+}
+
 /* ---- the command line ---- */
 
 static int take_number(const char *text, const char *what, int64_t low, int64_t high, int64_t *out)
@@ -133,10 +179,10 @@ static int take_number(const char *text, const char *what, int64_t low, int64_t 
 static const struct part {
     const char *name;
     int (*run)(const struct wish *w);
-} parts[] = { { "serve", serve }, { "parse", parse } };
+} parts[] = { { "serve", serve }, { "parse", parse }, { "store", run_store } };
 
 struct given {
-    const char *target, *nodes, *rate, *seconds, *events, *calls, *port, *login;
+    const char *target, *nodes, *rate, *seconds, *events, *calls, *port, *login, *folder;
 };
 
 static int take_wish(const struct given *g, struct wish *w)
@@ -163,6 +209,7 @@ static int take_wish(const struct given *g, struct wish *w)
     w->has_target = g->target != NULL;
     w->is_plain = g->login && strcmp(g->login, "plain") == 0;
     w->seconds = seconds;
+    w->folder = g->folder ? g->folder : ".";
     w->fire = (struct ami_fire_options){ .nodes = (unsigned)nodes, .port = (uint16_t)port, .rate = (unsigned)rate, .events_max = (uint64_t)events,
                                          .calls = (unsigned)calls, .user = "tap", .secret = "tap", .ends = true };
     if (!events)
@@ -176,22 +223,25 @@ int cmd_bench_ami(int argc, char **argv)
     struct wish w = { 0 };
     const struct cli_option options[] = {
         { .name = "target", .takes = "HOST:PORT", .help = "parse: read from there instead of a firehose of its own", .value = &g.target },
-        { .name = "nodes", .takes = "N", .help = "serve: so many manager ports (default 1)", .value = &g.nodes },
-        { .name = "rate", .takes = "N", .help = "events a second of each node; 0, the default: as fast as they are read", .value = &g.rate },
-        { .name = "seconds", .takes = "N", .help = "with --rate: how long (default 5)", .value = &g.seconds },
+        { .name = "nodes", .takes = "N", .help = "serve, store: so many Asterisks (default 1)", .value = &g.nodes },
+        { .name = "rate", .takes = "N", .help = "events a second of each node; 0, the default: as fast as they are read (store: stored)", .value = &g.rate },
+        { .name = "seconds", .takes = "N", .help = "store, and others with --rate: how long (default 5)", .value = &g.seconds },
         { .name = "events", .takes = "N", .help = "of each session, then Shutdown (default 1,000,000, or rate times seconds)", .value = &g.events },
         { .name = "calls", .takes = "N", .help = "open at one time on each node (default 64)", .value = &g.calls },
         { .name = "port", .takes = "N", .help = "serve: of the first node (default: any free ones)", .value = &g.port },
         { .name = "login", .takes = "HOW", .help = "parse: md5 (default) or plain; user and secret are \"tap\"", .value = &g.login },
+        { .name = "dir", .takes = "FOLDER", .help = "store: where the journal is made, and removed (default: here)", .value = &g.folder },
+        { .name = "pin", .help = "store: a core for the writer alone, another for all the rest", .is_set = &w.pins },
         { .name = "lag", .help = "parse: measure the lag also without --rate", .is_set = &w.asks_lag },
         { .name = "json", .help = "one line of JSON", .is_set = &w.as_json },
     };
     const struct cli_syntax syntax = {
         .verb = "bench ami",
-        .usage = "serve|parse [options]",
+        .usage = "serve|parse|store [options]",
         .about = "Plays the manager port of one or many Asterisks with the events of plain calls.\n"
                  "  serve   only that: prints the ports, ends on a signal, tells what was sent\n"
-                 "  parse   reads them as the tap does and makes typed events; exit status 1 when one is missing, forged or suspect",
+                 "  parse   reads them as the tap does and makes typed events; exit status 1 when one is missing, forged or suspect\n"
+                 "  store   firehose, tap, writer and journal together; exit status 1 when not all that was sent is stored",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .words_min = 1,
@@ -208,5 +258,5 @@ int cmd_bench_ami(int argc, char **argv)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strcmp(word, parts[i].name) == 0)
             return cli_done(parts[i].run(&w));
-    return cli_wrong_use("bench ami", "serve or parse, not \"%s\"", word);
+    return cli_wrong_use("bench ami", "serve, parse or store, not \"%s\"", word);
 }

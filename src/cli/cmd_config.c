@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/config.h"
+#include "app/config_files.h"
 #include "cli/cli.h"
 #include "cli/problems.h"
 
@@ -50,7 +51,7 @@ static const char *plural(size_t n)
 
 static void print_summary(const struct findings *f, const struct config *c, const char *path)
 {
-    if (c)
+    if (c && !f->errors)
         printf("%s: good: %zu node%s, %zu route%s, %zu agent%s", path, c->node_count, plural(c->node_count), c->route_count,
                plural(c->route_count), c->agent_count, plural(c->agent_count));
     else
@@ -68,6 +69,8 @@ static int check(const char *path, unsigned flags, bool json)
 
     buf_init(&f.list, JSON_MAX);
     err = config_load(&c, path, flags, on_problem, &f);
+    if (!err)
+        err = config_files_check(c, on_problem, &f);
     if (err && !f.errors)
         fprintf(stderr, "%s: %s\n", path, err_text(err));
     if (json)
@@ -89,7 +92,8 @@ static int run_check(int argc, char **argv)
     const struct cli_syntax syntax = {
         .verb = "config check", .usage = "[FILE] [--json] [--skip-secrets]",
         .about = "Reads the configuration (default " CONFIG_DEFAULT_PATH ") as the daemon would, and tells every mistake:\n"
-                 "file:line: section/key: what was expected, what came. Exit status 0: good, 1: errors.",
+                 "file:line: section/key: what was expected, what came. When it is good itself, the handlers, shadows, tools\n"
+                 "and agent files that it names are compiled and read, too. Exit status 0: good, 1: errors.",
         .options = options, .option_count = 2, .words_max = 1,
     };
     const char *words[1] = { CONFIG_DEFAULT_PATH };

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/cmd_sim.h"
+#include "cli/cmd_tap.h"
 
 static const struct cli_verb verbs[] = {
     { "serve", cmd_serve, "runs the daemon" },
@@ -11,6 +12,9 @@ static const struct cli_verb verbs[] = {
     { "store", cmd_store, "fills the look-up tables that handlers read" },
     { "replay", cmd_replay, "plays recorded sessions to another handler, and tells the differences" },
     { "routes", cmd_routes, "what the daemon's FastAGI routes do: sessions, times, errors, shadows" },
+    { "tap", cmd_tap, "what the AMI tap stores, while it stores it; gaps; recordings of events" },
+    { "calls", cmd_calls, "the calls that the tap saw, now and before" },
+    { "call", cmd_call, "the whole story of one call" },
     { "sim", cmd_sim, "a test caller; a private Asterisk" },
     { "bench", cmd_bench, "measures" },
     { "version", cmd_version, "this program and the libraries it was built with" },

@@ -84,19 +84,25 @@ void address_from_kernel(struct address *out, const struct sockaddr_storage *in)
     }
 }
 
+void address_text(const struct sockaddr_storage *from, char *out, size_t size)
+{
+    struct address a;
+
+    if (from->ss_family == AF_UNIX) {
+        text_copy(out, size, TEXT("local"));
+        return;
+    }
+    address_from_kernel(&a, from);
+    address_format(&a, out, size);
+}
+
 int address_of_peer(int fd, char *out, size_t size)
 {
     struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
     socklen_t n = sizeof peer;
-    struct address a;
 
     if (getpeername(fd, (struct sockaddr *)&peer, &n))
         return -errno;
-    if (peer.ss_family == AF_UNIX) {
-        text_copy(out, size, TEXT("local"));
-        return 0;
-    }
-    address_from_kernel(&a, &peer);
-    address_format(&a, out, size);
+    address_text(&peer, out, size);
     return 0;
 }

@@ -83,6 +83,8 @@ static void limits_add(struct fence *f, const struct fence_options *opt)
         limit_add(f, RLIMIT_CPU, opt->cpu_s, opt->cpu_s + 1); /* SIGXCPU first, SIGKILL for who catches it */
     if (opt->open_files > 0)
         limit_add(f, RLIMIT_NOFILE, opt->open_files, opt->open_files);
+    if (opt->processes > 0)
+        limit_add(f, RLIMIT_NPROC, opt->processes, opt->processes);
 }
 
 /* ---- system calls ---- */
@@ -286,6 +288,9 @@ int fence_new(struct fence **out, const struct fence_options *opt, char *problem
     limits_add(f, opt);
     if (opt->user)
         err = user_find(f, opt->user, problem, problem_size);
+    /* The kernel counts by user: ours has the daemon's threads in it, and root is not counted at all. */
+    if (!err && opt->processes > 0 && (!f->has_user || f->uid == 0))
+        err = say(problem, problem_size, -EINVAL, "a ceiling of processes needs a user of its own, neither root nor the daemon's");
     if (!err && f->guard)
         err = calls_compile(f, problem, problem_size);
     if (!err && opt->read_only)

@@ -15,6 +15,7 @@ struct fence_options {
     int64_t memory_bytes;             /* address space of each process (RLIMIT_AS); 0: as ours */
     int64_t cpu_s;                    /* processor time of each process; 0: as ours */
     int64_t open_files;               /* 0: as ours */
+    int64_t processes;                /* of the user, all that it runs together, threads counted; 0: as ours. Needs a user of its own, not root */
     bool guard;                       /* no_new_privs, and calls that no script needs fail: ptrace, mount, bpf, module loading... */
     bool read_only;                   /* landlock: nothing is written but what write names; implies guard */
     const char *const *read;          /* with read_only: paths that may be read beside the system's own; NULL: all */

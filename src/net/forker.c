@@ -20,6 +20,7 @@
 enum {
     READY_MS = 30000,
     ANSWER_MS = 5000,
+    STATUS_MS = 200,   /* from the end of its socket to its own */
     LEAVE_MS = 2000,   /* after its socket was ended, until SIGKILL; and once more until its group is killed */
     ASKS_MAX = 256,    /* requests that wait for their copy */
     REQUEST_MAX = 16 * 1024,
@@ -47,6 +48,7 @@ struct forker {
     enum state state;
     uv_poll_t poll;
     int fd; /* -1: closed */
+    bool is_ended; /* the socket; how it ended itself is not known yet */
     struct timer *timer;
     int64_t answer_ms;
     struct ask *asks;
@@ -137,13 +139,17 @@ static void on_time(void *arg)
 {
     struct forker *f = ref_hold(arg);
 
-    if (f->state == STARTING)
+    if (f->is_ended)
+        end_now(f, FORKER_BROKEN, TEXT("it closed its socket"));
+    else if (f->state == STARTING)
         end_now(f, FORKER_BROKEN, TEXT("it was not ready in time"));
     else if (f->state == READY)
         end_now(f, FORKER_BROKEN, TEXT("it hangs"));
     else if (f->state == LEAVING)
         end_now(f, FORKER_BROKEN, TEXT("it does not leave"));
     else
+        over(f);
+    if (f->is_ended && f->state != OVER)
         over(f);
     ref_drop(f);
 }
@@ -254,22 +260,19 @@ static ssize_t receive(struct forker *f, char text[MESSAGE_MAX], pid_t *from)
     return n;
 }
 
-/* All that waits. why: should that be the end. */
-static void control_read(struct forker *f, struct text why)
+/* All that waits. False at the end of the socket. */
+static bool control_read(struct forker *f)
 {
     char text[MESSAGE_MAX];
     ssize_t n = 1;
     pid_t from = 0;
 
-    for (int i = 0; n > 0 && i < MESSAGES_A_TURN && f->state != OVER; i++) {
+    for (int i = 0; n > 0 && i < MESSAGES_A_TURN; i++) {
         n = receive(f, text, &from);
         if (n > 0)
             on_message(f, text, (size_t)n, from);
     }
-    if (n == 0 && f->state != OVER) {
-        end_now(f, FORKER_BROKEN, why);
-        over(f);
-    }
+    return n != 0;
 }
 
 static void on_control(uv_poll_t *h, int status, int events)
@@ -279,7 +282,15 @@ static void on_control(uv_poll_t *h, int status, int events)
 
     (void)status; /* an error is read, too */
     (void)events;
-    control_read(f, TEXT("it ended"));
+    if (f->state != OVER && !control_read(f)) {
+        if (f->state >= LEAVING) {
+            over(f);
+        } else {
+            f->is_ended = true;
+            uv_poll_stop(&f->poll);
+            timer_start(f->timer, STATUS_MS);
+        }
+    }
     loop_leave(f->loop, "forker", entered_us);
     ref_drop(f);
 }
@@ -307,9 +318,13 @@ static void on_self_exit(struct process *p, int code, int signum, void *arg)
 
     (void)p;
     snprintf(why, sizeof why, signum ? "it ended by signal %d" : "it ended with status %d", signum ? signum : code);
-    control_read(f, text_of(why)); /* what it said before its end comes first */
-    if (f->state != OVER)
+    if (f->state != OVER) {
+        const bool is_open = control_read(f); /* what it said before its end comes first */
+
         end_now(f, FORKER_BROKEN, text_of(why));
+        if (!is_open)
+            over(f);
+    }
     ref_drop(f);
 }
 
@@ -340,7 +355,7 @@ int forker_fork(struct forker *f, struct process **out, struct text args, const 
     const char *step;
     int err;
 
-    if (f->state != READY || f->ask_count >= ASKS_MAX || args.n > REQUEST_MAX)
+    if (f->state != READY || f->is_ended || f->ask_count >= ASKS_MAX || args.n > REQUEST_MAX)
         return -EAGAIN;
     a = calloc(1, sizeof *a);
     if (!a)

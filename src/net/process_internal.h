@@ -10,7 +10,7 @@
 #include "net/fence.h"
 #include "net/process.h"
 
-enum { FENCE_GROUPS_MAX = 64, FENCE_LIMITS_MAX = 4 };
+enum { FENCE_GROUPS_MAX = 64, FENCE_LIMITS_MAX = 5 };
 
 struct fence {
     bool has_user;

@@ -31,7 +31,7 @@ int stream_send(struct stream *s, const struct text *parts, size_t count)
 {
     size_t total = 0;
 
-    if (s->state != STREAM_OPEN || s->broken)
+    if (s->state != STREAM_OPEN || s->broken || s->has_ended)
         return -EPIPE;
     for (size_t i = 0; i < count; i++) {
         if (parts[i].n > s->queue_max - total)
@@ -52,9 +52,45 @@ int stream_send_text(struct stream *s, struct text t)
     return stream_send(s, &t, 1);
 }
 
+int stream_send_last(struct stream *s, struct text t)
+{
+    ssize_t done = 0;
+    int err;
+
+    if (!s->backend->send_last)
+        return -EOPNOTSUPP;
+    if (s->state == STREAM_OPEN && !s->broken && !s->has_ended && s->out.n == 0 && t.n > 0) {
+        done = s->backend->send_last(s, t);
+        if (done < 0) {
+            stream_send_failed(s, (int)done);
+            return 0; /* on_closed tells */
+        }
+        s->has_ended = (size_t)done == t.n;
+        if (s->has_ended)
+            return 0;
+    }
+    err = stream_send_text(s, text_skip(t, (size_t)done));
+    if (err && done == 0)
+        return err;
+    if (err) {
+        stream_end(s, err); /* half a message is out: there is no way back */
+        return 0;
+    }
+    s->has_ended = true;
+    if (s->out.n == 0 && s->state == STREAM_OPEN && !s->broken)
+        s->backend->finish(s);
+    return 0;
+}
+
 size_t stream_queued(const struct stream *s)
 {
     return s->out.n;
+}
+
+void stream_confirm(struct stream *s)
+{
+    if (s->state == STREAM_OPEN && !s->broken && s->backend->confirm)
+        s->backend->confirm(s);
 }
 
 void stream_pause(struct stream *s)
@@ -99,7 +135,9 @@ void stream_close(struct stream *s, int64_t linger_ms)
     timer_start(s->linger, linger_ms);
     s->state = STREAM_CLOSING;
     s->backend->read_adjust(s);
-    if (s->out.n == 0)
+    if (s->out.n == 0 && s->has_ended && s->has_peer_ended)
+        stream_end(s, 0);
+    else if (s->out.n == 0 && !s->has_ended)
         s->backend->finish(s);
 }
 
@@ -169,7 +207,7 @@ void stream_got_end(struct stream *s)
 
 void stream_sent(struct stream *s)
 {
-    if (s->state == STREAM_CLOSING && s->out.n == 0)
+    if (s->out.n == 0 && (s->state == STREAM_CLOSING || (s->state == STREAM_OPEN && s->has_ended)))
         s->backend->finish(s);
     if (s->state != STREAM_OPEN || !s->is_refused || s->out.n > s->queue_max / 2)
         return;
@@ -192,6 +230,10 @@ void stream_send_failed(struct stream *s, int err)
 
 const char *stream_peer(const struct stream *s)
 {
+    struct stream *own = (struct stream *)(uintptr_t)s; /* the text is made once; a stream has one thread */
+
+    if (!s->peer[0] && s->from.ss_family != AF_UNSPEC)
+        address_text(&s->from, own->peer, sizeof own->peer);
     return s->peer;
 }
 

@@ -27,8 +27,9 @@ struct stream_options {
     size_t queue_max;    /* ceiling of unsent bytes; 0 = 256 KiB */
 };
 
-/* Takes over a connected, non-blocking TCP descriptor (from a greeter on another loop). On success the stream owns fd
- * and *out holds one reference; on error fd stays the caller's. */
+/* Takes over a connected, non-blocking TCP descriptor with TCP_NODELAY (what a listener or a
+ * greeter accepted has it, and what curl opened). On success the stream owns fd and *out holds one reference; on error fd stays
+ * the caller's. */
 int stream_adopt(struct stream **out, struct loop *l, int fd, const struct stream_options *opt,
                  const struct stream_handlers *on, void *arg) MUST_USE;
 /* Exchanges the handlers; handlers of the past are not called again. */
@@ -40,7 +41,15 @@ void stream_handle(struct stream *s, const struct stream_handlers *on, void *arg
  * Several parts leave in one write. */
 int stream_send(struct stream *s, const struct text *parts, size_t count) MUST_USE;
 int stream_send_text(struct stream *s, struct text t) MUST_USE;
+/* The same for the last bytes: our end of stream leaves right behind them (in one segment where that is possible), and nothing more
+ * can be sent. Reading goes on until the peer's end, stream_close or stream_abort.
+ * -EOPNOTSUPP over TLS, whose end ends reading, too. */
+int stream_send_last(struct stream *s, struct text t) MUST_USE;
 size_t stream_queued(const struct stream *s);
+
+/* Confirms what has come now, not with our next bytes or after the kernel's 40 ms: for a peer that holds the rest of an answer back
+ * until then (Nagle). No effect over TLS. */
+void stream_confirm(struct stream *s);
 
 /* Stops and restarts reading: back pressure onto the peer. */
 void stream_pause(struct stream *s);

@@ -240,7 +240,7 @@ static void end(struct stream *s)
     close(c->fd);
 }
 
-static const struct stream_backend backend = { send_parts, read_adjust, finish, end };
+static const struct stream_backend backend = { .send = send_parts, .read_adjust = read_adjust, .finish = finish, .end = end };
 
 static void destroy(void *obj)
 {

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "net/address_internal.h"
 #include "net/loop_internal.h"
@@ -23,6 +24,10 @@ struct stream_backend {
     int (*send)(struct stream *s, const struct text *parts, size_t count, size_t total);
     /* stream_wants_read(s) may have changed. */
     void (*read_adjust)(struct stream *s);
+    /* Takes what fits of the last bytes, and tells the peer at once that no more comes. Returns how many left: fewer than t.n, then the end
+     * was not told, or -EPIPE... NULL: reading could not go on. */
+    ssize_t (*send_last)(struct stream *s, struct text t);
+    void (*confirm)(struct stream *s);   /* NULL: no effect */
     /* Everything is sent: tells the peer that no more comes. Then stream_end by whoever sees the peer's end. */
     void (*finish)(struct stream *s);
     /* Gives the descriptor back; stream_gone(s) follows on a later turn. */
@@ -43,6 +48,7 @@ struct stream {
     bool is_handled;       /* somebody has said what to do with its bytes */
     bool is_paused;
     bool has_peer_ended;
+    bool has_ended;        /* stream_send_last: nothing more is taken */
     bool is_refused;       /* a send was refused: on_drain is owed */
     int broken;            /* sending failed; what the peer had sent before is still read */
     int err;               /* for on_closed */
@@ -50,7 +56,8 @@ struct stream {
     struct out_queue out;
     struct timer *linger;
     struct stream_tally *tally;
-    char peer[ADDRESS_TEXT];
+    struct sockaddr_storage from; /* AF_UNSPEC: peer is the text already */
+    char peer[ADDRESS_TEXT];      /* "" until stream_peer is asked: most streams are never named */
 };
 
 /* For those who make streams. A stream starts with two references: the maker's, and the loop's, dropped by stream_gone. */

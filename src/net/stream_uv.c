@@ -1,6 +1,11 @@
 /* Carries a stream over a TCP socket of libuv. */
 #include "net/stream.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "base/ref.h"
 #include "net/stream_internal.h"
 
@@ -169,6 +174,31 @@ static int send_parts(struct stream *s, const struct text *parts, size_t count, 
     return 0;
 }
 
+/* MSG_MORE holds the bytes back until the end of stream is added: one segment, one wake-up of the peer. */
+static ssize_t send_last(struct stream *s, struct text t)
+{
+    uv_os_fd_t fd;
+    ssize_t n;
+
+    if (uv_fileno((uv_handle_t *)&of(s)->tcp, &fd))
+        return 0;
+    n = send(fd, t.p, t.n, MSG_MORE | MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    if ((size_t)n == t.n)
+        (void)shutdown(fd, SHUT_WR); /* fails only when the connection has gone: reading tells */
+    return n;
+}
+
+static void confirm(struct stream *s)
+{
+    const int yes = 1;
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&of(s)->tcp, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes); /* a help, not a need */
+}
+
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
     struct stream *s = req->data;
@@ -203,7 +233,9 @@ static void end(struct stream *s)
     uv_close((uv_handle_t *)&of(s)->tcp, on_gone);
 }
 
-static const struct stream_backend backend = { send_parts, read_adjust, finish, end };
+static const struct stream_backend backend = {
+    .send = send_parts, .send_last = send_last, .confirm = confirm, .read_adjust = read_adjust, .finish = finish, .end = end,
+};
 
 static void destroy(void *obj)
 {
@@ -234,12 +266,14 @@ static void stream_discard(struct stream_uv *u)
 int stream_adopt(struct stream **out, struct loop *l, int fd, const struct stream_options *opt,
                  const struct stream_handlers *on, void *arg)
 {
-    char peer[ADDRESS_TEXT];
+    struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+    socklen_t size = sizeof from;
     struct stream_uv *u;
-    int err = address_of_peer(fd, peer, sizeof peer);
+    int err;
 
-    if (err)
-        return err;
+    /* Now: of a peer that has gone the kernel does not tell it any more. */
+    if (getpeername(fd, (struct sockaddr *)&from, &size))
+        return -errno;
     err = stream_new(&u, l, opt);
     if (err)
         return err;
@@ -248,8 +282,7 @@ int stream_adopt(struct stream **out, struct loop *l, int fd, const struct strea
         stream_discard(u);
         return err;
     }
-    uv_tcp_nodelay(&u->tcp, 1);
-    text_copy(u->base.peer, sizeof u->base.peer, text_of(peer));
+    u->base.from = from;
     if (on)
         stream_handle(&u->base, on, arg);
     *out = &u->base;

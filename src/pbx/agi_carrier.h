@@ -11,6 +11,9 @@ struct agi_carrier;
 
 struct agi_carrier_type {
     int (*send)(struct agi_carrier *c, struct text line);   /* one whole line with its LF, or nothing */
+    /* The same, with our end of stream right behind it: nothing more is sent, replies are still taken. NULL: no such thing. */
+    int (*send_last)(struct agi_carrier *c, struct text line);
+    void (*confirm)(struct agi_carrier *c);                 /* more of an answer is to come: the peer need not wait for us. May be NULL */
     void (*close)(struct agi_carrier *c, int64_t linger_ms);/* in order, after what was sent; agi_session_take_closed follows */
     void (*abort)(struct agi_carrier *c);                   /* at once; agi_session_take_closed follows */
     const char *(*peer)(const struct agi_carrier *c);

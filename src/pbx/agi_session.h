@@ -8,12 +8,10 @@
 
 #include "net/stream.h"
 #include "pbx/agi_carrier.h"
+#include "pbx/agi_farewell.h"
 #include "wire/agi.h"
 
 struct agi_session;
-
-enum agi_end { AGI_END_OK, AGI_END_TIMEOUT, AGI_END_BUSY, AGI_END_ERROR, AGI_END_HANGUP, AGI_END_HANDOFF };
-const char *agi_end_name(enum agi_end e); /* "OK" "TIMEOUT" ... the values of SIDETONE_STATUS */
 
 struct agi_session_options {
     int64_t env_ms;        /* whole environment within: 0 = 2000 */

@@ -131,8 +131,10 @@ class Template:
             n = int(self.options.get(key, 0))
             if n:
                 self.limits.append((what, (n, n + more)))
-        self.name = self.ctypes.create_string_buffer(self.os.fsencode(self.os.path.basename(self.script))[:15])
-        self.stdin = self.ctypes.c_void_p.in_dll(self.c, "stdin")
+        # Copies have the script's name in process lists, as if the kernel had started it, and a standard input that has not ended.
+        name = self.ctypes.create_string_buffer(self.os.fsencode(self.os.path.basename(self.script))[:15])
+        self.c.prctl(self.PR_SET_NAME, self.ctypes.addressof(name), 0, 0, 0)
+        self.c.clearerr(self.ctypes.c_void_p.in_dll(self.c, "stdin"))
         loader = __import__("_frozen_importlib_external").SourceFileLoader("__main__", self.script)
         self.main = type(sys)("__main__")
         self.main.__dict__.update(__file__=self.script, __cached__=None, __loader__=loader, __builtins__=__builtins__, __annotations__={})
@@ -195,8 +197,6 @@ class Template:
             self.control.close()
             for what, values in self.limits:
                 self.resource.setrlimit(what, values)
-            self.c.prctl(self.PR_SET_NAME, self.ctypes.addressof(self.name), 0, 0, 0)
-            self.c.clearerr(self.stdin)
             threading = sys.modules.get("threading")
             if threading:
                 threading.main_thread()._set_native_id()  # not among the interpreter's own hooks
@@ -288,6 +288,10 @@ class Template:
 
 
 def main():
+    if sys.version_info < (3, 8):
+        import _socket
+        _socket.socket(fileno=3).send(b"XPython 3.8 or newer is needed for start = fork")
+        return
     template = Template(sys.argv[1], dict(a.partition("=")[::2] for a in sys.argv[2:]))
     try:
         template.load()

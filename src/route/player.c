@@ -65,7 +65,8 @@ static void pass_hangups(struct player *p)
 {
     struct tape_entry e;
 
-    while (tape_at(p->tape, p->told, &e) && (p->told < p->next || e.kind == TAPE_HANGUP || e.kind == TAPE_ENV)) {
+    while (tape_at(p->tape, p->told, &e) &&
+           (p->told < p->next || e.kind == TAPE_HANGUP || e.kind == TAPE_ENV || e.kind == TAPE_ASKED || e.kind == TAPE_TOLD)) {
         if (e.kind == TAPE_HANGUP)
             say(p, TEXT("HANGUP"));
         p->told++;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/ref.h"
+#include "route/asked.h"
 
 enum { KEEP = 1000, REPLY_CODE = 4, WRITTEN_MAX = 1 << 20 };
 
@@ -75,6 +76,13 @@ struct tape *recorder_tape(struct recorder *r)
 const struct mask *recorder_mask(const struct recorder *r)
 {
     return &r->mask;
+}
+
+void recorder_note(struct text question, struct text answer, void *arg)
+{
+    struct recorder *r = arg;
+
+    asked_add(r->tape, since(r), question, answer);
 }
 
 void recorder_end(struct recorder *r, enum agi_end status, struct text reason)

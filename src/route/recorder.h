@@ -19,6 +19,8 @@ struct recorder *recorder_new(struct agi_session *s) MUST_USE;
 /* The session's tape, numbers in clear; borrowed (ref_hold keeps it). */
 struct tape *recorder_tape(struct recorder *r);
 const struct mask *recorder_mask(const struct recorder *r);
+/* script_on_asked: arg is the recorder. */
+void recorder_note(struct text question, struct text answer, void *arg);
 /* The session is done. Closes the tape. */
 void recorder_end(struct recorder *r, enum agi_end status, struct text reason);
 /* After recorder_end: 0, or -ENOBUFS (the sink is full), -ENOMEM: then the recording is lost. */

@@ -22,10 +22,13 @@ struct script_run;
 typedef void script_on_value(int err, struct text value, void *arg);
 /* put: err 0 when the row is safe. As with get, once, on the loop, never from inside. */
 typedef void script_on_put(int err, void *arg);
+typedef void script_on_http(int err, int status, struct text body, void *arg);
 struct script_services {
     int (*store_get)(void *arg, struct loop *l, struct text table, struct text key, script_on_value *on_value, void *value_arg);
     int (*store_put)(void *arg, struct loop *l, struct text table, struct text key, struct text value, script_on_put *on_put,
                      void *put_arg);
+    /* Answers http.get and http.post in the dialer's place, to every host; NULL: the dialer does. Otherwise as store_get. */
+    int (*http)(void *arg, struct loop *l, struct text method, struct text url, script_on_http *on_http, void *http_arg);
     void *arg;
     struct dialer *dialer;         /* for http; NULL: none. Outlives the engine */
 };
@@ -62,6 +65,11 @@ struct script_figures {
 typedef void script_on_done(enum agi_end status, struct text reason, const struct script_figures *f, void *arg);
 int script_run_agi(struct script_run **out, struct script *s, struct agi_session *session, struct text call_id, int64_t deadline_ms,
                    struct hist *command_hist, script_on_done *on_done, void *arg) MUST_USE;
+
+/* Who looks on: told each question to store or http with its answer, in the written form of route/asked.h, until on_done. To be
+ * called right behind script_run_agi. */
+typedef void script_on_asked(struct text question, struct text answer, void *arg);
+void script_run_watch(struct script_run *r, script_on_asked *on_asked, void *arg);
 
 /* run(args, context) for a tool: both JSON objects, given as Lua tables; the returned table goes back as a JSON object.
  * err 0, or negative and one sentence. */

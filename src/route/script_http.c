@@ -126,7 +126,7 @@ static int answered(lua_State *L, int status, lua_KContext ctx)
     const struct script_run *r = script_run_of(L);
 
     (void)status;
-    (void)ctx;
+    script_asked_tell(L, r, (const char *)ctx, 1);
     script_answer_check(L, r);
     lua_createtable(L, 0, 2);
     lua_pushinteger(L, r->answer.status);
@@ -153,6 +153,8 @@ static int request(lua_State *L)
     }
     if (opt.body.n > SCRIPT_JSON_MAX)
         return script_raise(L, "http_refused", "a body of more than %d bytes", SCRIPT_JSON_MAX);
+    if (r->engine->services.http)
+        return script_http_ask(L, r, opt.method, url, answered);
     check_url(L, r, url);
     script_wait_check(L, r);
     if (!r->engine->services.dialer)
@@ -163,7 +165,7 @@ static int request(lua_State *L)
         return script_raise(L, "http", "%s", err_text(err));
     }
     r->wait = WAIT_HTTP;
-    return lua_yieldk(L, 0, 0, answered);
+    return lua_yieldk(L, 0, (lua_KContext)opt.method, answered);
 }
 
 static void add(lua_State *L, const char *name, const char *method)

@@ -98,6 +98,8 @@ struct script_run {
     struct hist *command_hist;
     struct script_figures figures;
     script_on_done *on_done;
+    script_on_asked *on_asked;      /* NULL: nobody looks on */
+    void *asked_arg;
 
     /* a tool's run */
     char *args, *context;
@@ -141,6 +143,11 @@ void script_seal(lua_State *L, const char *name);   /* replaces the table on top
 
 /* ---- script_host.c ---- */
 void script_host_open(lua_State *L);                /* adds store, log, sleep to the table on top */
+
+/* Tells who looks on what the verb at hand asked and got; words: on the stack, joined by blanks behind the verb. */
+void script_asked_tell(lua_State *L, const struct script_run *r, const char *verb, int words);
+/* Asks services.http and waits; the continuation finds the answer, and method (kept by the caller) as its context. */
+int script_http_ask(lua_State *L, struct script_run *r, const char *method, struct text url, lua_KFunction go_on);
 
 /* ---- script_http.c ---- */
 void script_http_open(lua_State *L);                /* adds http to the table on top */

@@ -144,7 +144,8 @@ static bool is_spent(struct script_run *r)
     elapsed_us = clock_mono_us() - r->resumed_us;
     if (elapsed_us > CPU_FREE_US && r->resumed_cpu_us < 0)
         r->resumed_cpu_us = cpu_us();
-    return r->used_us + elapsed_us > SCRIPT_CPU_US && r->used_us + cpu_us() - r->resumed_cpu_us > SCRIPT_CPU_US - CPU_FREE_US;
+    return r->used_us + elapsed_us > SCRIPT_CPU_US &&
+           r->used_us + cpu_us() - r->resumed_cpu_us > SCRIPT_CPU_US - CPU_FREE_US;
 }
 
 /* Who computes for long lets the loop's other calls in between: without it a handler that loops, five times a second, raised the p99

@@ -149,7 +149,8 @@ int tape_write(const struct tape *t, struct buf *out)
 
 static bool is_kind(char c)
 {
-    return c == TAPE_ENV || c == TAPE_COMMAND || c == TAPE_REPLY || c == TAPE_HANGUP || c == TAPE_NO_REPLY || c == TAPE_END;
+    return c == TAPE_ENV || c == TAPE_COMMAND || c == TAPE_REPLY || c == TAPE_HANGUP || c == TAPE_ASKED || c == TAPE_TOLD ||
+           c == TAPE_NO_REPLY || c == TAPE_END;
 }
 
 /* Takes a number and the blank behind it. */

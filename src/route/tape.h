@@ -18,6 +18,8 @@ enum tape_kind {
     TAPE_COMMAND = 'c',  /* a line without its LF */
     TAPE_REPLY = 'r',    /* all its lines, without the last LF */
     TAPE_HANGUP = 'h',
+    TAPE_ASKED = 'q',    /* of store or http, see route/asked.h; its answer is next */
+    TAPE_TOLD = 'a',
     TAPE_NO_REPLY = 'n', /* the last command got none: time was up, or the connection ended */
     TAPE_END = 'x',      /* "STATUS reason" */
 };

@@ -306,6 +306,8 @@ static uint64_t events_due(const struct session *s)
     const struct ami_fire *f = s->node->fire;
     uint64_t due = UINT64_MAX;
 
+    if (f->opt.may_send && !f->opt.may_send((unsigned)(s->node - f->nodes), f->opt.arg))
+        return 0;
     if (f->opt.rate)
         due = (uint64_t)(clock_mono_us() - s->began_us) * f->opt.rate / 1000000 - s->made;
     if (f->opt.events_max && f->opt.events_max - s->made < due)
@@ -417,7 +419,7 @@ static void *run(void *arg)
     bool is_busy = false;
 
     while (!atomic_load(&f->is_ending)) {
-        const int n = epoll_wait(f->epoll, ev, WAITS, is_busy ? 0 : f->opt.rate ? 1 : 20);
+        const int n = epoll_wait(f->epoll, ev, WAITS, is_busy ? 0 : f->opt.rate || f->opt.may_send ? 1 : 20);
 
         for (int i = 0; i < n; i++) {
             struct session *s = ev[i].data.ptr;

@@ -18,6 +18,9 @@ struct ami_fire_options {
     unsigned calls;             /* open at one time: 0 = 64 */
     const char *user, *secret;
     int64_t clock_ahead_us;     /* of all nodes, against ours */
+    /* Firehose's thread, before each piece of work: false makes a pause. NULL: always. For who wants to send as fast as something behind the reader takes it. */
+    bool (*may_send)(unsigned node, void *arg);
+    void *arg;
 };
 
 struct ami_fire_figures {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -19,7 +20,7 @@ static uint16_t random_between(uint16_t first, uint16_t last)
     return (uint16_t)(first + x % (uint32_t)(last - first + 1));
 }
 
-static int port_bind(int type, uint16_t port)
+static int port_bind(int type, uint16_t port, int reuse)
 {
     const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
     const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
@@ -27,6 +28,8 @@ static int port_bind(int type, uint16_t port)
 
     if (fd < 0)
         return -errno;
+    if (reuse)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
     if (bind(fd, (const struct sockaddr *)&at, sizeof at) == 0)
         return fd;
     err = -errno;
@@ -35,16 +38,17 @@ static int port_bind(int type, uint16_t port)
 }
 
 /* Both kinds must be free; the TCP one stays bound. SO_REUSEADDR comes after bind: the bind itself is to be exclusive,
- * but Asterisk's later one (which sets it) is to succeed. */
-static int port_hold(uint16_t port)
+ * but Asterisk's later one (which sets it) is to succeed. A port that was asked for may have old connections on it (a killed
+ * Asterisk's, TIME_WAIT): Linux refuses a second listener all the same. */
+static int port_hold(uint16_t port, bool is_asked)
 {
-    const int udp = port_bind(SOCK_DGRAM, port), one = 1;
+    const int udp = port_bind(SOCK_DGRAM, port, 0), one = 1;
     int tcp;
 
     if (udp < 0)
         return udp;
     close(udp);
-    tcp = port_bind(SOCK_STREAM, port);
+    tcp = port_bind(SOCK_STREAM, port, is_asked);
     if (tcp >= 0)
         setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     return tcp;
@@ -55,13 +59,13 @@ static int port_choose(uint16_t *port, int *held)
     int fd = -EADDRINUSE;
 
     if (*port) {
-        *held = port_hold(*port);
+        *held = port_hold(*port, true);
         return *held < 0 ? *held : 0;
     }
     for (int i = 0; i < TRIES && fd < 0; i++) {
         const uint16_t number = random_between(PBX_PORT_FIRST, PBX_PORT_LAST);
 
-        fd = port_hold(number);
+        fd = port_hold(number, false);
         if (fd >= 0)
             *port = number;
     }

@@ -167,7 +167,7 @@ int journal_add_fact(struct journal *j, const struct call_fact *f)
     int err = journal_session_id(j, f->node, f->session, &session);
 
     if (!err)
-        err = journal_name_id(j, text_of(f->kind), &kind);
+        err = journal_kind_id(j, f->kind, &kind);
     if (!err && f->call[0])
         err = journal_call_id(j, f->node, text_of(f->call), &call);
     if (err)

@@ -24,6 +24,10 @@ static struct journal_name *remember(struct journal_name **map, struct text key,
     e->n = (uint32_t)key.n;
     memcpy(e->text, key.p, key.n);
     HASH_ADD_KEYPTR(hh, *map, e->text, e->n, e);
+    if (!e->hh.tbl) {           /* HASH_NONFATAL_OOM: it was not added */
+        free(e);
+        return NULL;
+    }
     return e;
 }
 
@@ -43,7 +47,8 @@ void journal_names_forget(struct journal *j)
     forget_all(&j->calls);
     memset(j->headers, 0, sizeof j->headers);
     memset(j->events, 0, sizeof j->events);
-    memset(j->sessions, 0, j->node_count * sizeof *j->sessions);
+    if (j->sessions)
+        memset(j->sessions, 0, j->node_count * sizeof *j->sessions);
 }
 
 /* The first column of a row, or 0 without one. */
@@ -68,7 +73,7 @@ static int find_or_add(struct journal *j, enum journal_sql find, enum journal_sq
     return err;
 }
 
-int journal_name_id(struct journal *j, struct text name, int64_t *id)
+static int name_id(struct journal *j, struct text name, bool is_ours, int64_t *id)
 {
     const struct text key = key_of(j, 0, name);
     struct journal_name *e = NULL;
@@ -82,7 +87,7 @@ int journal_name_id(struct journal *j, struct text name, int64_t *id)
         return 0;
     }
     *id = 0;
-    if (HASH_COUNT(j->names) >= JOURNAL_NAMES_MAX)
+    if (!is_ours && HASH_COUNT(j->names) >= JOURNAL_NAMES_MAX)
         return 0;
     for (int i = 0; i < 2; i++)
         sqlite3_bind_blob(j->sql[i ? JOURNAL_NAME_ADD : JOURNAL_NAME], 1, name.p ? name.p : "", (int)name.n, SQLITE_STATIC);
@@ -90,6 +95,16 @@ int journal_name_id(struct journal *j, struct text name, int64_t *id)
     if (!err && !remember(&j->names, key, *id))
         err = -ENOMEM;
     return err;
+}
+
+int journal_name_id(struct journal *j, struct text name, int64_t *id)
+{
+    return name_id(j, name, false, id);
+}
+
+int journal_kind_id(struct journal *j, const char *kind, int64_t *id)
+{
+    return name_id(j, text_of(kind), true, id);
 }
 
 int journal_call_id(struct journal *j, uint32_t node, struct text linkedid, int64_t *id)
@@ -117,6 +132,19 @@ int journal_call_id(struct journal *j, uint32_t node, struct text linkedid, int6
     if (!err && !remember(&j->calls, key, *id))
         err = -ENOMEM;
     return err;
+}
+
+void journal_call_forget(struct journal *j, uint32_t node, struct text linkedid)
+{
+    const struct text key = key_of(j, node, linkedid);
+    struct journal_name *e = NULL;
+
+    if (key.p)
+        HASH_FIND(hh, j->calls, key.p, key.n, e);
+    if (!e)
+        return;
+    HASH_DEL(j->calls, e);
+    free(e);
 }
 
 int journal_session_id(struct journal *j, uint32_t node, int64_t session, int64_t *id)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sqlite3.h>
+#define HASH_NONFATAL_OOM 1     /* else short memory ends the process */
 #include <uthash.h>
 
 #include "store/journal.h"
@@ -53,8 +54,11 @@ int journal_step(struct journal *j, enum journal_sql which);
 
 /* journal_names.c */
 int journal_name_id(struct journal *j, struct text name, int64_t *id) MUST_USE;      /* 0 in *id: no more room for names */
+int journal_kind_id(struct journal *j, const char *kind, int64_t *id) MUST_USE;      /* our own words: there is always room */
 int journal_call_id(struct journal *j, uint32_t node, struct text linkedid, int64_t *id) MUST_USE;
 int journal_session_id(struct journal *j, uint32_t node, int64_t session, int64_t *id) MUST_USE;
+/* Its number was given back. */
+void journal_call_forget(struct journal *j, uint32_t node, struct text linkedid);
 /* After a rollback: numbers given in the batch are none any more. */
 void journal_names_forget(struct journal *j);
 

@@ -75,24 +75,17 @@ static size_t work_waiting(void *arg)
     return ring_depth(s->ring) + store_sessions_waiting(s->sessions) + (store_puts_waiting(s->puts) ? STORE_BATCH : 0);
 }
 
-static int run_sql(struct store *s, int which)
-{
-    const int rc = sqlite3_step(s->sql[which]);
-
-    sqlite3_reset(s->sql[which]);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-static int insert_fact(struct store *s, const struct fact *f)
+static int insert_fact(struct store *s, struct fact *f)
 {
     sqlite3_stmt *st = s->sql[SQL_INSERT];
+    const char *detail = fact_detail(f); /* here, so that no loop has to make JSON */
     int rc;
 
     sqlite3_bind_int64(st, 1, f->wall_us);
     sqlite3_bind_text(st, 2, f->call, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 3, f->kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 4, f->detail ? f->detail : "{}", -1, SQLITE_STATIC);
-    rc = run_sql(s, SQL_INSERT);
+    sqlite3_bind_text(st, 4, detail ? detail : "{}", -1, SQLITE_STATIC);
+    rc = store_db_run(s->sql[SQL_INSERT]);
     sqlite3_clear_bindings(st);
     return rc;
 }
@@ -100,12 +93,12 @@ static int insert_fact(struct store *s, const struct fact *f)
 /* All of the batch or nothing. why is filled before the rollback wipes it. */
 static int insert_batch(struct store *s, char *why, size_t size)
 {
-    int rc = run_sql(s, SQL_BEGIN);
+    int rc = store_db_run(s->sql[SQL_BEGIN]);
 
     for (size_t i = 0; rc == SQLITE_OK && i < s->batch_count; i++)
         rc = insert_fact(s, s->batch[i]);
     if (rc == SQLITE_OK)
-        rc = run_sql(s, SQL_COMMIT);
+        rc = store_db_run(s->sql[SQL_COMMIT]);
     if (rc == SQLITE_OK)
         return 0;
     text_copy(why, size, text_of(sqlite3_errmsg(s->db)));

@@ -48,6 +48,8 @@ int store_db_open(sqlite3 **out, const struct store_kind *kind, const char *path
 void store_db_close(sqlite3 *db);
 /* Errno for SQLite's primary result code. */
 int store_db_errno(int rc);
+/* Steps a prepared statement that gives no rows, and resets it. SQLITE_OK, or what went wrong. */
+int store_db_run(sqlite3_stmt *st);
 /* One malloc'ed line; NULL when memory is short. */
 char *store_problem(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* [a-z][a-z0-9_]*, at most STORE_NAME_MAX. */

@@ -68,6 +68,14 @@ int store_db_errno(int rc)
     }
 }
 
+int store_db_run(sqlite3_stmt *st)
+{
+    const int rc = sqlite3_step(st);
+
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 void store_db_close(sqlite3 *db)
 {
     sqlite3_close(db);

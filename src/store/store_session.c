@@ -67,14 +67,6 @@ const struct recording_sink *store_sessions_sink(const struct store_sessions *s)
     return &s->sink;
 }
 
-static int run_sql(struct store_sessions *s, int which)
-{
-    const int rc = sqlite3_step(s->sql[which]);
-
-    sqlite3_reset(s->sql[which]);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
 static int insert(struct store_sessions *s, const struct recording *r)
 {
     sqlite3_stmt *st = s->sql[SQL_INSERT];
@@ -89,7 +81,7 @@ static int insert(struct store_sessions *s, const struct recording *r)
     sqlite3_bind_int64(st, 7, r->commands);
     sqlite3_bind_int64(st, 8, (r->is_masked ? STORE_SESSION_MASKED : 0) | (r->is_cut ? STORE_SESSION_CUT : 0));
     sqlite3_bind_blob(st, 9, r->bytes ? r->bytes : "", (int)r->n, SQLITE_STATIC);
-    rc = run_sql(s, SQL_INSERT);
+    rc = store_db_run(s->sql[SQL_INSERT]);
     sqlite3_clear_bindings(st);
     return rc;
 }
@@ -98,12 +90,12 @@ static int trim(struct store_sessions *s, const struct recording *r)
 {
     sqlite3_bind_text(s->sql[SQL_TRIM], 1, r->route, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s->sql[SQL_TRIM], 2, r->keep);
-    return run_sql(s, SQL_TRIM);
+    return store_db_run(s->sql[SQL_TRIM]);
 }
 
 static int write_batch(struct store_sessions *s, char *why, size_t size)
 {
-    int rc = run_sql(s, SQL_BEGIN);
+    int rc = store_db_run(s->sql[SQL_BEGIN]);
 
     for (size_t i = 0; rc == SQLITE_OK && i < s->count; i++) {
         rc = insert(s, s->batch[i]);
@@ -111,7 +103,7 @@ static int write_batch(struct store_sessions *s, char *why, size_t size)
             rc = trim(s, s->batch[i]);
     }
     if (rc == SQLITE_OK)
-        rc = run_sql(s, SQL_COMMIT);
+        rc = store_db_run(s->sql[SQL_COMMIT]);
     if (rc == SQLITE_OK)
         return 0;
     text_copy(why, size, text_of(sqlite3_errmsg(s->db)));

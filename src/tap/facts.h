@@ -94,3 +94,9 @@ void facts_flush(struct facts *f);
 /* How many open calls a gap of that node touches. */
 size_t facts_open_of(const struct facts *f, uint32_t node);
 void facts_figures_of(const struct facts *f, struct facts_figures *out);
+
+/* Every kind of fact, in the order of docs/tap.md: its name, the fields of its detail (blank between them), one sentence. */
+struct fact_kind {
+    const char *name, *fields, *sentence;
+};
+const struct fact_kind *facts_kinds(size_t *count);

@@ -14,6 +14,7 @@ enum tap_name { TAP_E_OTHER, TAP_EVENTS(TAP_NUMBER) TAP_EVENTS_END };
 
 /* Case does not matter. TAP_H_OTHER / TAP_E_OTHER: not in the list. */
 enum tap_header tap_header_of(struct text name);
+enum tap_header tap_header_of_hash(struct text name, uint32_t hash);     /* who has its name_hash already */
 enum tap_name tap_name_of(struct text name);
 struct text tap_header_text(enum tap_header h);   /* "" of TAP_H_OTHER */
 struct text tap_name_text(enum tap_name n);

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tap/names_hash.h"
 #include "tap/names_list.h"
+#include "wire/name_hash.h"
 
 enum { SLOTS = 2048 };
 
@@ -17,7 +17,7 @@ static void print_table(const char *what, const struct named *names, size_t coun
     const char *slots[SLOTS] = { NULL };
 
     for (size_t i = 0; i < count; i++) {
-        size_t at = names_hash(names[i].name, strlen(names[i].name)) % SLOTS;
+        size_t at = name_hash(names[i].name, strlen(names[i].name)) % SLOTS;
 
         while (slots[at])
             at = (at + 1) % SLOTS;

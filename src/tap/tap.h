@@ -16,7 +16,7 @@ struct tap_node_options {
     const char *events;                 /* classes, or NULL: all that the user may read */
     const char *const *filters;         /* Action: Filter lines (legacy or advanced form), installed by the control user's rights on the tap's own session if it may, and verified by observation */
     size_t filter_count;
-    const char *control_user, *control_secret;  /* a second session for actions (CoreShowChannels at resynchronising); NULL: none */
+    const char *control_user, *control_secret;  /* write=reporting; a second session for actions (CoreShowChannels at resynchronising); NULL: none */
     struct tap_queue *queue;
 };
 
@@ -27,12 +27,14 @@ struct tap_options {
     void (*on_clock)(uint32_t node, int64_t sent_us, int64_t got_us, int64_t node_us, void *arg);
     void *arg;
     const struct log *log;
+    int64_t ping_ms, action_ms, retry_max_ms;  /* as of ami_options; 0 = its own */
+    int64_t control_ms, settle_ms;      /* resynchronising: wait for the control session, pause behind the list; 0 = 10,000 and 250 */
 };
 
 struct tap_node_figures {               /* any thread */
     bool is_up, has_times;              /* has_times: events carry Timestamp */
     bool filters_hold;                  /* false: an event came that a filter should have kept away; it was said in the log */
-    uint64_t connects, events, bytes, forged, duplicates, cut, resyncs;
+    uint64_t connects, events, bytes, forged, duplicates, cut, resyncs, filter_misses;
     int64_t up_since_us, last_event_us;
     char asterisk[64], last_problem[160];
 };

@@ -75,10 +75,19 @@ void agi_command_quoted(struct agi_command *c, struct text value)
     }
     add_gap(c);
     set_err(c, buf_add_char(&c->line, '"'));
-    for (size_t i = 0; i < value.n && !c->err; i++) {
-        if (value.p[i] == '"' || value.p[i] == '\\')
-            set_err(c, buf_add_char(&c->line, '\\'));
-        set_err(c, buf_add_char(&c->line, value.p[i]));
+    while (value.n && !c->err) {
+        size_t plain = 0;
+
+        while (plain < value.n && value.p[plain] != '"' && value.p[plain] != '\\')
+            plain++;
+        set_err(c, buf_add_text(&c->line, text_head(value, plain)));
+        value = text_skip(value, plain);
+        if (value.n && !c->err) {
+            const char escaped[2] = { '\\', value.p[0] };
+
+            set_err(c, buf_add(&c->line, escaped, sizeof escaped));
+            value = text_skip(value, 1);
+        }
     }
     set_err(c, buf_add_char(&c->line, '"'));
 }

@@ -37,27 +37,35 @@ static int fail(struct agi_env *e, int err, const char *sentence)
     return err;
 }
 
-/* 0 for a name that Asterisk does not send, else its place in the block. */
-static unsigned rank_of(struct text name)
+/* 0 for a name that Asterisk does not send, else its place in the block. Lines mostly come in order, so the search begins behind
+ * the last one. */
+static unsigned rank_of(struct text name, unsigned last)
 {
+    enum { KNOWN = sizeof env_order / sizeof env_order[0] };
     int64_t number;
 
-    for (unsigned i = 0; i < sizeof env_order / sizeof env_order[0]; i++)
-        if (text_eq(name, text_of(env_order[i])))
-            return i + 1;
-    if (!text_starts(name, TEXT("agi_arg_")) || text_to_i64(text_skip(name, strlen("agi_arg_")), &number))
-        return 0;
-    return number < 1 || number > AGI_ENV_LINES_MAX ? 0 : RANK_ARG + (unsigned)number;
+    if (text_starts(name, TEXT("agi_arg_")) && text_to_i64(text_skip(name, sizeof "agi_arg_" - 1), &number) == 0)
+        return number < 1 || number > AGI_ENV_LINES_MAX ? 0 : RANK_ARG + (unsigned)number;
+    for (unsigned i = 0; i < KNOWN; i++) {
+        const unsigned at = (last + i) % KNOWN;
+
+        if (text_eq(name, text_of(env_order[at])))
+            return at + 1;
+    }
+    return 0;
 }
 
-static void note_order(struct agi_env *e, struct text name)
+/* A known name behind all that came before cannot have come before. */
+static void note_name(struct agi_env *e, struct text name)
 {
-    const unsigned rank = rank_of(name);
+    const unsigned rank = rank_of(name, e->last_rank);
 
-    if (rank && rank < e->last_rank)
-        e->misplaced++;
-    else if (rank)
+    if (rank > e->last_rank)
         e->last_rank = rank;
+    else if (agi_env_get(e, name).p)
+        e->duplicates++;
+    else if (rank && rank < e->last_rank)
+        e->misplaced++;
 }
 
 /* Splits at the first ':' that a blank or the line's end follows. False when this is no "name: value". */
@@ -94,10 +102,7 @@ static int line_keep(struct agi_env *e, struct text line)
             return fail(e, -ENOMEM, "no memory for the AGI environment");
         e->lines = lines;
     }
-    if (agi_env_get(e, text_head(line, name_n)).p)
-        e->duplicates++;
-    else
-        note_order(e, text_head(line, name_n));
+    note_name(e, text_head(line, name_n));
     e->lines[e->count++] = (struct agi_env_line){
         .name_at = (uint32_t)e->line_at,
         .name_n = (uint32_t)name_n,

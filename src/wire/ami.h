@@ -32,7 +32,7 @@ enum ami_kind {
 
 struct ami_reader;
 
-/* Borrowed from the reader, until its next ami_read. */
+/* Borrowed from the reader and from the bytes it was given, until the next ami_read: a message that came whole is not copied. */
 struct ami_message {
     enum ami_kind kind;
     struct text name;             /* value of the first header: the event's, the action's, "Success"; the banner's whole line */
@@ -47,11 +47,13 @@ struct ami_reader {
     enum ami_side side;
     size_t bytes_max;
     struct buf raw;               /* the complete lines of the message, then the unfinished one */
+    const char *base;             /* of the offsets: into the bytes given, for a message that came whole; NULL: into raw */
+    size_t base_n;
     struct ami_header {
-        uint32_t name_at, name_n, value_at, value_n, hash, next;
+        uint32_t name_at, name_n, value_at, value_n, hash /* name_hash */, next;
     } *headers;
     size_t count, room, duplicates, odd;
-    uint32_t heads[64];           /* first header of each name by hash, 1-based; 0: none */
+    uint16_t heads[64];           /* the newest header of each hash, 1-based (AMI_HEADERS_MAX fits); 0: none */
     size_t line_at, line_n;       /* line_n counts also what was left out */
     char last[2];                 /* the line's last two bytes */
     bool banner_due, is_cut, is_given;
@@ -71,6 +73,9 @@ int ami_read(struct ami_reader *r, struct text *in, struct ami_message *out) MUS
 struct text ami_get(const struct ami_message *m, struct text name);
 /* The i-th header; false past the end. */
 bool ami_at(const struct ami_message *m, size_t i, struct text *name, struct text *value);
+/* For who copies all of it at once: its text, and the i-th header as offsets into that (i < count). */
+struct text ami_text(const struct ami_message *m);
+const struct ami_header *ami_header_at(const struct ami_message *m, size_t i);
 /* Walks repeated headers (Output, ChanVariable): start with *i = 0. False when there is no more. */
 bool ami_next_of(const struct ami_message *m, struct text name, size_t *i, struct text *value);
 

@@ -96,8 +96,8 @@ ari = http://127.0.0.1:{p.http_port}
 ari_user = {p.ari_user}
 ari_secret = @env:ARI_{i}
 ami = {scheme}://127.0.0.1:{port or p.ami_port}
-ami_user = {user}
-ami_secret = @env:TEST_AMI
+control_user = {user}
+control_secret = @env:TEST_AMI
 asyncagi = yes
 {extra}
 """ for i, p in enumerate(self.pbxs))

@@ -1,4 +1,5 @@
 """Help, wrong use, configuration mistakes: what an operator meets first."""
+import json
 import os
 
 from daemon import free_port, run
@@ -102,6 +103,30 @@ def test_broken_handler_is_refused_at_start(context):
                          f"[fastagi]\nlisten = 127.0.0.1:{free_port()}\n[route default]\nhandler = {handler}\n")
     code, _, err = run(context, "serve", "--config", conf)
     assert code == 1 and "x.lua:3" in err, err
+
+
+def test_check_looks_into_the_files(context):
+    good = context.write("handlers/good.lua", "function handle(call)\n  call:answer()\nend\n")
+    broken = context.write("handlers/broken.lua", "function handle(call)\n  call:answer(\nend\n")
+    nameless = context.write("handlers/nameless.lua", "function handel(call)\nend\n")
+    tool = context.write("tools/price.lua", "function run(args, context)\n  return {\nend\n")
+    agent = context.write("agents/a.agent", "[agent]\ngreeting = Hello.\n\n[intent x]\nsay = what is it\nthen = explode\n")
+    head = f"[sidetone]\nstate_dir = {context.path('state')}\n"
+    conf = context.write("bad.conf", head + f"[route a]\nhandler = {good}\nshadow = {nameless}\n[route b]\nhandler = {broken}\n"
+                         f"[agent one]\nprovider = local\nfile = {agent}\ntool_dir = {context.path('tools')}\ntools = price\n")
+    code, out, err = run(context, "config", "check", conf)
+    assert code == 1 and not err, (code, out, err)
+    for told in (f"{nameless}:1: route a/shadow: ", f"{broken}:3: route b/handler: ", f"{tool}:3: agent one/tools: ", f"{agent}:6: agent one: "):
+        assert told in out, (told, out)
+    assert "not good: 5 errors" in out, out
+    code, out, _ = run(context, "config", "check", conf, "--json")
+    found = json.loads(out)
+    assert code == 1 and not found["ok"] and found["errors"] == 5, found
+    assert (found["problems"][1]["file"], found["problems"][1]["line"]) == (broken, 3), found
+    conf = context.write("good.conf", head + f"[route a]\nhandler = {good}\n")
+    code, out, err = run(context, "config", "check", conf)
+    assert code == 0 and "good: 0 nodes, 1 route, 0 agents" in out, (code, out, err)
+    assert not os.path.exists(context.path("state"))
 
 
 def test_import_names_the_bad_line(context):

@@ -1,8 +1,11 @@
 """Record, replay, shadow: from a legacy handler to a new one with proof."""
 import glob
+import http.server
 import json
 import os
 import socket
+import sqlite3
+import threading
 import time
 
 from agi_peer import AgiPeer
@@ -192,11 +195,11 @@ def until(seconds, what):
 
 
 def shadowed(context, handler, calls=3, **more):
-    """Calls a route with a shadow; gives its figures once every session is judged, and the variables of the last call."""
+    """Calls a route with a shadow, each once the one before is judged; gives its figures, and the variables of the last call."""
     daemon, port, conf = start(context, f"shadow = {handler}.lua\nrecord = yes", **more)
-    for _ in range(calls):
+    for i in range(calls):
         variables = call(port)
-    got = until(15, lambda: (r := routes(context, conf)["old"]) and r["shadow"]["sessions"] + r["shadow"]["skipped"] >= calls and r)
+        got = until(15, lambda: (r := routes(context, conf)["old"]) and r["shadow"]["sessions"] + r["shadow"]["skipped"] > i and r)
     return daemon, got, variables, conf
 
 
@@ -264,3 +267,90 @@ def test_routes_of_nobody(context):
     code, out, err = run(context, "routes", "--config", conf)
     assert code == 1 and out == "" and "no daemon runs here" in err, (code, out, err)
     assert run(context, "routes", "word")[0] == 2
+
+
+ASKS = """function handle(call)
+  local name = store.get('name', call.env.agi_callerid) or 'nobody'
+  local again = store.get('name', 'none at all') or 'nobody'
+  store.put('seen', call.env.agi_callerid, 'yes')
+  local r = http.get('http://127.0.0.1:@HTTP@/rate?of=' .. call.env.agi_callerid)
+  local ok, e = pcall(http.post, 'http://127.0.0.1:1/closed', { body = 'x' })
+  call:set('X', name .. ' ' .. again .. ' ' .. r.status .. ' ' .. r.body .. ' ' .. tostring(ok) .. ' ' .. e.code)
+end
+"""
+ASKS_MORE = ASKS.replace("  call:set(", "  store.put('seen', 'more', 'yes')\n  store.get('name', 'other')\n"
+                         "  pcall(http.get, 'http://127.0.0.1:@HTTP@/more')\n  call:set(")
+
+
+class Rates(http.server.BaseHTTPRequestHandler):
+    """A web service whose answer is another one each time."""
+    count = 0
+
+    def do_GET(self):
+        Rates.count += 1
+        body = f"rate {Rates.count}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def asking(context, route):
+    """One recorded call of ASKS, and then another world: (what the call set, the data base)."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Rates)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    context.at_end(lambda: (server.shutdown(), thread.join(), server.server_close()))
+    place = f"127.0.0.1:{server.server_port}"
+    for name, text in (("asks", ASKS), ("asks_more", ASKS_MORE)):
+        context.write(f"handlers/{name}.lua", text.replace("127.0.0.1:@HTTP@", place))
+    db = context.path("state", "sidetone.db")
+    os.mkdir(context.path("state"))
+    assert run(context, "store", "import", "name", context.write("n.csv", f"{NUMBER},Ada\n"), "--db", db)[0] == 0
+    daemon, port, _ = start(context, "", f"[route asks]\nhandler = asks.lua\nhttp_hosts = {place}, 127.0.0.1:1\ndeadline = 5s\n{route}\n")
+    told = call(port, "asks")["X"]
+    assert daemon.stop() == 0
+    assert run(context, "store", "import", "name", context.write("n.csv", f"{NUMBER},Grace\nother,Ann\n"), "--db", db)[0] == 0
+    return told, db
+
+
+def test_replay_answers_look_ups_as_recorded(context):
+    told, db = asking(context, "record = yes")
+    before = Rates.count
+    assert told == f"Ada nobody 200 rate {before} false http", told
+    code, out, err = replay(context, "asks", "asks")
+    assert code == 0 and "1 session played, 0 differ" in out and "note" not in out, (code, out, err)
+    code, out, err = replay(context, "asks", "asks_more")
+    assert code == 0 and "0 differ" in out, (code, out, err)  # more questions are no difference on the channel
+    assert "note: store.get name other: not in the recording; answered by the store as it is now" in out, out
+    assert "note: store.put seen more: not in the recording; nothing is written" in out and "/more: not in the recording; a replay sends nothing" in out, out
+    code, out, _ = replay(context, "asks", "asks_more", "--json")
+    assert len(json.loads(out.splitlines()[0])["notes"]) == 3, out
+    assert Rates.count == before
+    # a recording of an older version holds no questions
+    with sqlite3.connect(db) as store:
+        tape = store.execute("SELECT tape FROM session").fetchone()[0]
+        assert b"store.get name 4930123456" in tape, tape
+        kept, rest = b"", tape
+        while rest:
+            kind, us, n, rest = rest.split(b" ", 3)
+            text, rest = rest[:int(n)], rest[int(n) + 1:]
+            kept += b"%s %s %s %s\n" % (kind, us, n, text) if kind not in (b"q", b"a") else b""
+        store.execute("UPDATE session SET tape = ?", (kept,))
+    store.close()
+    code, out, _ = replay(context, "asks", "asks")
+    assert code == 1 and "note: store.get name 4930123456: not in the recording" in out and "ERROR handler_error" in out, out
+
+
+def test_replay_of_masked_look_ups(context):
+    told, db = asking(context, "record = yes\nrecord_mask = numbers")
+    assert told.startswith("Ada "), told
+    with sqlite3.connect(db) as store:
+        tape = store.execute("SELECT tape FROM session").fetchone()[0]
+    store.close()
+    assert b"store.get name " in tape and NUMBER.encode() not in tape, tape
+    code, out, err = replay(context, "asks", "asks")
+    assert code == 0 and "0 differ" in out and "note" not in out, (code, out, err)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,11 +186,12 @@ static inline void peer_on_closed(struct stream *s, int err, void *arg)
 static inline int peer_socket(const struct address *to)
 {
     struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(to->port) };
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
     if (fd < 0)
         return -errno;
     inet_pton(AF_INET, to->host, &sa.sin_addr);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(fd, (const struct sockaddr *)&sa, sizeof sa) || fcntl(fd, F_SETFL, O_NONBLOCK)) {
         const int err = -errno;
 

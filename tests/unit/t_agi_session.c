@@ -17,6 +17,7 @@
 #define RESET { .kind = PEER_RESET, .line = __LINE__ }
 #define END { .kind = PEER_END, .line = __LINE__ }
 #define ENV "agi_network: yes\nagi_uniqueid: 1700.1\nagi_extension: 100\n\n"
+#define ENV_22 "agi_network: yes\nagi_uniqueid: 1700.1\nagi_version: 22.10.1\nagi_extension: 100\n\n"
 #define FAREWELL_LINE(status, reason) "EXEC MSet \"SIDETONE_STATUS=" status ",SIDETONE_REASON=" reason ",SIDETONE_CALL=1700.1\""
 #define FAREWELL(status, reason) EXPECT(FAREWELL_LINE(status, reason)), SEND("200 result=0\n"), END
 #define FAREWELL3(status, reason)                                                                    \
@@ -393,6 +394,67 @@ static void a_place_follows_the_status(void **state)
     assert_int_equal(y.close_err, 0);
 }
 
+/* ---- the half-closed goodbye ---- */
+
+/* Our end of stream is there before the reply is given. */
+static void the_end_leaves_behind_the_last_line(void **state)
+{
+    static const struct peer_step steps[] = { SEND(ENV_22), EXPECT(FAREWELL_LINE("OK", "")), END, SEND("HANGUP\n200 resu"), WAIT(20),
+                                              SEND("lt=0\nHANGUP\n"), WAIT(20), CLOSE };
+    static const struct peer_step placed[] = {
+        SEND(ENV_22), EXPECT(FAREWELL_LINE("BUSY", "full")), QUIET(20), SEND("200 result=0\n"), EXPECT("SET CONTEXT \"default\""),
+        SEND("200 result=0\n"), EXPECT("SET EXTENSION \"operator\""), SEND("200 result=0\n"), EXPECT("SET PRIORITY \"1\""), END,
+        SEND("200 result=0\n"), CLOSE,
+    };
+    static const struct move place[] = { { .kind = DO_PLACE_THEN_FINISH, .end = AGI_END_BUSY, .reason = "full" } };
+
+    (void)state;
+    PLAY(steps, finish_ok);
+    assert_int_equal(y.close_err, 0);
+    assert_string_equal(y.why, "");
+    PLAY(placed, place);
+    assert_int_equal(y.close_err, 0);
+}
+
+/* It cannot be said again, so the owner is told. */
+static void refused_behind_the_end(void **state)
+{
+    static const struct peer_step steps[] = { SEND(ENV_22), EXPECT(FAREWELL_LINE("OK", "")), END, SEND("200 result=-2\n"), CLOSE };
+
+    (void)state;
+    PLAY(steps, finish_ok);
+    assert_int_equal(y.close_err, -EPROTO);
+    assert_string_equal(y.why, "the status variables were refused");
+}
+
+static void no_answer_behind_the_end(void **state)
+{
+    static const struct peer_step silent[] = { SEND(ENV_22), EXPECT(FAREWELL_LINE("OK", "")), END, WAIT(500), CLOSE };
+    static const struct peer_step gone[] = { SEND(ENV_22), EXPECT(FAREWELL_LINE("OK", "")), END, CLOSE };
+
+    (void)state;
+    PLAY(silent, finish_ok);
+    assert_int_equal(y.close_err, -ETIMEDOUT);
+    PLAY(gone, finish_ok);
+    assert_int_equal(y.close_err, 0);
+    assert_string_equal(y.why, "the peer closed the connection");
+}
+
+/* A command that still runs would answer first: all three lines are confirmed, only the last has the end behind it. */
+static void behind_a_command_the_end_waits(void **state)
+{
+    static const struct peer_step steps[] = {
+        SEND(ENV_22), EXPECT("EXEC Wait \"1\""), EXPECT("SET VARIABLE SIDETONE_STATUS \"TIMEOUT\""), QUIET(20), SEND("200 result=0\n"), QUIET(20),
+        SEND("200 result=1\n"), EXPECT("SET VARIABLE SIDETONE_REASON \"\""), QUIET(20), SEND("200 result=1\n"),
+        EXPECT("SET VARIABLE SIDETONE_CALL \"1700.1\""), END, SEND("200 result=1\n"), CLOSE,
+    };
+    static const struct move moves[] = { { .kind = DO_SEND_THEN_FINISH, .command = "EXEC Wait \"1\"", .end = AGI_END_TIMEOUT, .reason = "" } };
+
+    (void)state;
+    PLAY(steps, moves);
+    assert_int_equal(y.close_err, 0);
+}
+
 /* ---- hangup ---- */
 
 static void hangup_is_a_flag(void **state)
@@ -716,6 +778,8 @@ static void names_of_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_end_leaves_behind_the_last_line), cmocka_unit_test(refused_behind_the_end),
+        cmocka_unit_test(no_answer_behind_the_end), cmocka_unit_test(behind_a_command_the_end_waits),
         cmocka_unit_test(commands_then_farewell), cmocka_unit_test(environment_in_any_pieces), cmocka_unit_test(replies_in_pieces),
         cmocka_unit_test(gosub_has_two_lines), cmocka_unit_test(exec_usage_is_not_the_next_answer), cmocka_unit_test(texts_are_cleaned_and_cut),
         cmocka_unit_test(hangup_is_a_flag), cmocka_unit_test(minus_one_is_not_hangup), cmocka_unit_test(extension_h_starts_dead),

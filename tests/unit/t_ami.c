@@ -146,6 +146,41 @@ static void ceilings_cut_and_the_next_is_whole(void **state)
     buf_free(&in);
 }
 
+/* What lies whole in one read is parsed where it lies, what comes in pieces is gathered first: byte by byte is the measure of all others. */
+static void whole_and_gathered_messages_are_the_same(void **state)
+{
+    static const char *const bits[] = { "Event: Hangup\r\n", "Event: ", "Response: Success\r\n", "Uniqueid: 1.2\r\n", "uniqueID: 3\r\n", "Output: a:b\r\n",
+                                        "\r\n", "\r\n\r\n", "\n", "\r", ":", ": x\r\n", "no colon here\r\n", "A:b\r\n", "LongerNameThanSixteen: v\r\n",
+                                        "Value: 0123456789012345678901234567890123456789\r\n", "Channel: PJSIP/100-00000001\r\n", "\x3b\x39\xba: \xba\r\n" };
+    uint32_t chance = 1;
+
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        const enum ami_side side = round % 4 ? AMI_FROM_ASTERISK : AMI_FROM_CLIENT;
+        const size_t max = round % 3 ? 0 : 120;
+        struct buf in, one, other;
+
+        buf_init(&in, 1 << 20);
+        buf_init(&one, 1 << 24);
+        if (side == AMI_FROM_ASTERISK)
+            buf_add_text(&in, TEXT(BANNER));
+        for (int i = 0; i < 120; i++) {
+            chance = chance * 1664525u + 1013904223u;
+            buf_add_text(&in, text_of(bits[(chance >> 16) % (sizeof bits / sizeof *bits)]));
+        }
+        run(&one, side, buf_text(&in), 1, max);
+        for (size_t piece = 0; piece < 700; piece += 1 + piece / 3) {
+            buf_init(&other, 1 << 24);
+            run(&other, side, buf_text(&in), piece, max);
+            assert_int_equal(other.n, one.n);
+            assert_memory_equal(other.p, one.p, one.n);
+            buf_free(&other);
+        }
+        buf_free(&one);
+        buf_free(&in);
+    }
+}
+
 static void what_is_no_manager_port_is_an_error(void **state)
 {
     struct ami_reader r;
@@ -273,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_broken_message_is_marked),
         cmocka_unit_test(a_lone_line_feed_ends_nothing_from_asterisk),
         cmocka_unit_test(ceilings_cut_and_the_next_is_whole),
+        cmocka_unit_test(whole_and_gathered_messages_are_the_same),
         cmocka_unit_test(what_is_no_manager_port_is_an_error),
         cmocka_unit_test(the_writer_refuses_what_would_inject),
         cmocka_unit_test(percent_codes_are_undone),

@@ -88,9 +88,30 @@ static void test_memory_shortage_sticks(void **state)
     fail_alloc_off();
 }
 
+static void t_integers(void **state)
+{
+    static const struct {
+        int64_t number;
+        const char *text;
+    } rows[] = { { 0, "0" }, { 7, "7" }, { -7, "-7" }, { 1000, "1000" }, { INT64_MAX, "9223372036854775807" }, { INT64_MIN, "-9223372036854775808" } };
+    struct buf b;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        buf_init(&b, 20);
+        assert_int_equal(buf_add_int(&b, rows[i].number), 0);
+        assert_string_equal(buf_cstr(&b), rows[i].text);
+        buf_free(&b);
+    }
+    buf_init(&b, 2);
+    assert_int_equal(buf_add_int(&b, 123), -ENOBUFS);
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(t_integers),
         cmocka_unit_test(test_ceiling_is_exact_and_sticks), cmocka_unit_test(test_drop_and_cstr),
         cmocka_unit_test(test_json_escapes_and_mends_utf8), cmocka_unit_test(test_url_escapes),
         cmocka_unit_test(test_memory_shortage_sticks),

@@ -56,12 +56,18 @@ static int set_up(void **state)
     make_dir(p, "agents");
     make_dir(p, "sidetone.d");
     put(p, "handlers/caller_name.lua", "");
+    put(p, "crm.json", "{}");
+    put(p, "sink-ca.pem", "");
     put(p, "handlers/tools/opening_hours.lua", "");
     put(p, "handlers/tools/take_message.lua", "");
     put(p, "agents/reception.agent", "");
     put(p, "pbx1-ca.pem", "");
     setenv("PBX1_ARI", SECRET, 1);
     setenv("PBX1_AMI", SECRET, 1);
+    setenv("PBX1_TAP", SECRET, 1);
+    setenv("PBX1_CONTROL", SECRET, 1);
+    setenv("SINK_SECRET", SECRET, 1);
+    setenv("CRM_HMAC", SECRET, 1);
     buf_init(&p->told, 1 << 20);
     *state = p;
     return 0;
@@ -125,6 +131,8 @@ static void bad(struct place *p, const char *content, const char *begins, const 
 }
 
 #define NODE "[node pbx1]\nari = http://127.0.0.1:8088\nari_user = sidetone\nari_secret = @env:PBX1_ARI\n" /* 4 lines */
+#define AMI "ami = tcp://127.0.0.1:5038\n"
+#define TAP "ami_user = t\nami_secret = @env:PBX1_TAP\n" /* 2 lines */
 #define AGENT "[agent reception]\nfile = reception.agent\n"
 
 static void test_defaults(void **state)
@@ -287,8 +295,24 @@ static void test_each_mistake(void **state)
     bad(p, NODE "ami = http://x:5038\n", "5 node pbx1/ami: ", "expected tcp://HOST:PORT or tls://HOST:PORT");
     bad(p, NODE "ami = tcp://x\n", "5 node pbx1/ami: ", "expected tcp://HOST:PORT or tls://HOST:PORT");
     bad(p, NODE "ami = tcp://u:word@x:5038\n", "5 node pbx1/ami: ", "not repeated here");
-    bad(p, NODE "asyncagi = yes\n", "5 node pbx1/asyncagi: ", "needs ami, ami_user and ami_secret");
-    bad(p, NODE "asyncagi = yes\nami = tcp://127.0.0.1:5038\nami_user = u\n", "5 node pbx1/asyncagi: ", "needs ami, ami_user and ami_secret");
+    bad(p, NODE "asyncagi = yes\n", "5 node pbx1/asyncagi: ", "needs ami, control_user and control_secret");
+    bad(p, NODE "asyncagi = yes\n" AMI TAP, "5 node pbx1/asyncagi: ", "needs ami, control_user and control_secret");
+    bad(p, "[node a]\napp = x\n", "1 node a/ari: ", "expected ari, or ami, or both");
+    bad(p, "[node a]\n" AMI "ari_user = u\n", "1 node a/ari: ", "which ari_user and default_agent need");
+    bad(p, "[node a]\nari = http://127.0.0.1\nari_secret = @env:PBX1_ARI\n", "1 node a/ari_user: ", "expected a value (text), came none");
+    bad(p, "[node a]\nari = http://127.0.0.1\nari_user = u\n", "1 node a/ari_secret: ", "expected a value (secret), came none");
+    bad(p, "[node a]\n" AMI "ami_user = u\n", "1 node a/ami_secret: ", "which ami_user needs, came none");
+    bad(p, "[node a]\n" AMI "control_user = u\n", "1 node a/control_secret: ", "which control_user needs, came none");
+    bad(p, NODE TAP, "5 node pbx1/ami_user: ", "needs ami = tcp://HOST:PORT or tls://HOST:PORT");
+    bad(p, NODE AMI "tap = yes\n", "6 node pbx1/tap: ", "needs ami, ami_user and ami_secret");
+    bad(p, NODE AMI TAP "ami_filter = Event: (\n", "8 node pbx1/ami_filter: ", "expected a POSIX extended regular expression");
+    bad(p, NODE "ami = tls://127.0.0.1:5039\n" TAP "ami_pin = sha256\n", "8 node pbx1/ami_pin: ", "expected sha256// and the base64 of 32 bytes");
+    bad(p, "[sink a]\ncarry = both\n", "1 sink a/driver: ", "expected a value (one of), came none");
+    bad(p, "[sink a]\ndriver = csv\n", "2 sink a/driver: ", "expected one of: postgres nats jsonl webhook kafka");
+    bad(p, "[sink a]\ndriver = jsonl\n", "1 sink a/file: ", "which driver = jsonl needs, came none");
+    bad(p, "[sink a]\ndriver = jsonl\nfile = /tmp/x\nurl = postgresql://u:" SECRET "@x\n", "4 sink a/url: ", "not repeated here");
+    bad(p, "[sink a]\ndriver = jsonl\nfile = /tmp/x\nkinds = a b\n", "4 sink a/kinds: ", "expected names separated by commas");
+    bad(p, "[tap]\nqueue_events = 3\n", "2 tap/queue_events: ", "expected a number from 64 to 10000000");
     bad(p, "[node a]\nari = ftp://x\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "came \"ftp://x\"");
     bad(p, "[node a]\nari = http://\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "expected http://HOST");
     bad(p, "[node a]\nari = http://x:99999\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "expected http://HOST");
@@ -479,11 +503,49 @@ static void test_sample(void **state)
     /* every key that it shows exists, and every default and example is good */
     c = good(p, sample);
     assert_int_equal(c->node_count, 1);
+    assert_true(c->nodes[0].tap);
+    assert_int_equal(c->nodes[0].ami_filters.count, 1);
+    assert_int_equal(c->sink_count, 1);
     assert_int_equal(c->route_count, 1);
     assert_int_equal(c->agents[0].tool_count, 2);
     assert_string_equal(c->nodes[0].default_agent, "reception");
     config_free(c);
     free(sample);
+}
+
+static void test_tap(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, "[tap]\nevents = no\nkeep_age = 0\nkeep_size = 1M\n[node a]\n" AMI TAP "ami_filter = !Event: VarSet\n"
+                               "ami_filter = eventfilter(action(exclude),name(Newexten)) =\ncontrol_user = c\ncontrol_secret = @env:PBX1_CONTROL\n"
+                               "[node b]\n" AMI TAP "tap = no\n[node c]\n" AMI "[sink s]\ndriver = jsonl\nfile = x.jsonl\nkinds = call.ended, queue.*\n");
+    const struct config_node *n = c->nodes;
+    char *shown;
+
+    assert_true(n[0].tap && !n[1].tap && !n[2].tap);
+    assert_null(n[0].ari);
+    assert_int_equal(n[0].ami_filters.count, 2);
+    assert_string_equal(n[0].ami_filters.items[1], "eventfilter(action(exclude),name(Newexten)) =");
+    assert_string_equal(secret_reveal(&n[0].control_secret), SECRET);
+    assert_false(c->tap.events);
+    assert_int_equal(c->tap.keep_age_ms, 0);
+    assert_int_equal(c->tap.keep_bytes, 1 << 20);
+    assert_int_equal(c->sinks[0].driver, 2);
+    assert_int_equal(c->sinks[0].carry, CONFIG_CARRY_FACTS);
+    assert_int_equal(c->sinks[0].kinds.count, 2);
+    assert_string_equal(c->sinks[0].kinds.items[1], "queue.*");
+    shown = printed(config_show, c);
+    assert_non_null(strstr(shown, "ami_filter = !Event: VarSet\nami_filter = eventfilter(action(exclude),name(Newexten)) =\n"));
+    assert_null(strstr(shown, SECRET));
+    free(shown);
+    config_free(c);
+    c = good(p, "[node a]\n" AMI "ami_secret = @env:PBX1_TAP\nami_pin = sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+                "ami_events = call\n[sink s]\ndriver = jsonl\nfile = x.jsonl\nstream = S\n");
+    assert_non_null(strstr(p->told.p, "W3 node a/ami_secret: has no effect without ami_user"));
+    assert_non_null(strstr(p->told.p, "W4 node a/ami_pin: has no effect without ami = tls://"));
+    assert_non_null(strstr(p->told.p, "W5 node a/ami_events: has no effect without a tap"));
+    assert_non_null(strstr(p->told.p, "W9 sink s/stream: has no effect with driver = jsonl"));
+    config_free(c);
 }
 
 static void script_put(const struct place *p, const char *name, mode_t mode)
@@ -559,6 +621,8 @@ static void test_scripts(void **state)
     bad(p, "[fastagi]\nasterisk_conf = asterisk.conf\n[route a]\nscript = nowhere.py\n", "4 route a/script: ", "agi/nowhere.py: no such file");
     bad(p, "[route a]\nscript = /bin/true\nsandbox = strict\nallow_write = tmp\n[fastagi]\nscript_cwd = /\n", "4 route a/allow_write: ", "absolute paths");
     bad(p, "[route a]\nscript = /bin/true\n[fastagi]\nscript_cwd = /nowhere\n", "2 route a/script: ", "working directory /nowhere");
+    bad(p, "[route a]\nscript = /bin/true\nprocesses = 9\n[fastagi]\nscript_cwd = /\n", "3 route a/processes: ", "expected a user beside it");
+    bad(p, "[route a]\nscript = /bin/true\nstart = copy\n[fastagi]\nscript_cwd = /\n", "3 route a/start: ", "process fork");
     bad(p, "[route a]\nscript = /bin/true\nsandbox = some\n[fastagi]\nscript_cwd = /\n", "3 route a/sandbox: ", "off basic strict");
 }
 
@@ -641,6 +705,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_show, set_up, tear_down),

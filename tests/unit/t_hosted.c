@@ -11,6 +11,7 @@
 
 #include "agi_peer.h"
 #include "call/timeline.h"
+#include "fail_alloc.h"
 #include "net/process.h"
 #include "route/routes.h"
 #include "turn.h"
@@ -604,6 +605,31 @@ static void a_fence_that_cannot_be_made_stops_the_start(void **state)
     assert_string_equal(w.problem, "route x: there is no user no-such-user-here");
 }
 
+static void memory_may_be_short_for_a_template(void **state)
+{
+    struct hosted_pool *pool = NULL;
+
+    (void)state;
+    script_write("exit 0\n");
+    w.options.fork = true;
+    for (long nth = 1; nth < 50; nth++) {
+        int err;
+
+        fail_alloc_at(nth);
+        err = hosted_pool_open(&pool, w.loop, &w.options, &w.log, on_problem, NULL);
+        fail_alloc_off();
+        if (!err) {
+            assert_true(nth > 3);
+            turn_for(w.loop, 20); /* it finds that this is no Python script */
+            hosted_pool_close(pool);
+            return;
+        }
+        assert_int_equal(err, -ENOMEM);
+        assert_null(pool);
+    }
+    fail_msg("it never passed");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -618,6 +644,7 @@ int main(void)
         TEST(a_script_that_does_not_wait_is_found_out), TEST(a_script_that_ends_early_is_found_out), TEST(old_ones_are_replaced),
         TEST(a_changed_file_is_started_afresh), TEST(a_mute_one_is_not_given_to_a_call), TEST(standard_error_goes_to_the_log),
         TEST(a_fence_that_cannot_be_made_stops_the_start),
+        TEST(memory_may_be_short_for_a_template),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

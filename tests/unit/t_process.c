@@ -124,6 +124,11 @@ static bool is_over(void *arg)
     return w->ended && w->out_ended;
 }
 
+static bool is_ended(void *arg)
+{
+    return ((const struct world *)arg)->ended;
+}
+
 static void finish(struct world *w)
 {
     assert_true(turn_until(w->loop, is_over, w, 20000));
@@ -398,6 +403,29 @@ static void another_user(void **state)
     assert_int_equal(geteuid(), 0);
 }
 
+/* Counted by the kernel for the user: one that nobody else uses. */
+static void a_fork_bomb_meets_its_ceiling(void **state)
+{
+    struct world *w = *state;
+
+    /* Those that ended in an earlier run count until init has reaped them. */
+    static const char nobody_there[] = "for i in $(seq 300); do grep -qs '^Uid:[[:space:]]*9[[:space:]]' /proc/[0-9]*/status || exit 0; "
+                                       "sleep 0.1; done; exit 1";
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(system(nobody_there), 0);
+    fence(w, &(struct fence_options){ .user = "news", .guard = true, .processes = 12 });
+    start(w, "echo begun; i=0; while [ $i -lt 40 ]; do sleep 60 & i=$((i+1)); done; echo not stopped");
+    /* Its sleeps hold the output: the end of the shell is all that there is to wait for. */
+    assert_true(turn_until(w->loop, is_ended, w, 20000));
+    assert_int_equal(w->code, 2);
+    assert_out(w, "begun\n");
+    turn_for(w->loop, 20);
+    assert_true(text_find_text(buf_text(&w->err), TEXT("fork")) >= 0);
+    (void)process_signal_group(w->p, SIGKILL);
+}
+
 static void bad_fences_say_so(void **state)
 {
     struct fence *f = NULL;
@@ -407,6 +435,8 @@ static void bad_fences_say_so(void **state)
     (void)state;
     assert_int_equal(fence_new(&f, &(struct fence_options){ .user = "no-such-user-here" }, problem, sizeof problem), -ENOENT);
     assert_string_equal(problem, "there is no user no-such-user-here");
+    assert_int_equal(fence_new(&f, &(struct fence_options){ .processes = 5 }, problem, sizeof problem), -EINVAL);
+    assert_string_equal(problem, "a ceiling of processes needs a user of its own, neither root nor the daemon's");
     if (fence_landlock_abi()) {
         assert_int_equal(fence_new(&f, &(struct fence_options){ .read_only = true, .write = nowhere, .write_count = 1 }, problem, sizeof problem),
                          -ENOENT);
@@ -444,7 +474,7 @@ int main(void)
         TEST(says_and_ends), TEST(reads_what_we_write), TEST(input_has_a_ceiling), TEST(is_alone), TEST(tells_why_not),
         TEST(a_group_is_killed_whole), TEST(a_background_job_survives_a_good_end), TEST(close_without_grace_kills_before_input_ends),
         TEST(close_with_grace_waits), TEST(a_paused_flood_waits), TEST(limits_hold), TEST(guard_refuses_calls), TEST(files_are_guarded),
-        TEST(reading_can_be_narrowed), TEST(another_user), TEST(bad_fences_say_so), TEST(memory_may_be_short),
+        TEST(reading_can_be_narrowed), TEST(another_user), TEST(a_fork_bomb_meets_its_ceiling), TEST(bad_fences_say_so), TEST(memory_may_be_short),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "base/ref.h"
 #include "fail_alloc.h"
+#include "route/asked.h"
 #include "route/compare.h"
 #include "route/mask.h"
 #include "route/tape.h"
@@ -360,6 +361,43 @@ static void each_allocation_fails_once(void **state)
     fail_msg("it never ran without a failure");
 }
 
+/* The same question gets its answers in their order, then the last one; other questions get none. */
+static void questions_are_answered_in_order(void **state)
+{
+    struct tape *t = tape_new(0), *again;
+    struct asked a = { 0 };
+    struct buf out;
+    char *big = calloc(1, ASKED_MAX + 1);
+
+    (void)state;
+    assert_non_null(t);
+    assert_non_null(big);
+    asked_add(t, 1, TEXT("store.get t k"), TEXT("=one"));
+    tape_add(t, TAPE_COMMAND, 2, TEXT("store.get t k"));
+    asked_add(t, 3, TEXT("store.get t other"), TEXT("-"));
+    asked_add(t, 4, TEXT("store.get t k"), TEXT("=two\nlines"));
+    asked_add(t, 5, TEXT("store.get t big"), text_make(big, ASKED_MAX + 1)); /* left out, and nothing else with it */
+    asked_add(t, 6, TEXT("GET http://x/"), TEXT("=200 body"));
+    tape_add(t, TAPE_ASKED, 7, TEXT("store.get t cut")); /* its answer did not fit any more */
+    buf_init(&out, 1 << 16);
+    assert_int_equal(tape_write(t, &out), 0);
+    assert_int_equal(tape_read(&again, buf_text(&out)), 0);
+    assert_true(text_eq(asked_find(&a, again, TEXT("store.get t k")), TEXT("=one")));
+    assert_true(text_eq(asked_find(&a, again, TEXT("store.get t k")), TEXT("=two\nlines")));
+    assert_true(text_eq(asked_find(&a, again, TEXT("store.get t k")), TEXT("=two\nlines")));
+    assert_true(text_eq(asked_find(&a, again, TEXT("store.get t other")), TEXT("-")));
+    assert_true(text_eq(asked_find(&a, again, TEXT("GET http://x/")), TEXT("=200 body")));
+    assert_null(asked_find(&a, again, TEXT("store.get t big")).p);
+    assert_null(asked_find(&a, again, TEXT("store.get t cut")).p);
+    assert_null(asked_find(&a, again, TEXT("store.get t")).p);
+    assert_int_equal(tape_commands(again), 1);
+    asked_clear(&a);
+    buf_free(&out);
+    free(big);
+    ref_drop(again);
+    ref_drop(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,7 +405,7 @@ int main(void)
         cmocka_unit_test(numbers_are_hidden_alike), cmocka_unit_test(short_and_missing_numbers_are_left),
         cmocka_unit_test(many_numbers_are_bounded), cmocka_unit_test(the_same_words_are_the_same_command),
         cmocka_unit_test(variables_are_read), cmocka_unit_test(differences_are_the_shortest), cmocka_unit_test(long_lists_end),
-        cmocka_unit_test(each_allocation_fails_once),
+        cmocka_unit_test(questions_are_answered_in_order), cmocka_unit_test(each_allocation_fails_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -552,6 +552,93 @@ static void test_close_sends_the_rest_first(void **state)
     end_shut(&e);
 }
 
+/* ---- the last bytes with our end behind them ---- */
+
+static void *read_to_the_end_and_answer(void *arg)
+{
+    struct pump *p = arg;
+    char got[16];
+
+    p->ok = read(p->fd, got, sizeof got) == 4 && memcmp(got, "last", 4) == 0; /* one segment */
+    p->ok = p->ok && read(p->fd, got, sizeof got) == 0 && help_write(p->fd, "answer", 6);
+    shutdown(p->fd, SHUT_WR);
+    return NULL;
+}
+
+static void test_last_bytes_then_reading_goes_on(void **state)
+{
+    struct pump p;
+    pthread_t id;
+    struct end e;
+
+    (void)state;
+    end_open(&e, NULL, &plain);
+    assert_int_equal(stream_send_last(e.stream, TEXT("last")), 0);
+    assert_int_equal(stream_send_text(e.stream, TEXT("more")), -EPIPE);
+    assert_int_equal(stream_send_last(e.stream, TEXT("more")), -EPIPE);
+    stream_confirm(e.stream);
+    p.fd = e.peer;
+    assert_int_equal(pthread_create(&id, NULL, read_to_the_end_and_answer, &p), 0);
+    help_run(e.loop); /* its end closes us: nobody handles it */
+    pthread_join(id, NULL);
+    assert_true(p.ok);
+    assert_int_equal(e.got, 6);
+    assert_int_equal(e.err, 0);
+    end_shut(&e);
+}
+
+static void test_last_bytes_behind_a_queue(void **state)
+{
+    static char chunk[65536];
+    struct pump p;
+    pthread_t id;
+    struct end e;
+    size_t at = 0;
+
+    (void)state;
+    end_open(&e, &(struct stream_options){ .queue_max = 64 << 20 }, &plain);
+    while (stream_queued(e.stream) == 0) {
+        for (size_t i = 0; i < sizeof chunk; i++)
+            chunk[i] = (char)byte_at(at++);
+        assert_int_equal(stream_send_text(e.stream, text_make(chunk, sizeof chunk)), 0);
+    }
+    for (size_t i = 0; i < 100; i++)
+        chunk[i] = (char)byte_at(at++);
+    assert_int_equal(stream_send_last(e.stream, text_make(chunk, 100)), 0);
+    assert_int_equal(stream_send_text(e.stream, TEXT("more")), -EPIPE);
+    p.fd = e.peer;
+    assert_int_equal(pthread_create(&id, NULL, read_late_and_talk, &p), 0);
+    help_run(e.loop);
+    pthread_join(id, NULL);
+    assert_true(p.ok);
+    assert_int_equal(e.got, 300000); /* still read */
+    assert_int_equal(e.err, 0);
+    end_shut(&e);
+}
+
+static void test_close_and_abort_behind_the_last_bytes(void **state)
+{
+    struct end e;
+    char got[4];
+
+    (void)state;
+    end_open(&e, NULL, &plain);
+    assert_int_equal(stream_send_last(e.stream, TEXT("last")), 0);
+    stream_close(e.stream, 50);
+    help_run(e.loop);
+    assert_int_equal(e.err, 0);
+    assert_true(help_read(e.peer, got, 4));
+    assert_int_equal(help_read_end(e.peer), 0);
+    end_shut(&e);
+    end_open(&e, NULL, &plain);
+    assert_int_equal(stream_send_last(e.stream, TEXT("last")), 0);
+    stream_abort(e.stream);
+    assert_int_equal(stream_send_last(e.stream, TEXT("last")), -EPIPE);
+    help_run(e.loop);
+    assert_int_equal(e.err, 0);
+    end_shut(&e);
+}
+
 /* ---- pause, exchange of handlers, ownership ---- */
 
 static void resume_late(void *arg)
@@ -701,7 +788,8 @@ int main(void)
         cmocka_unit_test(test_peer_reset),
         cmocka_unit_test(test_send_to_a_peer_that_left),
         cmocka_unit_test(test_send_to_a_peer_that_left_while_paused),
-        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_last_bytes_then_reading_goes_on), cmocka_unit_test(test_last_bytes_behind_a_queue),
+        cmocka_unit_test(test_close_and_abort_behind_the_last_bytes), cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_end_that_nobody_handles_closes),
         cmocka_unit_test(test_abort_inside_a_handler),
         cmocka_unit_test(test_handlers_may_be_absent),

@@ -69,6 +69,45 @@ static void message_becomes_event(void **state)
     tap_event_free(e);
 }
 
+/* The names' numbers come of the reader's hash; however the bytes came, and whatever case the names are in. */
+static void pieces_make_the_same_event(void **state)
+{
+    static const char wire[] = "Asterisk Call Manager/11.0.0\r\n" "event: Hangup\r\n\r\n"
+                               "Event: Hangup\r\nPRIVILEGE: call,all\r\nTimestamp: 1795378410.343314\r\nodd\r\nuniqueid: a\r\nC: \r\nX: 1\r\n"
+                               "LocalTwoConnectedLineName: Carol\r\nlocaltwoconnectedlinename: Eve\r\nLocalTwoConnectedLineNamf: 1\r\n\r\n";
+
+    (void)state;
+    for (size_t piece = 1; piece <= sizeof wire; piece++) {
+        struct text all = text_make(wire, sizeof wire - 1);
+        struct ami_reader r;
+        struct ami_message m;
+        struct tap_event *e = NULL;
+
+        ami_reader_init(&r, AMI_FROM_ASTERISK, 0);
+        while (all.n > 0) {
+            struct text in = text_head(all, piece);
+
+            all = text_skip(all, piece);
+            while (ami_read(&r, &in, &m) == 1)
+                if (m.kind == AMI_EVENT)
+                    assert_int_equal(tap_event_of(&e, TAP_EVENT, &m), 0);
+        }
+        assert_non_null(e);
+        assert_int_equal(e->flags, TAP_SUSPECT);
+        assert_int_equal(e->count, 9);
+        assert_int_equal(e->emit_us, 1795378410343314);
+        assert_int_equal(e->name, TAP_E_HANGUP);
+        assert_text(tap_get(e, TAP_H_PRIVILEGE), "call,all");
+        assert_text(tap_get(e, TAP_H_UNIQUEID), "a");
+        assert_text(tap_get(e, TAP_H_LOCALTWOCONNECTEDLINENAME), "Carol");
+        assert_text(tap_get_named(e, TEXT("LocalTwoConnectedLineNamf")), "1");
+        assert_text(tap_get_named(e, TEXT("c")), "");
+        assert_text(tap_get_named(e, TEXT("x")), "1");
+        tap_event_free(e);
+        ami_reader_free(&r);
+    }
+}
+
 static void repeated_header_is_suspect_and_the_first_wins(void **state)
 {
     struct tap_event *e = event_from(HANGUP "Cause: 16\r\n\r\n", TAP_EVENT);
@@ -125,7 +164,7 @@ static void no_memory_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_name_finds_itself), cmocka_unit_test(message_becomes_event),
+        cmocka_unit_test(every_name_finds_itself), cmocka_unit_test(message_becomes_event), cmocka_unit_test(pieces_make_the_same_event),
         cmocka_unit_test(repeated_header_is_suspect_and_the_first_wins), cmocka_unit_test(note_is_made_from_pairs),
         cmocka_unit_test(only_asterisks_form_is_a_time), cmocka_unit_test(no_memory_is_told),
     };
