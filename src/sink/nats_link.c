@@ -2,11 +2,15 @@
 #include "sink/nats_link.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -14,6 +18,7 @@
 
 enum {
     WRITE_MS = 2000,                /* how long a server may take no byte */
+    FDS_MAX = 65536,
     DUPLICATES_S = 600,             /* the window in which the server itself leaves out what it has */
 };
 
@@ -24,6 +29,7 @@ struct attempt {
     bool is_done, is_abandoned;
     struct nats_plan plan;
     struct nats_link *link;         /* on success */
+    unsigned char fds[FDS_MAX / 8]; /* descriptors that were open before */
     char why[SINK_WHY];
 };
 
@@ -231,6 +237,37 @@ static void *run(void *arg)
 
 /* ---- on the sink's thread ---- */
 
+/* libnats 3.4.1 reads the answer to CONNECT without regard to its deadline: before a server that says nothing there it spins on recv and poll
+ * until the connection ends (seen). It shows no descriptor, so the connection to cut is found by what it is: a TCP socket to the server's port
+ * that was not there before. Another sink that connects to the same port in the same seconds may be met, and comes back. The clean way would
+ * be a library that keeps its deadline. */
+static void cut(const struct attempt *a)
+{
+    const long most = sysconf(_SC_OPEN_MAX);
+
+    for (int fd = 0; fd < FDS_MAX && fd < most; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t n = sizeof peer;
+        uint16_t port;
+
+        if ((a->fds[fd / 8] >> (fd % 8) & 1) != 0 || getpeername(fd, (struct sockaddr *)&peer, &n) != 0)
+            continue;
+        port = peer.ss_family == AF_INET ? ((struct sockaddr_in *)&peer)->sin_port
+             : peer.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&peer)->sin6_port : 0;
+        if (ntohs(port) == a->plan.port)
+            shutdown(fd, SHUT_RDWR);
+    }
+}
+
+static void note_fds(struct attempt *a)
+{
+    const long most = sysconf(_SC_OPEN_MAX);
+
+    for (int fd = 0; fd < FDS_MAX && fd < most; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            a->fds[fd / 8] = (unsigned char)(a->fds[fd / 8] | 1 << fd % 8);
+}
+
 static struct attempt *attempt_new(const struct nats_plan *plan)
 {
     struct attempt *a = calloc(1, sizeof *a);
@@ -242,6 +279,7 @@ static struct attempt *attempt_new(const struct nats_plan *plan)
     if (!a)
         return NULL;
     a->plan = *plan;
+    note_fds(a);
     pthread_mutex_init(&a->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -277,6 +315,8 @@ int nats_link_open(struct nats_link **out, const struct nats_plan *plan, const s
     }
     is_done = a->is_done;
     a->is_abandoned = !is_done;
+    if (!is_done)
+        cut(a);
     pthread_mutex_unlock(&a->lock);
     if (!is_done) {
         snprintf(why, why_size, "NATS: %s: no answer in time", plan->host);
