@@ -74,6 +74,15 @@ struct text leg_label(const struct call *c, const struct leg *l)
     return facts_base(text_of(l->pub.channel));
 }
 
+void leg_tell(struct facts *f, enum fact kind, struct call *c, const struct leg *l)
+{
+    facts_begin(f);
+    facts_str(f, "channel", l->pub.channel);
+    facts_str(f, "number", l->pub.number);
+    facts_str(f, "role", l->pub.role[0] ? l->pub.role : "callee");
+    facts_tell(f, kind, c);
+}
+
 void leg_end(struct facts *f, struct call *c, struct leg *l)
 {
     if (l->pub.ended_us)
