@@ -1,4 +1,4 @@
-/* One call: opened, its time added up, its outcome found, ended. */
+/* One call: opened, its time added up, ended. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,11 @@
-/* The channels of Asterisk: found again by Uniqueid, paired when they are Local, moved when their Linkedid changes. */
+/* The channels of Asterisk: found again by Uniqueid, paired when they are Local, followed to their Hangup. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tap/facts_internal.h"
+
+enum { CHANNELS_A_CALL = 8 };     /* on average: the ceiling of all together */
 
 struct channel *channel_find(struct facts *f, uint32_t node, struct text uniqueid)
 {
@@ -127,6 +130,10 @@ struct channel *channel_open(struct facts *f, uint32_t node, const struct snapsh
 
     if (!s->uniqueid.n)
         return NULL;
+    if (f->channels.count >= f->opt.calls_max * CHANNELS_A_CALL) {
+        f->figures.refused++;
+        return NULL;
+    }
     if (!c)
         c = call_open(f, node, linkedid);
     ch = c ? fresh(f) : NULL;
