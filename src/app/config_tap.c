@@ -24,6 +24,17 @@ static void check_pair(struct config_build *b, const struct config_built *s, con
         config_key_problem(b, CONF_WARNING, s, secret_key, "has no effect without %s", user_key);
 }
 
+/* One of the words of a list, blanks between them. */
+static bool names(struct text list, struct text word)
+{
+    struct text one;
+
+    while (text_cut(&list, ' ', &one))
+        if (text_eq(one, word))
+            return true;
+    return false;
+}
+
 static bool is_far_and_clear(const char *ami)
 {
     const struct text url = text_of(ami), host = text_skip(url, sizeof "tcp://" - 1);
@@ -61,6 +72,20 @@ static void check_filters(struct config_build *b, const struct config_built *s, 
     }
 }
 
+/* Asterisk passes over a class that it does not know (seen on 22.10.1), or sends nothing at all when it knows none of them. */
+static void check_classes(struct config_build *b, const struct config_built *s, const struct config_node *n)
+{
+    const struct text known = TEXT("system call log verbose command agent user config dtmf reporting cdr dialplan originate agi cc aoc test "
+                                   "security message all");
+    struct text rest = text_of(n->ami_events), one;
+    char came[80];
+
+    while (n->ami_events && text_cut(&rest, ',', &one))
+        if (!names(known, text_trim(one)))
+            config_key_problem(b, CONF_ERROR, s, "ami_events", "expected classes of events that Asterisk knows, came %s",
+                               config_quote(text_trim(one), came, sizeof came));
+}
+
 static void check_tapping(struct config_build *b, const struct config_built *s, const struct config_node *n)
 {
     static const char *const idle[] = { "ami_events", "ami_filter" };
@@ -71,6 +96,7 @@ static void check_tapping(struct config_build *b, const struct config_built *s, 
         if (config_is_written(s, idle[i]) && !(n->tap && n->ami_user))
             config_key_problem(b, CONF_WARNING, s, idle[i], "has no effect without a tap (ami_user, tap = yes)");
     check_filters(b, s, n);
+    check_classes(b, s, n);
 }
 
 static void check_line(struct config_build *b, const struct config_built *s, const struct config_node *n)
@@ -106,19 +132,9 @@ static const char *const sink_needs[] = {
     [4] = "url | user secret subject ca insecure",
 };
 
-static bool names(struct text list, const char *key)
-{
-    struct text one;
-
-    while (text_cut(&list, ' ', &one))
-        if (text_eq(one, text_of(key)))
-            return true;
-    return false;
-}
-
 static bool is_common(const char *key)
 {
-    return names(TEXT("driver carry kinds deadline"), key);
+    return names(TEXT("driver carry kinds deadline"), text_of(key));
 }
 
 static bool has_driver(const struct config_built *s, const char *driver)
@@ -149,7 +165,7 @@ void config_sink_check(struct config_build *b, const struct config_built *s, con
             if (text_eq(one, text_of(s->kind->keys[i].name)) && !s->items[i])
                 config_key_problem(b, CONF_ERROR, s, s->kind->keys[i].name, "expected a value, which driver = %s needs, came none", driver);
     for (size_t i = 0; i < s->kind->key_count; i++)
-        if (s->items[i] && !is_common(s->kind->keys[i].name) && !names(needs, s->kind->keys[i].name))
+        if (s->items[i] && !is_common(s->kind->keys[i].name) && !names(needs, text_of(s->kind->keys[i].name)))
             config_key_problem(b, CONF_WARNING, s, s->kind->keys[i].name, "has no effect with driver = %s", driver);
     if (k->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");

@@ -119,6 +119,7 @@ struct break_in {
 struct node {
     uint32_t generation;                /* grows with each gap */
     bool is_unsettled;                  /* a gap, and nobody said yet what is left */
+    bool is_listing;                    /* TAP_PRESENT notes are coming */
     bool has_envelope, has_times, has_system;   /* what the session's first event carried */
     unsigned contrary;                  /* events in a row that carried something else */
     struct held_hangup held;
@@ -258,6 +259,7 @@ void gap_note(struct facts *f, const struct tap_event *e);
 bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s);
 /* A Hangup: held when it is believed so far, counted when not. */
 void trust_hang_up(struct facts *f, const struct tap_event *e, struct channel *ch, const struct snapshot *s);
+void trust_doubt(struct facts *f, struct channel *ch);
 /* An event with lines that somebody put in: whether its head and tail name one channel, and that is this. */
 bool trust_is_own(const struct channel *ch, const struct snapshot *s);
 /* The held one counts: nothing forged followed. */

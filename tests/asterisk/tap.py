@@ -2,10 +2,12 @@
 import json
 import os
 import sqlite3
+import subprocess
 import time
 
 from daemon import Daemon, free_port, run
 from pbx import Pbx
+from runner import Skip
 
 PLAN = """
 [test]
@@ -103,3 +105,38 @@ class TapHouse:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.console}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line and line[0] != "#"}
+
+
+class ShiftedPbx:
+    """The Asterisk of a stopped Pbx, started again on the same directory and ports with its clock shifted (libfaketime of the unpacked root)."""
+
+    def __init__(self, context, pbx, seconds):
+        libraries = os.path.join(os.path.abspath(context.asterisk or ""), "usr/lib/x86_64-linux-gnu")
+        preload = os.path.join(libraries, "faketime/libfaketimeMT.so.1")
+        if not os.path.exists(preload):
+            raise Skip(f"no libfaketime beside the unpacked Asterisk ({preload})")
+        pbx.stop()
+        program = os.path.join(os.path.abspath(context.asterisk), "usr/sbin/asterisk")
+        command = [os.path.join(libraries, "ld-linux-x86-64.so.2"), "--preload", preload, "--library-path", libraries, program, "-f", "-n", "-C",
+                   os.path.join(pbx.dir, "etc/asterisk.conf")]
+        if os.geteuid() == 0:
+            command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *command]
+        env = {"PATH": "/usr/bin:/bin", "HOME": pbx.dir, "FAKETIME": f"{seconds:+}", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
+        self.log = open(context.path("shifted.log"), "wb")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, cwd=pbx.dir, env=env)
+        context.at_end(self.kill)
+        limit = time.monotonic() + 15
+        while True:
+            try:
+                pbx.ami("system").wait("FullyBooted", seconds=10)
+                return
+            except (OSError, AssertionError):
+                if time.monotonic() > limit or self.process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        self.log.close()

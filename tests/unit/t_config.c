@@ -307,6 +307,7 @@ static void test_each_mistake(void **state)
     bad(p, NODE AMI "tap = yes\n", "6 node pbx1/tap: ", "needs ami, ami_user and ami_secret");
     bad(p, NODE AMI TAP "ami_filter = Event: (\n", "8 node pbx1/ami_filter: ", "expected a POSIX extended regular expression");
     bad(p, NODE "ami = tls://127.0.0.1:5039\n" TAP "ami_pin = sha256\n", "8 node pbx1/ami_pin: ", "expected sha256// and the base64 of 32 bytes");
+    bad(p, NODE AMI TAP "ami_events = call,usr\n", "8 node pbx1/ami_events: ", "expected classes of events that Asterisk knows, came \"usr\"");
     bad(p, "[sink a]\ncarry = both\n", "1 sink a/driver: ", "expected a value (one of), came none");
     bad(p, "[sink a]\ndriver = csv\n", "2 sink a/driver: ", "expected one of: postgres nats jsonl webhook kafka");
     bad(p, "[sink a]\ndriver = jsonl\n", "1 sink a/file: ", "which driver = jsonl needs, came none");

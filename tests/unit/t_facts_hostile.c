@@ -156,6 +156,21 @@ static void ids_in_front_of_the_real_ones_do_not_count(void **state)
     assert_int_equal(play_told(p, "call.ended"), 1);
 }
 
+/* Whole events between the head and the tail of a broken one: none is Asterisk's. */
+static void nothing_between_head_and_tail_counts(void **state)
+{
+    struct play *p = begin();
+
+    (void)state;
+    bytes(p, "Event: Newexten\r\n" ENVELOPE "Channel: PJSIP/trunk-00000002\r\nChannelState: 6\r\nChannelStateDesc: Up\r\nCallerIDNum: 20\r\n\r\n");
+    bytes(p, "Event: Newchannel\r\n" ENVELOPE SNAPSHOT("PJSIP/ghost-00000001", "1") "Uniqueid: a-3.3\r\nLinkedid: a-3.3\r\n\r\n");
+    bytes(p, "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE);
+    bytes(p, "Event: Newstate\r\n" ENVELOPE "Channel: x\r\nCallerIDNum: 1\r\nPriority: 1\r\nUniqueid: a-1.2\r\nLinkedid: a-1.2\r\n\r\n");
+    assert_true(play_told(p, "break_in") > 0);
+    play_hangup(p, &other);
+    end(p, 1, 1);
+}
+
 /* A head that names the victim, and a tail for it: both from a caller. */
 static void broken_hangup_of_another_does_not_count(void **state)
 {
@@ -171,7 +186,7 @@ static void broken_hangup_of_another_does_not_count(void **state)
 static void hostile_caller_is_followed_to_its_end(void **state)
 {
     struct play *p = begin();
-    static const char *const events[] = { "Newchannel", "Newexten", "Newstate", "Hangup" };
+    static const char events[][16] = { "Newchannel", "Newexten", "Newstate", "Hangup" };
     char wire[2048];
 
     (void)state;
@@ -264,6 +279,7 @@ int main(void)
         cmocka_unit_test(perfect_hangup_before_an_odd_block_is_not_believed),
         cmocka_unit_test(forged_end_is_undone_by_the_next_event),
         cmocka_unit_test(ids_in_front_of_the_real_ones_do_not_count),
+        cmocka_unit_test(nothing_between_head_and_tail_counts),
         cmocka_unit_test(broken_hangup_of_another_does_not_count),
         cmocka_unit_test(hostile_caller_is_followed_to_its_end),
         cmocka_unit_test(break_in_is_told_once_a_second_with_counts),

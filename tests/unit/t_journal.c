@@ -29,7 +29,8 @@ struct place {
     struct journal_reader *r;
     /* of a reading */
     int64_t ids[SEEN_MAX], first_at;
-    char texts[SEEN_MAX][200];
+    char texts[SEEN_MAX][200], details[SEEN_MAX][2000];
+    uint32_t facts_n[SEEN_MAX];
     struct journal_gap_row gaps[SEEN_MAX];
     struct call_record calls[SEEN_MAX];
     size_t seen;
@@ -186,6 +187,8 @@ static void see_fact(const struct journal_fact *f, void *arg)
 
     if (p->seen < SEEN_MAX) {
         p->ids[p->seen] = f->id;
+        p->facts_n[p->seen] = f->n;
+        text_copy(p->details[p->seen], sizeof p->details[0], text_of(f->detail));
         snprintf(p->texts[p->seen], sizeof p->texts[0], "%s %s %s %s %lld %llu %u %lld", f->node, f->kind, f->call, f->detail, (long long)(f->session - T0),
                  (unsigned long long)f->seq, f->n, (long long)(f->at_us - T0));
     }
@@ -435,10 +438,19 @@ static void an_earlier_run_is_closed(void **state)
 
     add_events(p, 1, 20, "a-1.0");
     begin(p);
+    add_fact(p, 3, "call.started", "a-1.0");
     put_call(p, "a-1.0", "", T0, 0);
     put_call(p, "b-2.0", "", T0, T0 + 7);
     commit(p);
     reopen(p);
+    /* Sinks are told, once, with the whole record. */
+    assert_int_equal(read_facts(p, TEXT_NONE), 2);
+    assert_non_null(strstr(p->texts[1], "pbx1 call.ended a-1.0 {\"id\":\"a-1.0\",\"was\":\"\",\"outcome\":\"unobserved\",\"caller\":\"2001\""));
+    assert_non_null(strstr(p->details[1], "\"legs\":[{\"uniqueid\":\"u-1\""));
+    assert_non_null(strstr(p->details[1], "\"ended_us\":1800000000019900,"));
+    assert_non_null(strstr(p->details[1], "\"agi\":[]}"));
+    assert_non_null(strstr(p->details[1], "\"is_partial\":true"));
+    assert_int_equal(p->facts_n[1], 1000001);
     assert_int_equal(read_calls(p, (struct journal_query){ .only_open = true }), 0);
     assert_int_equal(read_calls(p, (struct journal_query){ .id = TEXT("a-1.0") }), 1);
     assert_non_null(strstr(p->texts[0], "unobserved"));
@@ -450,6 +462,7 @@ static void an_earlier_run_is_closed(void **state)
     assert_int_equal(p->gaps[0].to_us, 0);
     assert_int_equal(p->gaps[0].calls_affected, 1);
     reopen(p);                                  /* still not heard of: the same gap */
+    assert_int_equal(read_facts(p, TEXT_NONE), 2);
     assert_int_equal(read_gaps(p), 1);
     assert_int_equal(p->gaps[0].from_us, T0 + 20 * 1000 - 100);
     begin(p);
