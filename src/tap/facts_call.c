@@ -353,7 +353,7 @@ static enum call_outcome by_dial(struct call *c)
 }
 
 /* Nobody was dialled: an announcement, a menu or a script was all there was, or the phone that Asterisk itself had called picked up. */
-static enum call_outcome by_application(struct call *c)
+static enum call_outcome by_application(const struct facts *f, struct call *c)
 {
     if (c->weak_app[0]) {
         char by[sizeof c->weak_app + 4] = "app:";
@@ -367,12 +367,14 @@ static enum call_outcome by_application(struct call *c)
     if (c->is_originate && c->was_up && c->primary_leg != LEG_NONE) {
         text_copy(c->r.answered_by, sizeof c->r.answered_by, leg_label(c, &c->legs[c->primary_leg]));
         c->r.answered_us = c->legs[c->primary_leg].pub.answered_us;
+        if (!c->r.talk_us && f->stamp.at_us > c->r.answered_us)
+            c->r.talk_us = f->stamp.at_us - c->r.answered_us;       /* with whatever called it: ARI does not say (seen) */
         return CALL_ANSWERED;
     }
     return by_cause(c);
 }
 
-static enum call_outcome outcome_of(struct call *c)
+static enum call_outcome outcome_of(const struct facts *f, struct call *c)
 {
     if (c->is_unobserved)
         return CALL_UNOBSERVED;
@@ -382,7 +384,7 @@ static enum call_outcome outcome_of(struct call *c)
         return c->r.queue_outcome == QUEUE_WAITING || c->r.queue_outcome == QUEUE_ABANDONED ? CALL_ABANDONED : CALL_UNANSWERED;
     if (c->attempt == ATTEMPT_DIAL)
         return by_dial(c);
-    return by_application(c);
+    return by_application(f, c);
 }
 
 static void close_items(struct call *c, int64_t at)
@@ -399,7 +401,7 @@ void call_end(struct facts *f, struct call *c)
 
     call_settle(f, c);
     close_items(c, end);
-    c->r.outcome = outcome_of(c);
+    c->r.outcome = outcome_of(f, c);
     c->r.ended_us = end > c->r.started_us ? end : c->r.started_us;
     if (c->r.queue_outcome == QUEUE_WAITING && c->r.outcome == CALL_ABANDONED)
         c->r.queue_outcome = QUEUE_ABANDONED;

@@ -160,7 +160,7 @@ static void adopt_primary(struct facts *f, struct call *c, struct channel *ch, c
         text_copy(c->legs[ch->leg].pub.role, sizeof c->legs[0].pub.role, TEXT("caller"));
     text_copy(c->r.caller, sizeof c->r.caller, facts_known(s->number));
     text_copy(c->r.caller_name, sizeof c->r.caller_name, facts_known(s->name));
-    c->r.dialled[0] = c->r.context[0] = '\0';
+    c->r.dialled[0] = c->r.context[0] = c->r.application[0] = '\0';
     call_note_dialled(f, c, s->exten, s->context);
 }
 

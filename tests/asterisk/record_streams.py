@@ -331,7 +331,7 @@ def ring_group(s):
 
 
 def redirect(s):
-    """2001 talks to an AudioSocket phone (106); after 1 s AMI Redirect sends the phone's channel to 104 (Echo): a masquerade; the caller is gone; phone hung up 1 s later."""
+    """2001 talks to an AudioSocket phone (106); after 1 s AMI Redirect sends the phone's channel to 104 (Echo); the caller is gone; phone hung up 1 s later."""
     s.call("106", stay=20)
     s.event("BridgeEnter", BridgeNumChannels="2")
     time.sleep(1)
@@ -343,7 +343,7 @@ def redirect(s):
 
 
 def pickup(s):
-    """2001 calls 107, where a phone rings; 2002 calls 108: Pickup(107@phone) takes the call; 2 s of talk."""
+    """2001 calls 107, where a phone rings; 2002 calls 108: Pickup(107@phone) takes the call (a masquerade: the channels change places); 3.5 s of talk."""
     s.call("107", stay=4)
     s.event("DialState", DialStatus="RINGING")
     time.sleep(0.5)

@@ -69,15 +69,19 @@ static void hangup_without_the_envelope_is_forged(void **state)
     static const char *const forged[] = {
         "Event: Hangup\r\nUniqueid: a-1.1\r\nChannel: PJSIP/trunk-00000001\r\nCause: 16\r\n\r\n",
         "Event: Hangup\r\nPrivilege: call,all\r\n" SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE,
+        "Event: Hangup\r\nTimestamp: 1795378387.500000\r\nSystemName: a\r\n" SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE,
         "Event: Hangup\r\nPrivilege: call,all\r\nTimestamp: 1795378387.500000\r\n" SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE,
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+    for (size_t i = 0; i < 2 * sizeof forged / sizeof *forged; i++) {
         struct play *p = begin();
 
-        bytes(p, forged[i]);
-        bytes(p, REST);
+        bytes(p, forged[i / 2]);
+        if (i % 2)
+            bytes(p, REST);
+        else
+            play_says(p, "Newexten", &other, "Extension: 100\r\nApplication: Wait\r\nAppData: 1\r\n");
         assert_int_equal(play_open_calls(p), 2);
         assert_true(play_told(p, "break_in") > 0);
         play_hangup(p, &victim);
@@ -93,6 +97,7 @@ static void hangup_that_does_not_know_the_channel_is_not_believed(void **state)
         "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123") "Uniqueid: a-1.1\r\nLinkedid: a-9.9\r\n" CAUSE,
         "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS "Cause: 16\r\n\r\n",
         "Event: Hangup\r\n" ENVELOPE "Channel: PJSIP/trunk-00000001\r\n" IDS CAUSE,
+        "Event: Hangup\r\n" ENVELOPE "Channel: PJSIP/trunk-00000001\r\nCallerIDNum: 4930123\r\n" IDS CAUSE,
         "Event: Hangup\r\n" ENVELOPE "Channel: PJSIP/trunk-00000001\r\nUniqueid: a-1.1\r\n\r\n",
         "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123\r\nCallerIDNum: 1") IDS CAUSE,
     };
