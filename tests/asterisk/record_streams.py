@@ -427,6 +427,13 @@ def reconnect(s):
     return first
 
 
+def click_to_dial(s):
+    """A CRM's click: Originate Local/two@chain (which dials the agent's AudioSocket phone) to 100, which answers after 0.3 s; the Local optimises itself away; 100's phone hangs up after 2 s."""
+    s.ami.originate("Local/two@chain", "pbx", "100", caller='"Shop" <4000>')
+    s.event("BridgeEnter", BridgeNumChannels="2")
+    time.sleep(0.5)
+
+
 def sip_plain(s):
     """A SIP caller 4930123 calls 106 (an AudioSocket phone), which answers at once; after 1.5 s the caller hangs up (BYE)."""
     caller = SipCaller(s.pbx.sip_port, "4930123", "106")
@@ -459,7 +466,7 @@ def hostile_victim(s):
 
 
 SCENES = [queue_timeout, queue_exit_key, queue_join_empty, queue_blind_transfer, attended_transfer_ami, stasis_visit, stasis_originate, agi_visits, agi_only,
-          mixmonitor, local_chain, ring_group, redirect, pickup, three_join, reconnect, sip_plain, hostile_victim]
+          mixmonitor, local_chain, ring_group, redirect, pickup, three_join, reconnect, click_to_dial, sip_plain, hostile_victim]
 
 
 def main():
