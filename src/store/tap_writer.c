@@ -15,6 +15,7 @@ enum {
     TAKE_AT_ONCE = 256,         /* of one node, in the merge; the rest waits in its queue */
     IDLE_MS = 1000,
     TICK_MS = 25,               /* a batch is collected for so long; with the wait for other nodes and the commit within BATCH_MS and a little */
+    HELD_MS = 5,
     FLUSH_US = 250 * 1000,      /* rows of running calls are at most this much behind their facts */
     TRIM_US = 1000 * 1000,
     TRIM_ROWS = 2000,
@@ -366,9 +367,9 @@ static void rest(struct tap_writer *w)
         us = smaller(us, next - clock_wall_us());
     if (us <= 0)
         return;
-    /* What is held waits for a moment (30 ms) that nothing brings nearer; its node's queue may be deep meanwhile. */
+    /* What is held goes when its time is over or the others have shown younger events. Depth is no sign then: the rest of a deep queue waits, too. */
     if (held(w) > 0)
-        store_bell_wait(&w->bell, SIZE_MAX, (us + 999) / 1000, nothing_wakes, w, &w->stop);
+        store_bell_wait(&w->bell, SIZE_MAX, smaller(HELD_MS, (us + 999) / 1000), nothing_wakes, w, &w->stop);
     else
         store_bell_wait(&w->bell, w->batch_since_us ? TAP_WRITER_BATCH : 1, (us + 999) / 1000, work_waiting, w, &w->stop);
 }
