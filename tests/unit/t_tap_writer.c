@@ -354,6 +354,41 @@ static void two_nodes_are_stored(void **state)
     assert_false(p->differs);
 }
 
+/* The writer comes late (somebody held the file), and both queues are deep: no wait for the other node is left to put things right. */
+static void two_nodes_are_in_order_after_a_stall(void **state)
+{
+    struct place *p = *state;
+    struct tap_writer_figures f;
+    struct tap_writer_node n;
+    sqlite3 *other;
+
+    p->opt.journal.node_count = 2;
+    p->now_us -= 60 * 1000000;
+    open_writer(p);
+    send_note(p, 0, TAP_UP, NULL, NULL);
+    send_note(p, 1, TAP_UP, NULL, NULL);
+    assert_int_equal(sqlite3_open(p->db, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    send_varset(p, 0, 0);
+    do {
+        pause_ms(1);
+        tap_writer_figures_of(p->writer, &f);
+    } while (f.failures == 0);
+    for (unsigned i = 1; i < 9000; i++)
+        send_varset(p, i / 300 & 1, i);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    wait_stored(p, 9000);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(tap_writer_node_figures(p->writer, i, &n));
+        assert_int_equal(n.late, 0);
+    }
+    close_writer(p);
+    read_all(p);
+    assert_int_equal(p->read, 9000);
+    assert_false(p->differs);
+}
+
 static void a_lost_connection_is_a_gap(void **state)
 {
     struct place *p = *state;
@@ -704,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(everything_is_stored_as_it_came, set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_writes_what_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_nodes_are_stored, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_nodes_are_in_order_after_a_stall, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_is_a_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_end_or_a_failed_login_is_no_second_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(our_own_restart_is_a_gap, set_up, tear_down),
