@@ -17,6 +17,8 @@
 #include <sqlite3.h>
 
 #include "base/clock.h"
+#include "fail_alloc.h"
+#include "store/tap_batch.h"
 
 enum { PATIENCE_MS = 60000, SENT_MAX = 20000, GAPS_MAX = 16 };
 
@@ -603,6 +605,84 @@ static void a_lag_is_by_our_clock(void **state)
     assert_true(n.lag_max_us >= n.lag_p50_us);
 }
 
+/* While it writes, the writer keeps the file small; the newest events are there. */
+static void the_file_stays_small_while_events_come(void **state)
+{
+    struct place *p = *state;
+    struct stat st;
+    int64_t used = INT64_MAX;
+
+    p->opt.journal.keep_bytes = 400000;
+    open_writer(p);
+    for (unsigned i = 0; i < 15000; i++) {
+        send_varset(p, 0, i);
+        if (i % 1000 == 999)
+            wait_stored(p, i + 1);
+    }
+    for (int i = 0; i < PATIENCE_MS / 100 && used > 400000; i++) {
+        sqlite3 *db;
+
+        pause_ms(100);
+        assert_int_equal(sqlite3_open(p->db, &db), SQLITE_OK);
+        sqlite3_busy_timeout(db, 10000);
+        (void)sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
+        sqlite3_close(db);
+        assert_int_equal(stat(p->db, &st), 0);
+        used = st.st_size;
+    }
+    assert_true(used <= 400000);
+    close_writer(p);
+    read_all(p);
+    assert_true(p->read > 100 && p->read < 15000);
+    assert_int_equal(p->row_count, 0);      /* no sink had anything left to read */
+}
+
+/* A fact without memory is counted, and those behind it are kept. */
+static void a_batch_outlives_short_memory(void **state)
+{
+    struct place *p = *state;
+    const struct call_fact f = { .kind = "call.started", .call = "a-1.0", .detail = "{}" };
+    const struct call_record c = { .id = "a-1.0", .outcome = CALL_ANSWERED };
+    const struct journal_gap g = { .from_us = 5, .cause = TAP_CAUSE_OVERFLOW, .detail = "full", .events_lost = 3 };
+    struct journal *j;
+    char *problem;
+    uint64_t refused = 0, facts = 0;
+
+    assert_int_equal(journal_open(&j, p->db, &p->opt.journal, &problem), 0);
+    for (long n = 1;; n++) {
+        struct tap_batch b;
+        struct tap_batch_gap told;
+        struct tap_event *bad;
+        size_t at = 0;
+
+        tap_batch_init(&b);
+        fail_alloc_at(n);
+        tap_batch_fact(&b, &f);
+        tap_batch_call(&b, &c);
+        tap_batch_gap(&b, TAP_GAP_BEGINS, &g);
+        tap_batch_cursor(&b, "crm", n, n);
+        const bool hit = fail_alloc_hit();
+
+        fail_alloc_off();
+        assert_int_equal(b.refused, hit ? 1 : 0);
+        refused += b.refused;
+        facts += b.facts;
+        assert_int_equal(tap_batch_write(&b, j, &bad), 0);
+        if (tap_batch_next_gap(&b, &at, &told)) {
+            assert_string_equal(told.gap.cause, "overflow");
+            assert_int_equal(told.gap.events_lost, 3);
+        }
+        tap_batch_free(&b);
+        if (!hit)
+            break;
+    }
+    journal_close(j);
+    assert_true(refused > 0);
+    read_all(p);
+    assert_int_equal(p->facts, facts);
+    assert_true(p->fact_cursor > 0);
+}
+
 static void a_foreign_file_is_one_clear_line(void **state)
 {
     struct place *p = *state;
@@ -632,6 +712,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cursor_is_durable_without_an_event, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_and_lags_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lag_is_by_our_clock, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_file_stays_small_while_events_come, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_outlives_short_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_foreign_file_is_one_clear_line, set_up, tear_down),
     };
 
