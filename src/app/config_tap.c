@@ -194,6 +194,6 @@ void config_sink_check(struct config_build *b, const struct config_built *s, con
             config_key_problem(b, CONF_WARNING, s, s->kind->keys[i].name, "has no effect with driver = %s", driver);
     if (k->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
-    if (k->url && sink_driver_named(driver))
+    if (k->url && names(needs, TEXT("url")) && sink_driver_named(driver))
         ask_driver(b, s, k, sink_driver_named(driver));
 }
