@@ -1,4 +1,4 @@
-/* A WebSocket client: dials, shakes hands, then moves frames between a stream and its user. */
+/* A WebSocket, of either end: dials or was accepted, shakes hands, then moves frames between a stream and its user. */
 #include "net/websocket.h"
 
 #include <stdio.h>
@@ -35,6 +35,7 @@ struct websocket {
     struct dial *dial;
     struct stream *stream;
     struct ws_framing *framing;
+    websocket_on_request *on_request; /* the server's end; NULL: we are the client */
     struct buf request;          /* until it is sent: may hold a password */
     struct buf answer;           /* its head, until it is judged */
     struct buf staged;           /* frames on their way to the stream */
@@ -282,6 +283,24 @@ static void opened(struct websocket *w)
         w->on.on_open(w, w->arg);
 }
 
+/* What of the answer's body came with its head tells more than the status ("insufficient_quota"). Not of 401 and 403: a server may
+ * repeat the credentials there. */
+static void refused(struct websocket *w, int err, const char *what, int status, struct text body)
+{
+    char detail[DETAIL_MAX];
+
+    if (status < 300) /* it did upgrade, but wrongly */
+        status = 0;
+    if (status == 0 || status == 401 || status == 403)
+        body.n = 0;
+    snprintf(detail, sizeof detail, "%.90s%s%.*s", what, body.n > 0 ? ": " : "", (int)(body.n < 100 ? body.n : 100), body.p ? body.p : "");
+    for (char *c = detail; *c; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
+            *c = ' ';
+    set_cause(w, err, status, detail);
+    abort_with(w, err, detail);
+}
+
 /* Takes what belongs to the answer's head; the rest are frames already. */
 static void answer_take(struct websocket *w, struct text bytes)
 {
@@ -304,11 +323,78 @@ static void answer_take(struct websocket *w, struct text bytes)
     end += 4;
     err = ws_answer_check(text_make(head->p, (size_t)end), w->key, w->subprotocol, detail, sizeof detail);
     if (err) {
-        abort_with(w, err, detail);
+        refused(w, err, detail, ws_answer_status(buf_text(head)), text_skip(bytes, (size_t)end - before));
         return;
     }
     bytes = text_skip(bytes, (size_t)end - before);
     opened(w);
+    if (bytes.n > 0 && (w->state == WS_OPEN || w->state == WS_CLOSING))
+        frames_take(w, bytes);
+}
+
+/* ---- the server's end of the handshake ---- */
+
+static void request_refuse(struct websocket *w, int status, const char *body, const char *detail)
+{
+    struct buf b;
+
+    buf_init(&b, WS_HEAD_MAX);
+    buf_addf(&b, "HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", status,
+             strlen(body), body);
+    set_cause(w, -EACCES, status, detail);
+    if (!b.err && stream_send_text(w->stream, buf_text(&b)) == 0) {
+        timer_stop(w->deadline);
+        w->state = WS_ENDING;
+        stream_close(w->stream, CLOSE_LINGER_MS);
+    } else {
+        abort_with(w, -EACCES, detail);
+    }
+    buf_free(&b);
+}
+
+static void request_answer(struct websocket *w, struct text head)
+{
+    struct websocket_reply reply = { .body = "{}" };
+    struct ws_asked asked;
+    char detail[DETAIL_MAX];
+    struct buf b;
+    int status;
+
+    if (ws_request_check(head, &asked, detail, sizeof detail)) {
+        request_refuse(w, 400, reply.body, detail);
+        return;
+    }
+    status = w->on_request(asked.target, asked.authorization, &reply, w->arg);
+    if (status != 101) {
+        request_refuse(w, status, reply.body, "refused by us");
+        return;
+    }
+    buf_init(&b, WS_HEAD_MAX);
+    if (ws_answer_write(&b, asked.key) || stream_send_text(w->stream, buf_text(&b)))
+        abort_with(w, -ENOMEM, "out of memory");
+    else
+        opened(w);
+    buf_free(&b);
+}
+
+static void request_take(struct websocket *w, struct text bytes)
+{
+    const size_t before = w->request.n;
+    ptrdiff_t end;
+
+    if (buf_add_text(&w->request, text_head(bytes, WS_HEAD_MAX - before))) {
+        abort_with(w, -ENOMEM, "out of memory");
+        return;
+    }
+    end = text_find_text(buf_text(&w->request), TEXT("\r\n\r\n"));
+    if (end < 0 && w->request.n == WS_HEAD_MAX)
+        abort_with(w, -EMSGSIZE, "the client's request has a head over 16 KiB");
+    if (end < 0)
+        return;
+    end += 4;
+    request_answer(w, text_make(w->request.p, (size_t)end));
+    explicit_bzero(w->request.p, w->request.n); /* it held credentials */
+    bytes = text_skip(bytes, (size_t)end - before);
     if (bytes.n > 0 && (w->state == WS_OPEN || w->state == WS_CLOSING))
         frames_take(w, bytes);
 }
@@ -318,7 +404,9 @@ static void on_stream_data(struct stream *s, struct text bytes, void *arg)
     struct websocket *w = ref_hold(arg);
 
     (void)s;
-    if (w->state == WS_SHAKING)
+    if (w->state == WS_SHAKING && w->on_request)
+        request_take(w, bytes);
+    else if (w->state == WS_SHAKING)
         answer_take(w, bytes);
     else if (w->state == WS_OPEN || w->state == WS_CLOSING)
         frames_take(w, bytes);
@@ -399,9 +487,10 @@ static void on_ping_time(void *arg)
 
 /* ---- the beginning ---- */
 
+static const struct stream_handlers stream_on = { on_stream_data, on_stream_end, on_stream_drain, on_stream_closed };
+
 static void on_dialed(struct stream *s, int err, const char *detail, void *arg)
 {
-    static const struct stream_handlers on = { on_stream_data, on_stream_end, on_stream_drain, on_stream_closed };
     struct websocket *w = arg;
 
     w->dial = NULL;
@@ -412,7 +501,7 @@ static void on_dialed(struct stream *s, int err, const char *detail, void *arg)
     }
     w->stream = s;
     w->state = WS_SHAKING;
-    stream_handle(s, &on, w);
+    stream_handle(s, &stream_on, w);
     err = stream_send_text(s, buf_text(&w->request));
     explicit_bzero(w->request.p, w->request.n);
     buf_free(&w->request);
@@ -447,7 +536,8 @@ static void destroy(void *obj)
 static int websocket_prepare(struct websocket *w, const struct websocket_options *opt)
 {
     const struct ws_framing_handlers on = { on_message, on_frame_bytes };
-    int err = ws_framing_new(&w->framing, opt->message_max ? opt->message_max : MESSAGE_MAX, &on, w);
+    const size_t message_max = opt->message_max ? opt->message_max : MESSAGE_MAX;
+    int err = w->on_request ? ws_framing_new_server(&w->framing, message_max, &on, w) : ws_framing_new(&w->framing, message_max, &on, w);
 
     if (err)
         return err;
@@ -494,6 +584,19 @@ static int dial(struct websocket *w, struct dialer *d, const struct ws_url *url,
     return 0;
 }
 
+static void settle(struct websocket *w, struct loop *l, const struct websocket_options *opt, const struct websocket_handlers *on, void *arg)
+{
+    w->loop = l;
+    w->on = *on;
+    w->arg = arg;
+    w->queue_max = opt->queue_max ? opt->queue_max : QUEUE_MAX;
+    w->ping_ms = opt->ping_ms;
+    w->ending = (struct loop_deferred){ .fn = on_ending, .arg = w };
+    buf_init(&w->request, WS_HEAD_MAX);
+    buf_init(&w->answer, WS_HEAD_MAX);
+    buf_init(&w->staged, STAGED_MAX);
+}
+
 int websocket_open(struct websocket **out, struct dialer *d, const struct websocket_options *opt,
                    const struct websocket_handlers *on, void *arg)
 {
@@ -506,15 +609,7 @@ int websocket_open(struct websocket **out, struct dialer *d, const struct websoc
     w = ref_new(sizeof *w, destroy);
     if (!w)
         return -ENOMEM;
-    w->loop = d->loop;
-    w->on = *on;
-    w->arg = arg;
-    w->queue_max = opt->queue_max ? opt->queue_max : QUEUE_MAX;
-    w->ping_ms = opt->ping_ms;
-    w->ending = (struct loop_deferred){ .fn = on_ending, .arg = w };
-    buf_init(&w->request, WS_HEAD_MAX);
-    buf_init(&w->answer, WS_HEAD_MAX);
-    buf_init(&w->staged, STAGED_MAX);
+    settle(w, d->loop, opt, on, arg);
     err = websocket_prepare(w, opt);
     if (!err)
         err = request_prepare(w, opt, &url);
@@ -527,6 +622,47 @@ int websocket_open(struct websocket **out, struct dialer *d, const struct websoc
     ref_hold(w); /* the loop's, until on_closed */
     *out = w;
     return 0;
+}
+
+int websocket_accept(struct websocket **out, struct stream *s, const struct websocket_options *opt, websocket_on_request *on_request,
+                     const struct websocket_handlers *on, void *arg)
+{
+    struct websocket *w = opt->connect_ms > 0 ? ref_new(sizeof *w, destroy) : NULL;
+    int err = opt->connect_ms > 0 ? -ENOMEM : -EINVAL;
+
+    if (w) {
+        settle(w, stream_loop(s), opt, on, arg);
+        w->on_request = on_request;
+        err = websocket_prepare(w, opt);
+    }
+    if (err) {
+        stream_abort(s);
+        ref_drop(s);
+        ref_drop(w);
+        return err;
+    }
+    w->stream = s;
+    w->state = WS_SHAKING;
+    timer_start(w->deadline, opt->connect_ms);
+    stream_handle(s, &stream_on, w);
+    ref_hold(w); /* the loop's, until on_closed */
+    *out = w;
+    return 0;
+}
+
+void websocket_deafen(struct websocket *w)
+{
+    timer_stop(w->pinger);
+    if (w->stream)
+        stream_pause(w->stream);
+}
+
+void websocket_abort(struct websocket *w)
+{
+    if (w->state == WS_OPEN || w->state == WS_CLOSING)
+        abort_with(w, 0, "given up by us");
+    else
+        websocket_close(w, 1000, NULL);
 }
 
 int websocket_send(struct websocket *w, bool is_text, struct text message)

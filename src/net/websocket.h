@@ -15,7 +15,8 @@ struct websocket_handlers {
     /* A whole message; borrowed for the call. */
     void (*on_message)(struct websocket *w, bool is_text, struct text message, void *arg);
     void (*on_drain)(struct websocket *w, void *arg);
-    /* Once, last. status: close code received or sent, 0 when there was none (lost, refused). detail: one sentence. */
+    /* Once, last. status: close code received or sent (1000 and more), the HTTP status of a refusal (below 1000), 0 when there was none
+     * (lost). detail: one sentence; of a refusal other than 401 and 403 with the beginning of the server's own words. */
     void (*on_closed)(struct websocket *w, int err, int status, const char *detail, void *arg);
 };
 
@@ -34,6 +35,19 @@ struct websocket_options {
  * A dialer that is freed while it dials ends it with -ECANCELED. */
 int websocket_open(struct websocket **out, struct dialer *d, const struct websocket_options *opt,
                    const struct websocket_handlers *on, void *arg) MUST_USE;
+/* The server's end, on a stream that was accepted just now (its reference is ours from here, also on error). When the request is whole,
+ * on_request says what becomes of it: 101 opens; anything else is told as HTTP status with reply->body, and the connection ends.
+ * url, user, password, headers and subprotocol of the options are not used. -EINVAL (connect_ms), -ENOMEM: then no handler runs. */
+struct websocket_reply {
+    char body[400];                  /* JSON */
+};
+typedef int websocket_on_request(struct text target, struct text authorization, struct websocket_reply *reply, void *arg);
+int websocket_accept(struct websocket **out, struct stream *s, const struct websocket_options *opt, websocket_on_request *on_request,
+                     const struct websocket_handlers *on, void *arg) MUST_USE;
+/* Stops reading for good, pings and all: back pressure, and how a dead peer looks. */
+void websocket_deafen(struct websocket *w);
+/* Ends the connection without a close frame, as a lost network does; on_closed follows. */
+void websocket_abort(struct websocket *w);
 /* 0, -ENOBUFS over the ceiling (nothing taken; wait for on_drain), -EMSGSIZE when larger than the ceiling alone, -ENOMEM,
  * -EPIPE when not open. Text has to be UTF-8. */
 int websocket_send(struct websocket *w, bool is_text, struct text message) MUST_USE;

@@ -76,7 +76,7 @@ static void on_msg(wslay_event_context_ptr w, const struct wslay_event_on_msg_re
                          f->arg);
 }
 
-int ws_framing_new(struct ws_framing **out, size_t message_max, const struct ws_framing_handlers *on, void *arg)
+static int make(struct ws_framing **out, bool is_server, size_t message_max, const struct ws_framing_handlers *on, void *arg)
 {
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_recv,
@@ -85,10 +85,12 @@ int ws_framing_new(struct ws_framing **out, size_t message_max, const struct ws_
         .on_msg_recv_callback = on_msg,
     };
     struct ws_framing *f = calloc(1, sizeof *f);
+    int code;
 
     if (!f)
         return -ENOMEM;
-    if (wslay_event_context_client_init(&f->wslay, &callbacks, f)) {
+    code = is_server ? wslay_event_context_server_init(&f->wslay, &callbacks, f) : wslay_event_context_client_init(&f->wslay, &callbacks, f);
+    if (code) {
         free(f);
         return -ENOMEM;
     }
@@ -97,6 +99,16 @@ int ws_framing_new(struct ws_framing **out, size_t message_max, const struct ws_
     f->arg = arg;
     *out = f;
     return 0;
+}
+
+int ws_framing_new(struct ws_framing **out, size_t message_max, const struct ws_framing_handlers *on, void *arg)
+{
+    return make(out, false, message_max, on, arg);
+}
+
+int ws_framing_new_server(struct ws_framing **out, size_t message_max, const struct ws_framing_handlers *on, void *arg)
+{
+    return make(out, true, message_max, on, arg);
 }
 
 void ws_framing_free(struct ws_framing *f)

@@ -26,6 +26,8 @@ struct ws_close_seen {
 
 /* The client's end: it masks. Messages over message_max are answered with 1009. 0 or -ENOMEM. */
 int ws_framing_new(struct ws_framing **out, size_t message_max, const struct ws_framing_handlers *on, void *arg) MUST_USE;
+/* The server's end: it does not mask, and refuses what is not masked. */
+int ws_framing_new_server(struct ws_framing **out, size_t message_max, const struct ws_framing_handlers *on, void *arg) MUST_USE;
 void ws_framing_free(struct ws_framing *f); /* never from inside a handler; NULL passes */
 
 /* What a faulty peer sent is answered with a close frame (1002, 1007, 1009) that waits to be pumped. 0 or -ENOMEM. */

@@ -265,3 +265,91 @@ int ws_answer_check(struct text head, const char *key, const char *subprotocol, 
     }
     return refuse(detail, size, "the server's answer has a line that does not end in CR LF", line);
 }
+
+int ws_answer_status(struct text head)
+{
+    struct text line = TEXT_NONE;
+    int status;
+
+    return line_cut(&head, &line) && status_parse(line, &status) == 0 ? status : 0;
+}
+
+/* ---- the server's side ---- */
+
+struct wanted {
+    struct text upgrade, version;
+    bool has_upgrade_token;
+    unsigned keys;
+};
+
+static int wanted_take(struct wanted *w, struct ws_asked *a, struct text line)
+{
+    const ptrdiff_t colon = text_find(line, ':');
+    struct text name, value;
+
+    if (colon < 1 || !text_is_one_line(line) || line.p[0] == ' ' || line.p[0] == '\t')
+        return -EPROTO;
+    name = text_head(line, (size_t)colon);
+    value = text_trim(text_skip(line, (size_t)colon + 1));
+    if (text_eq_nocase(name, TEXT("Sec-WebSocket-Key"))) {
+        a->key = value;
+        w->keys++;
+    } else if (text_eq_nocase(name, TEXT("Upgrade"))) {
+        w->upgrade = value;
+    } else if (text_eq_nocase(name, TEXT("Connection"))) {
+        w->has_upgrade_token = w->has_upgrade_token || has_token(value, TEXT("upgrade"));
+    } else if (text_eq_nocase(name, TEXT("Sec-WebSocket-Version"))) {
+        w->version = value;
+    } else if (text_eq_nocase(name, TEXT("Authorization"))) {
+        a->authorization = value;
+    }
+    return 0;
+}
+
+static int wanted_judge(const struct wanted *w, const struct ws_asked *a, char *detail, size_t size)
+{
+    if (!text_eq_nocase(w->upgrade, TEXT("websocket")) || !w->has_upgrade_token)
+        return refuse(detail, size, "the client asks for no WebSocket", w->upgrade);
+    if (!text_eq(w->version, TEXT("13")))
+        return refuse(detail, size, "the client speaks another version of WebSocket", w->version);
+    if (w->keys != 1 || a->key.n != WS_KEY_TEXT)
+        return refuse(detail, size, "the client's Sec-WebSocket-Key is not one of 16 bytes", TEXT_NONE);
+    return 0;
+}
+
+int ws_request_check(struct text head, struct ws_asked *out, char *detail, size_t size)
+{
+    struct ws_asked a = { .head = head };
+    struct wanted w = { .keys = 0 };
+    struct text line = TEXT_NONE, method, rest;
+
+    if (!line_cut(&head, &line))
+        return refuse(detail, size, "the client does not speak HTTP", line);
+    rest = line;
+    if (!text_cut(&rest, ' ', &method) || !text_eq(method, TEXT("GET")) || !text_cut(&rest, ' ', &a.target) ||
+        !text_eq(rest, TEXT("HTTP/1.1")) || a.target.n == 0 || a.target.p[0] != '/' || !is_target(a.target))
+        return refuse(detail, size, "the client's request is no GET", TEXT_NONE);
+    while (line_cut(&head, &line)) {
+        if (line.n == 0) {
+            const int err = wanted_judge(&w, &a, detail, size);
+
+            if (!err)
+                *out = a;
+            return err;
+        }
+        if (wanted_take(&w, &a, line))
+            return refuse(detail, size, "the client's request has a line that is no header", TEXT_NONE);
+    }
+    return refuse(detail, size, "the client's request has a line that does not end in CR LF", TEXT_NONE);
+}
+
+int ws_answer_write(struct buf *out, struct text key)
+{
+    char accept[WS_ACCEPT_TEXT + 1];
+    const int err = ws_accept_make(key, accept);
+
+    if (err)
+        return err;
+    return buf_addf(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+                    accept);
+}

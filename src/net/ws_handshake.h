@@ -43,3 +43,18 @@ int ws_request_write(struct buf *out, const struct ws_request *r) MUST_USE;
 
 /* Checks a whole answer head, blank line included. 0, -EACCES (401, 403), -EPROTO, -ENOMEM; then detail says why. */
 int ws_answer_check(struct text head, const char *key, const char *subprotocol, char *detail, size_t size) MUST_USE;
+/* The HTTP status of such a head, 0 when it has none. */
+int ws_answer_status(struct text head);
+
+/* What a client asked for; parts borrow from its head. */
+struct ws_asked {
+    struct text target;   /* "/path?query" */
+    struct text key;
+    struct text authorization; /* absent: none */
+    struct text head;     /* all of it */
+};
+
+/* The other side of it: checks a whole request head, blank line included. 0 or -EPROTO; then detail says why. */
+int ws_request_check(struct text head, struct ws_asked *out, char *detail, size_t size) MUST_USE;
+/* The answer that opens. 0, or out's sticky error. */
+int ws_answer_write(struct buf *out, struct text key) MUST_USE;

@@ -53,7 +53,8 @@ int facts_new(struct facts **out, const struct facts_options *opt, const struct 
     f->nodes = calloc(opt->nodes ? opt->nodes : 1, sizeof *f->nodes);
     f->ended = calloc(ENDED_SLOTS, sizeof *f->ended);
     f->scratch = calloc(CALL_LEGS_MAX, sizeof *f->scratch);
-    if (!buf_room(&f->json, JSON_USUAL) || !buf_room(&f->details, JSON_USUAL) || !f->nodes || !f->ended || !f->scratch || map_init(&f->channels) || map_init(&f->calls) || map_init(&f->bridges)) {
+    if (!buf_room(&f->json, JSON_USUAL) || !buf_room(&f->details, JSON_USUAL) || !f->nodes || !f->ended || !f->scratch ||
+        map_init(&f->channels) || map_init(&f->calls) || map_init(&f->bridges)) {
         facts_free(f);
         return -ENOMEM;
     }

@@ -178,6 +178,10 @@ void facts_tell_id(struct facts *f, enum fact kind, const char *call);
 void facts_tell_call(struct facts *f, struct call *c);
 void facts_tell_ended(struct facts *f, struct call *c);
 
+/* facts_outcome.c */
+/* How the call went, when it is over; may fill in who answered. */
+enum call_outcome outcome_of(const struct facts *f, struct call *c);
+
 /* facts_call.c */
 struct call *call_find(struct facts *f, uint32_t node, struct text linkedid);
 /* NULL: full, or no memory (f->err). */
@@ -199,18 +203,27 @@ void call_party(const struct call *c, uint16_t leg, struct text *by, struct text
 /* facts_leg.c */
 uint16_t leg_add(struct facts *f, struct call *c, const struct snapshot *s, const char *role);
 struct leg *leg_of(const struct channel *ch);
+/* channel, number, role. */
+void leg_tell(struct facts *f, enum fact kind, struct call *c, const struct leg *l);
 void leg_end(struct facts *f, struct call *c, struct leg *l);
 struct text leg_label(const struct call *c, const struct leg *l);
 
-/* facts_channel.c */
+/* facts_snapshot.c */
 void snapshot_of(const struct tap_event *e, struct snapshot *s);
+
+/* facts_rekey.c */
+void channel_rekey(struct facts *f, struct channel *ch, struct text linkedid);
+
+/* facts_channel.c */
+void channel_link(struct call *c, struct channel *ch);
+void channel_unlink(struct channel *ch);
+void channel_drop_visits(struct facts *f, struct channel *ch);
 struct channel *channel_find(struct facts *f, uint32_t node, struct text uniqueid);
 struct channel *channel_open(struct facts *f, uint32_t node, const struct snapshot *s);
 void channel_release(struct facts *f, struct channel *ch);     /* without a word: hung up, or vanished */
 void channel_hang_up(struct facts *f, struct channel *ch, int32_t cause, struct text cause_text);
 void channel_pair(struct facts *f, struct channel *one, struct channel *two);
 void channel_set_state(struct facts *f, struct channel *ch, unsigned state);
-void channel_rekey(struct facts *f, struct channel *ch, struct text linkedid);
 void channel_update(struct facts *f, struct channel *ch, const struct snapshot *s);
 
 /* facts_bridge.c */

@@ -3,7 +3,7 @@
  * A number with CR LF in it stands raw in every event of its call (seen: CallerIDNum, ConnectedLineNum, AccountCode, Language). So within one
  * event of Asterisk, everything between the caller's number and the rest of that event may be the caller's: lines, and whole events. What
  * it cannot touch is the head (Event ... Channel, ChannelState: they stand before any number) and the tail (Uniqueid, Linkedid, Cause:
- * they stand behind). Hence:
+ * they stand behind). Through SIP it has 79 bytes for that (a longer number is cut, seen), through ARI and AMI as many as it likes. Hence:
  *   1. An event without the envelope of its session (Privilege, Timestamp, SystemName) is forged: it changes nothing.
  *   2. An event that lacks its tail was broken in two: it changes nothing; the block that brings its tail closes it. If both name
  *      the same channel, and the call was a hostile one from its first event, then the broken Hangup is the caller's own and counts.
@@ -337,7 +337,7 @@ bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s)
         }
         disbelieve_held(f, e->node);
         f->figures.disbelieved += e->name == TAP_E_HANGUP;
-        note(f, e->node, TEXT_NONE, TEXT_NONE, tap_event_name(e), e->name == TAP_E_HANGUP);
+        note(f, e->node, s->last_linkedid, TEXT_NONE, tap_event_name(e), e->name == TAP_E_HANGUP);
         if (n->head.name != TAP_E_OTHER)
             close_head(f, e, s);
         return false;

@@ -31,6 +31,15 @@ def test_all_of_many_nodes_is_stored(context):
     assert f["facts"] > 0, f
 
 
+def test_clock_half_a_second_ahead_is_found(context):
+    for ahead in (500, -500):
+        f = figures(context, "store", "--nodes", "2", "--rate", "200", "--seconds", "3", "--ahead", str(ahead), "--dir", context.path("."))
+        assert f["sent"] == f["stored"], f
+        # 20 ms, unless no Ping of these seconds came back in 40: then half its way is all that can be known.
+        assert 0 <= f["clock_error_us"] < max(20000, f["clock_doubt_us"] + 2000), f
+        assert f["lag_p50_us"] >= 0, f
+
+
 def test_flat_out_all_is_stored(context):
     f = figures(context, "store", "--seconds", "1", "--dir", context.path("."))
     assert f["sent"] == f["stored"] > 1000 and f["lost"] == 0, f

@@ -328,6 +328,60 @@ static void legs_and_lists_have_ceilings(void **state)
     end(p, 0, 0);
 }
 
+/* A queue tries three hundred phones for one caller: the one that answers is in the record. */
+static void phones_that_rang_in_vain_make_room(void **state)
+{
+    struct play *p = begin();
+    char id[32], name[64];
+    struct who w = { name, id, "a-1.1", "1", 5 };
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        snprintf(id, sizeof id, "c-%d", i);
+        snprintf(name, sizeof name, "PJSIP/y-%08x", i);
+        play_says(p, "Newchannel", &w, "");
+        if (i == 299)
+            break;
+        play_hangup(p, &w);
+    }
+    w.state = 6;
+    play_says(p, "Newstate", &w, "");
+    play_says(p, "BridgeEnter", &w, "BridgeUniqueid: b\r\nBridgeTechnology: simple_bridge\r\n");
+    play_says(p, "BridgeEnter", &one, "BridgeUniqueid: b\r\nBridgeTechnology: simple_bridge\r\n");
+    assert_int_equal(play_told(p, "call.answered"), 1);
+    play_hangup(p, &w);
+    play_hangup(p, &one);
+    play_flush(p);
+    assert_non_null(strstr(buf_cstr(&p->told), "\"channel\":\"PJSIP/y-0000012b\",\"number\":\"1\",\"name\":\"\",\"role\":\"callee\",\"started_us\""));
+    assert_non_null(strstr(buf_cstr(&p->told), "\"uniqueid\":\"a-1.1\""));
+    assert_int_equal(figures_of(p).refused, 300 - (CALL_LEGS_MAX - 1));
+    play_hangup(p, &two);
+    end(p, 0, 0);
+}
+
+/* Forged channels under one Linkedid do not eat the memory. */
+static void channels_have_a_ceiling(void **state)
+{
+    static struct play p;
+    const struct facts_options opt = { .nodes = 1, .calls_max = 10 };
+    const struct facts_handlers on = { 0 };
+    char id[32];
+    struct who w = { "PJSIP/x-00000001", id, "a-1.1", "1", 4 };
+
+    (void)state;
+    assert_int_equal(play_open(&p), 0);
+    facts_free(p.facts);
+    assert_int_equal(facts_new(&p.facts, &opt, &on, NULL), 0);
+    play_hello(&p);
+    for (int i = 0; i < 500; i++) {
+        snprintf(id, sizeof id, "b-%d", i);
+        play_says(&p, "Newchannel", &w, "");
+    }
+    assert_int_equal(figures_of(&p).channels, 80);
+    assert_true(figures_of(&p).refused >= 420);
+    play_close(&p);
+}
+
 /* Ids and texts longer than any real one are cut, and found again. */
 static void long_ids_are_cut_and_found(void **state)
 {
@@ -406,6 +460,8 @@ int main(void)
         cmocka_unit_test(nodes_do_not_share_ids),
         cmocka_unit_test(calls_have_a_ceiling),
         cmocka_unit_test(legs_and_lists_have_ceilings),
+        cmocka_unit_test(phones_that_rang_in_vain_make_room),
+        cmocka_unit_test(channels_have_a_ceiling),
         cmocka_unit_test(long_ids_are_cut_and_found),
         cmocka_unit_test(call_is_rekeyed_with_its_linkedid),
         cmocka_unit_test(flush_tells_what_changed_once),

@@ -427,7 +427,7 @@ static void refuse_script(struct server *s, int fd)
     help_read_end(fd);
 }
 
-static void expect_refusal(const char *answer, int err, const char *in_detail)
+static void expect_refusal(const char *answer, int err, int status, const char *in_detail)
 {
     struct server s = { .script = refuse_script, .answer = answer };
     struct client c = { 0 };
@@ -435,7 +435,7 @@ static void expect_refusal(const char *answer, int err, const char *in_detail)
     run(&c, &s, NULL);
     assert_int_equal(c.opened, 0);
     assert_int_equal(c.err, err);
-    assert_int_equal(c.status, 0);
+    assert_int_equal(c.status, status);
     if (!strstr(c.detail, in_detail))
         fail_msg("%s", c.detail);
 }
@@ -445,13 +445,14 @@ static void test_refusals(void **state)
     static char endless[20000];
 
     (void)state;
-    expect_refusal("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", -EACCES, "401");
-    expect_refusal("HTTP/1.1 404 Not Found\r\n\r\nbody", -EPROTO, "404");
+    expect_refusal("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", -EACCES, 401, "401");
+    expect_refusal("HTTP/1.1 404 Not Found\r\n\r\nbody", -EPROTO, 404, "404");
+    expect_refusal("HTTP/1.1 429 Too Many\r\n\r\n{\"code\":\"insufficient_quota\"}", -EPROTO, 429, "insufficient_quota");
     expect_refusal("HTTP/1.1 101 Up\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", -EPROTO, "key");
+                   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", -EPROTO, 0, "key");
     memset(endless, 'x', sizeof endless - 1);
     memcpy(endless, "HTTP/1.1 101 Up\r\nX: ", 20);
-    expect_refusal(endless, -EMSGSIZE, "16 KiB");
+    expect_refusal(endless, -EMSGSIZE, 0, "16 KiB");
 }
 
 static void leave_script(struct server *s, int fd)

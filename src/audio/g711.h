@@ -1,0 +1,8 @@
+/* G.711 mu-law, the telephone's own eight bits. Pure; any thread. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+void ulaw_write(unsigned char *out, const int16_t *pcm, size_t n);
+void ulaw_read(int16_t *pcm, const unsigned char *in, size_t n);
