@@ -41,7 +41,7 @@ def no_secret(house):
     assert KEY not in json.dumps(house.facts())
 
 
-def test_a_whole_call_with_barge_in_tool_and_hand_back(context):
+def whole_call(context, more=""):
     peer = OpenAi(context, f"""hear what are your opening hours
 hear connect me with the operator
 say {GREETING}
@@ -49,7 +49,7 @@ call opening_hours {{"weekday":"monday"}}
 say {LONG}
 call hand_back {{"reason":"operator"}}
 """)
-    house = house_with(context, peer)
+    house = house_with(context, peer, more)
     caller = Caller(context, """
 wait-speech 20s
 wait-silence 1500ms 20s
@@ -81,6 +81,14 @@ wait-hangup 30s
     no_secret(house)
     house.nothing_left()
     assert house.daemon.stop() == 0
+
+
+def test_a_whole_call_with_barge_in_tool_and_hand_back(context):
+    whole_call(context)
+
+
+def test_a_whole_call_with_wide_audio(context):
+    whole_call(context, "audio = pcm")
 
 
 def loud_span(samples):

@@ -15,6 +15,7 @@
 #include "ai/openai_event.h"
 #include "ai/openai_realtime.h"
 #include "ai/speech.h"
+#include "audio/resample.h"
 #include "fail_alloc.h"
 #include "sim/openai_check.h"
 #include "sim/openai_server.h"
@@ -426,10 +427,20 @@ static uint64_t length_of(const char *words)
     return n;
 }
 
+static void voice_make(struct bench *b)
+{
+    int16_t *pcm;
+    size_t n;
+
+    assert_int_equal(speech_make("rms", "how are you today my friend", &pcm, &n), 0);
+    assert_int_equal(resample_clip(pcm, n, 8000, b->p->rate_hz, &b->voice, &b->voice_n), 0);
+    free(pcm);
+}
+
 static void speak(struct bench *b)
 {
     if (!b->voice)
-        assert_int_equal(speech_make("rms", "how are you today my friend", &b->voice, &b->voice_n), 0);
+        voice_make(b);
     b->voice_at = 0;
     b->is_talking = true;
 }
@@ -449,17 +460,7 @@ static void whole_talk(enum openai_audio audio, enum sim_fault fault)
     else
         assert_true(b.first_samples > length_of("Hello there, this is the first answer of the day.") * 3 - 100);
     provider_heard(b.p, 1);
-    free(b.voice);
-    b.voice = NULL;
-    if (audio == OPENAI_ULAW)
-        speak(&b);
-    else {                         /* a tone would become the floor: noise in syllables */
-        b.voice_n = 24000;
-        b.voice = calloc(b.voice_n, sizeof *b.voice);
-        for (size_t i = 0; i < b.voice_n; i++)
-            b.voice[i] = (int16_t)((i / 2400) % 4 == 3 ? 0 : (int)((i * 7919) % 8000) - 4000);
-        b.is_talking = true;
-    }
+    speak(&b);
     assert_true(turn_until(b.loop, has_started, &b, 20000));
     assert_true(turn_until(b.loop, has_ended, &b, 20000) || b.stops);
     if (!b.wishes && !b.errors) { /* the second turn asks for the end */
@@ -485,12 +486,19 @@ static void test_a_talk_in_ulaw(void **state)
     whole_talk(OPENAI_ULAW, SIM_FAULT_NONE);
 }
 
+static void test_a_talk_in_wide_pcm(void **state)
+{
+    (void)state;
+    whole_talk(OPENAI_PCM, SIM_FAULT_NONE);
+}
+
 static void test_faults_that_are_borne(void **state)
 {
     (void)state;
     whole_talk(OPENAI_ULAW, SIM_FAULT_BURST);
     whole_talk(OPENAI_ULAW, SIM_FAULT_DRIFT);
     whole_talk(OPENAI_ULAW, SIM_FAULT_ERROR);
+    whole_talk(OPENAI_PCM, SIM_FAULT_BURST);
 }
 
 static void test_each_fault_has_its_end(void **state)
@@ -707,6 +715,7 @@ int main(void)
         cmocka_unit_test(test_response_done),
         cmocka_unit_test(test_cut_anywhere_and_bent),
         cmocka_unit_test(test_a_talk_in_ulaw),
+        cmocka_unit_test(test_a_talk_in_wide_pcm),
         cmocka_unit_test(test_faults_that_are_borne),
         cmocka_unit_test(test_each_fault_has_its_end),
         cmocka_unit_test(test_what_passes_is_survived),
