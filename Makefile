@@ -32,6 +32,7 @@ bench: all ## measures, and prints one line of JSON a benchmark
 	@meson setup $(BUILD)-bench --buildtype=release -Dbench=true >/dev/null 2>&1 || true
 	@ninja -C $(BUILD)-bench $(NINJA_FLAGS)
 	@tools/bench $(BUILD)-bench
+	@tools/bench-ami $(BUILD)-bench
 	@tools/get-asterisk --unless-installed $(BUILD)/asterisk
 	@tools/bench-asterisk $(BUILD)-bench --asterisk $(BUILD)/asterisk
 

@@ -271,6 +271,11 @@ void config_free(struct config *c)
     for (size_t i = 0; i < c->node_count; i++) {
         secret_free(&c->nodes[i].ari_secret);
         secret_free(&c->nodes[i].ami_secret);
+        secret_free(&c->nodes[i].control_secret);
+    }
+    for (size_t i = 0; i < c->sink_count; i++) {
+        secret_free(&c->sinks[i].secret);
+        secret_free(&c->sinks[i].hmac_secret);
     }
     arena_free(c->memory);
 }

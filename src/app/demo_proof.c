@@ -44,7 +44,7 @@ static void on_figures(struct demo_proof *p, const cJSON *o)
 
 static void take(struct demo_proof *p, const struct fact *f, const cJSON *o)
 {
-    if (strcmp(f->kind, "agi.name") == 0)
+    if (strcmp(f->kind, "agi.end") == 0)
         p->named_by_daemon |= strcmp(str(o, "name"), DEMO_CALLER_NAME) == 0;
     else if (strcmp(f->kind, "stasis.start") == 0)
         p->stasis_us = f->wall_us;

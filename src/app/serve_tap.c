@@ -33,7 +33,7 @@ struct serve_tap {
     struct serve_tap_options opt;
     struct log log;
     const struct config_node **nodes;   /* the tapped ones, by the tap's index */
-    const char **names;
+    const char **names, **sink_names;
     size_t count;
     struct tap_writer *writer;
     struct tap *tap;
@@ -90,8 +90,11 @@ static int find_nodes(struct serve_tap *t)
 
     t->nodes = calloc(c->node_count + 1, sizeof *t->nodes);
     t->names = calloc(c->node_count + 1, sizeof *t->names);
-    if (!t->nodes || !t->names)
+    t->sink_names = calloc(c->sink_count + 1, sizeof *t->sink_names);
+    if (!t->nodes || !t->names || !t->sink_names)
         return -ENOMEM;
+    for (size_t i = 0; i < c->sink_count; i++)
+        t->sink_names[i] = c->sinks[i].head.name;
     for (size_t i = 0; i < c->node_count; i++)
         if (c->nodes[i].tap) {
             t->names[t->count] = c->nodes[i].head.name;
@@ -106,7 +109,7 @@ static int open_writer(struct serve_tap *t, void (*problem)(const char *line, vo
     const struct tap_writer_options wo = {
         .path = c->journal_path,
         .journal = { .nodes = t->names, .node_count = t->count, .keep_age_us = c->tap.keep_age_ms * 1000, .keep_bytes = c->tap.keep_bytes,
-                     .keeps_events = c->tap.events },
+                     .keeps_events = c->tap.events, .sinks = t->sink_names, .sink_count = c->sink_count },
         .merge = { .hold_us = c->tap.hold_ms * 1000 },
         .facts = { .nodes = t->count },
         .queue_events = (size_t)c->tap.queue_events, .queue_bytes = (size_t)c->tap.queue_bytes,
@@ -377,5 +380,6 @@ void serve_tap_close(struct serve_tap *t, int64_t linger_ms)
     free(t->checks);
     free(t->nodes);
     free(t->names);
+    free(t->sink_names);
     free(t);
 }

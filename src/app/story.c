@@ -129,23 +129,21 @@ static double num(const cJSON *o, const char *key)
 
 static void tell_agi_start(struct story *s, const struct fact *f, const cJSON *o)
 {
-    story_line(s, f->wall_us, "agi", "%s asks route %s (extension %s)", str(o, "caller_number"), str(o, "route"), str(o, "exten"));
+    story_line(s, f->wall_us - (int64_t)num(o, "ms") * 1000, "agi", "%s asks route %s (extension %s)", str(o, "caller_number"),
+               str(o, "route"), str(o, "exten"));
 }
 
-static void tell_agi_name(struct story *s, const struct fact *f, const cJSON *o)
-{
-    story_line(s, f->wall_us, "agi", "looked up in the store: the caller is \"%s\"", str(o, "name"));
-}
-
-static void tell_agi_handoff(struct story *s, const struct fact *f, const cJSON *o)
-{
-    story_line(s, f->wall_us, "agi", "hands the call off to agent %s", str(o, "agent"));
-}
-
+/* A short session has this fact alone: it tells of the beginning, too. */
 static void tell_agi_end(struct story *s, const struct fact *f, const cJSON *o)
 {
     const double n = num(o, "commands");
 
+    if (num(o, "start_told") == 0)
+        tell_agi_start(s, f, o);
+    if (*str(o, "name"))
+        story_line(s, f->wall_us, "agi", "looked up in the store: the caller is \"%s\"", str(o, "name"));
+    if (strcmp(str(o, "status"), "HANDOFF") == 0)
+        story_line(s, f->wall_us, "agi", "hands the call off to agent %s", str(o, "reason"));
     story_line(s, f->wall_us, "agi", "back in the dialplan with SIDETONE_STATUS=%s after %.0f command%s, the slowest %.2f ms",
                str(o, "status"), n, n == 1 ? "" : "s", num(o, "command_max_us") / 1000);
 }
@@ -204,8 +202,7 @@ static const struct telling {
     const char *kind;
     void (*tell)(struct story *s, const struct fact *f, const cJSON *o);
 } tellings[] = {
-    { "agi.start", tell_agi_start },       { "agi.name", tell_agi_name },
-    { "agi.handoff", tell_agi_handoff },   { "agi.end", tell_agi_end },
+    { "agi.start", tell_agi_start },       { "agi.end", tell_agi_end },
     { "stasis.start", tell_stasis_start }, { "stasis.media", tell_stasis_media },
     { "stasis.end", tell_stasis_end },     { "agent.said", tell_agent_said },
     { "caller.said", tell_caller_said },   { "barge_in", tell_barge_in },

@@ -17,7 +17,7 @@
 #include "store/tap_writer.h"
 #include "tap/tap.h"
 
-enum { NAME = 16, URL = 48, QUEUE_EVENTS = 65536, QUEUE_ENOUGH = 8192, WAIT_US = 20000, START_US = 10000000, REST_US = 60000000 };
+enum { NAME = 16, URL = 48, QUEUE_EVENTS = 65536, QUEUE_ENOUGH = 8192, WAIT_US = 20000, PING_MS = 1000, START_US = 10000000, REST_US = 60000000 };
 
 struct load {
     const struct tap_load_options *opt;
@@ -80,7 +80,8 @@ static void pin(const struct load *l, int nth)
 
 static int open_fire(struct load *l)
 {
-    const struct ami_fire_options opt = { .nodes = l->opt->nodes, .rate = l->opt->rate, .calls = l->opt->calls, .user = "tap", .secret = "tap",
+    const struct ami_fire_options opt = { .nodes = l->opt->nodes, .rate = l->opt->rate, .calls = l->opt->calls, .clock_ahead_us = l->opt->ahead_us,
+                                          .user = "tap", .secret = "tap",
                                           .may_send = l->opt->rate ? NULL : may_send, .arg = l };
 
     return ami_fire_open(&l->fire, &opt);
@@ -103,7 +104,8 @@ static int open_writer(struct load *l, char **problem)
 
 static int open_tap(struct load *l, char **problem)
 {
-    const struct tap_options opt = { .nodes = l->nodes, .count = l->opt->nodes, .on_clock = on_clock, .arg = l, .log = &l->log };
+    const struct tap_options opt = { .nodes = l->nodes, .count = l->opt->nodes, .on_clock = on_clock, .arg = l, .log = &l->log,
+                                     .ping_ms = PING_MS };
 
     return tap_open(&l->tap, &opt, problem);
 }
@@ -247,6 +249,12 @@ static void read_node(struct load *l, unsigned i)
     r->lost += n.lost;
     r->gaps += n.gaps;
     r->late += n.late;
+    if (n.clock.error_us > r->clock_doubt_us)
+        r->clock_doubt_us = n.clock.error_us;
+    if (!n.clock.is_known)
+        r->clock_error_us = -1;
+    else if (r->clock_error_us >= 0 && llabs(n.clock.offset_us - l->opt->ahead_us) > r->clock_error_us)
+        r->clock_error_us = llabs(n.clock.offset_us - l->opt->ahead_us);
     if (n.lag_p99_us > r->lag_p99_us) {
         r->lag_p99_us = n.lag_p99_us;
         r->lag_p50_us = n.lag_p50_us;

@@ -10,6 +10,7 @@ struct tap_load_options {
     unsigned nodes, rate, calls;    /* rate: events a second of each node; 0: as fast as they are stored */
     int64_t seconds;
     const char *folder;             /* the journal is made in it, as tap-load.journal, and removed at the end */
+    int64_t ahead_us;           /* the nodes' clocks, against ours */
     bool pins;                      /* the writer gets a core of its own, all the rest another */
 };
 
@@ -18,6 +19,8 @@ struct tap_load_result {
     double seconds;                 /* from the first event to the last one stored */
     double writer_cpu_seconds;
     int64_t lag_p50_us, lag_p99_us, lag_max_us;     /* emit to committed; p99 and max are the worst node's. -1: unknown */
+    int64_t clock_error_us;     /* the worst node's estimate against ahead_us; -1: a node's clock is not known yet */
+    int64_t clock_doubt_us;     /* the worst node's half of the shortest round trip */
     uint64_t rss_early, rss_end, rss_max;   /* the process, bytes; early: when a quarter of the time is over */
 };
 

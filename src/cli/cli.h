@@ -53,5 +53,6 @@ int cmd_demo(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_sinks(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_version(int argc, char **argv);

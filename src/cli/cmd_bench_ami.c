@@ -134,9 +134,9 @@ static void tell_store(const struct wish *w, const struct tap_load_result *r)
                ",\"calls_sent\":%" PRIu64 ",\"calls_stored\":%" PRIu64 ",\"seconds\":%.3f,\"stored_per_second\":%.0f,\"writer_cpu_seconds\":%.3f"
                ",\"writer_cpu_us_per_event\":%.3f,\"events_per_writer_cpu_second\":%.0f,", r->sent, r->stored, r->lost, r->gaps, r->late, r->facts,
                r->calls_sent, r->calls_stored, r->seconds, rate, r->writer_cpu_seconds, cpu, cpu > 0 ? 1e6 / cpu : 0);
-        printf("\"lag_p50_us\":%" PRId64 ",\"lag_p99_us\":%" PRId64 ",\"lag_max_us\":%" PRId64 ",\"rss_early\":%" PRIu64 ",\"rss_end\":%" PRIu64
+        printf("\"lag_p50_us\":%" PRId64 ",\"lag_p99_us\":%" PRId64 ",\"lag_max_us\":%" PRId64 ",\"clock_error_us\":%" PRId64 ",\"clock_doubt_us\":%" PRId64 ",\"rss_early\":%" PRIu64 ",\"rss_end\":%" PRIu64
                ",\"rss_max\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"batches\":%" PRIu64 ",\"failures\":%" PRIu64 "}\n", r->lag_p50_us, r->lag_p99_us,
-               r->lag_max_us, r->rss_early, r->rss_end, r->rss_max, r->file_bytes, r->batches, r->failures);
+               r->lag_max_us, r->clock_error_us, r->clock_doubt_us, r->rss_early, r->rss_end, r->rss_max, r->file_bytes, r->batches, r->failures);
         return;
     }
     printf("%.0f events/s stored (%" PRIu64 " sent, %" PRIu64 " stored, %" PRIu64 " lost, %" PRIu64 " gaps, %" PRIu64 " late) in %.2f s\n", rate, r->sent,
@@ -146,6 +146,8 @@ static void tell_store(const struct wish *w, const struct tap_load_result *r)
     if (r->lag_p99_us >= 0)
         printf("lag, from the Timestamp to the commit: p50 %.1f ms, p99 %.1f ms, max %.1f ms\n", (double)r->lag_p50_us / 1000,
                (double)r->lag_p99_us / 1000, (double)r->lag_max_us / 1000);
+    if (r->clock_error_us >= 0)
+        printf("the nodes' clocks are known to %.2f ms\n", (double)r->clock_error_us / 1000);
     printf("memory: %.1f MB after a quarter, %.1f MB at the end, %.1f MB at most; the file has %.1f MB\n", (double)r->rss_early / 1e6,
            (double)r->rss_end / 1e6, (double)r->rss_max / 1e6, (double)r->file_bytes / 1e6);
 }
@@ -153,7 +155,7 @@ static void tell_store(const struct wish *w, const struct tap_load_result *r)
 static int run_store(const struct wish *w)
 {
     const struct tap_load_options opt = { .nodes = w->fire.nodes, .rate = w->fire.rate, .calls = w->fire.calls, .seconds = w->seconds,
-                                          .folder = w->folder, .pins = w->pins };
+                                          .ahead_us = w->fire.clock_ahead_us, .folder = w->folder, .pins = w->pins };
     struct tap_load_result r;
     char *problem;
     const int err = tap_load_run(&opt, &r, &problem);
@@ -182,12 +184,12 @@ static const struct part {
 } parts[] = { { "serve", serve }, { "parse", parse }, { "store", run_store } };
 
 struct given {
-    const char *target, *nodes, *rate, *seconds, *events, *calls, *port, *login, *folder;
+    const char *target, *nodes, *rate, *seconds, *events, *calls, *port, *login, *folder, *ahead;
 };
 
 static int take_wish(const struct given *g, struct wish *w)
 {
-    int64_t nodes = 1, rate = 0, seconds = 5, events = 0, calls = 64, port = 0;
+    int64_t nodes = 1, rate = 0, seconds = 5, events = 0, calls = 64, port = 0, ahead = 0;
     int code = take_number(g->nodes, "nodes", 1, 200, &nodes);
 
     if (code == CLI_GO_ON)
@@ -200,6 +202,8 @@ static int take_wish(const struct given *g, struct wish *w)
         code = take_number(g->calls, "calls", 1, 100000, &calls);
     if (code == CLI_GO_ON)
         code = take_number(g->port, "port", 0, 65000, &port);
+    if (code == CLI_GO_ON)
+        code = take_number(g->ahead, "ahead", -86400000, 86400000, &ahead);
     if (code != CLI_GO_ON)
         return code;
     if (g->target && address_parse(text_of(g->target), &w->target))
@@ -211,7 +215,7 @@ static int take_wish(const struct given *g, struct wish *w)
     w->seconds = seconds;
     w->folder = g->folder ? g->folder : ".";
     w->fire = (struct ami_fire_options){ .nodes = (unsigned)nodes, .port = (uint16_t)port, .rate = (unsigned)rate, .events_max = (uint64_t)events,
-                                         .calls = (unsigned)calls, .user = "tap", .secret = "tap", .ends = true };
+                                         .calls = (unsigned)calls, .user = "tap", .secret = "tap", .ends = true, .clock_ahead_us = ahead * 1000 };
     if (!events)
         w->fire.events_max = rate ? (uint64_t)(rate * seconds) : 1000000;
     return CLI_GO_ON;
@@ -229,6 +233,7 @@ int cmd_bench_ami(int argc, char **argv)
         { .name = "events", .takes = "N", .help = "of each session, then Shutdown (default 1,000,000, or rate times seconds)", .value = &g.events },
         { .name = "calls", .takes = "N", .help = "open at one time on each node (default 64)", .value = &g.calls },
         { .name = "port", .takes = "N", .help = "serve: of the first node (default: any free ones)", .value = &g.port },
+        { .name = "ahead", .takes = "MS", .help = "the nodes' clocks against ours (default 0)", .value = &g.ahead },
         { .name = "login", .takes = "HOW", .help = "parse: md5 (default) or plain; user and secret are \"tap\"", .value = &g.login },
         { .name = "dir", .takes = "FOLDER", .help = "store: where the journal is made, and removed (default: here)", .value = &g.folder },
         { .name = "pin", .help = "store: a core for the writer alone, another for all the rest", .is_set = &w.pins },

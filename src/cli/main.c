@@ -13,6 +13,7 @@ static const struct cli_verb verbs[] = {
     { "replay", cmd_replay, "plays recorded sessions to another handler, and tells the differences" },
     { "routes", cmd_routes, "what the daemon's FastAGI routes do: sessions, times, errors, shadows" },
     { "tap", cmd_tap, "what the AMI tap stores, while it stores it; gaps; recordings of events" },
+    { "sinks", cmd_sinks, "where the tap's facts go: how far each sink is, and its dead letters" },
     { "calls", cmd_calls, "the calls that the tap saw, now and before" },
     { "call", cmd_call, "the whole story of one call" },
     { "sim", cmd_sim, "a test caller; a private Asterisk" },

@@ -20,6 +20,7 @@ static void routes_free(struct routes *rs)
         admission_free(rs->list[i].admission);
     }
     timer_free(rs->linger);
+    timer_free(rs->starts);
     free(rs->list);
     free(rs);
 }
@@ -97,6 +98,8 @@ int routes_open(struct routes **out, struct loop *l, struct script_engine *e, co
         (void)text_copy(rs->list[rs->count].figures.name, sizeof rs->list->figures.name, TEXT("(none)"));
         err = timer_new(&rs->linger, l, on_linger, rs);
     }
+    if (!err)
+        err = timer_new(&rs->starts, l, routes_tell_starts, rs);
     if (!err)
         err = load_all(rs, opt, problem, arg);
     if (err) {

@@ -30,7 +30,8 @@ struct visit {
     struct ticket ticket;   /* of the route */
     bool waits;             /* in the route's queue */
     bool has_place;         /* in the gate of all sessions */
-    int64_t ready_us;       /* environment complete */
+    int64_t ready_us;       /* environment complete; 0: never */
+    bool is_told;           /* by an agi.start */
     const char *answer;     /* reason told without a handler; NULL: none */
     enum agi_end status;
     int64_t started_us;
@@ -53,6 +54,8 @@ struct routes {
     uint64_t untold;
     struct visit *visits;   /* environment complete */
     struct visit *arrivals; /* not yet, in order of arrival */
+    struct visit *untold_from; /* of visits: the first that may yet be told by an agi.start */
+    struct timer *starts;
     struct timer *linger;
     bool closing;
     void (*on_closed)(void *arg);
@@ -64,5 +67,7 @@ struct routes {
 void routes_close_check(struct routes *rs);
 
 /* ---- routes_visit.c ---- */
+/* Tells of the sessions that are open for a second by now; the timer of routes calls it. */
+void routes_tell_starts(void *arg);
 /* All visits are told to end: ERROR for those who run, BUSY for those who wait, not a word to the unfinished. */
 void routes_stop_all(struct routes *rs);

@@ -14,6 +14,8 @@ enum {
     ARRIVALS_MAX = 1024,    /* environments under way; for one more the oldest has to go */
     TELL_EVERY_US = 60000000, /* lines about connections that never came to a route */
     CALLER_MAX = 256,       /* bytes of a caller's text in a fact */
+    STARTS_AFTER_US = 1000000, /* a session that is open for so long is told while it lasts; a shorter one by its end alone */
+    STARTS_PAUSE_MS = 100,  /* between two looks for such sessions */
 };
 
 /* ---- choosing ---- */
@@ -51,6 +53,8 @@ static void visit_free(struct visit *v)
 {
     struct routes *rs = v->routes;
 
+    if (rs->untold_from == v)
+        rs->untold_from = v->next;
     if (v->counted == ARRIVING)
         DL_DELETE(rs->arrivals, v);
     else
@@ -80,14 +84,51 @@ static struct text masked(const struct visit *v, char out[CALLER_MAX + 1], struc
     return text_make(out, text_head(t, CALLER_MAX).n);
 }
 
+/* What the facts tell of the caller. Who came to no route tells nothing: it is not known whether he is to be masked. */
+struct caller {
+    char hidden[5][CALLER_MAX + 1];
+    struct text number, name, channel, exten, context;
+};
+
+static struct text caller_text(const struct visit *v, char out[CALLER_MAX + 1], struct text variable)
+{
+    return v->route ? masked(v, out, text_head(agi_env_get(agi_session_env(v->session), variable), CALLER_MAX)) : TEXT("");
+}
+
+static void caller_of(const struct visit *v, struct caller *c)
+{
+    c->number = caller_text(v, c->hidden[0], TEXT("agi_callerid"));
+    c->name = caller_text(v, c->hidden[1], TEXT("agi_calleridname"));
+    c->channel = caller_text(v, c->hidden[2], TEXT("agi_channel"));
+    c->exten = caller_text(v, c->hidden[3], TEXT("agi_extension"));
+    c->context = caller_text(v, c->hidden[4], TEXT("agi_context"));
+}
+
+/* Of those who last; the others have their one fact at the end, which is half the store's work. */
+static void tell_start(struct visit *v, int64_t now_us)
+{
+    struct caller c;
+
+    caller_of(v, &c);
+    v->is_told = true;
+    TIMELINE(v->routes->timeline, text_of(v->call), "agi.start", kv_str("route", v->route->figures.name),
+             kv_int("ms", (now_us - v->started_us) / 1000), kv_text("caller_number", c.number), kv_text("caller_name", c.name),
+             kv_text("channel", c.channel), kv_text("exten", c.exten), kv_text("context", c.context));
+}
+
 static void tell_end(const struct visit *v, enum agi_end status, struct text reason, const struct script_figures *f, int64_t us)
 {
-    char hidden[CALLER_MAX + 1];
+    char hidden_reason[CALLER_MAX + 1], hidden_name[CALLER_MAX + 1];
+    const bool is_named = f && f->name[0];
+    struct caller c;
 
-    reason = masked(v, hidden, reason);
+    caller_of(v, &c);
     TIMELINE(v->routes->timeline, text_of(v->call), "agi.end", kv_str("route", v->route ? v->route->figures.name : ""),
-             kv_str("status", agi_end_name(status)), kv_text("reason", reason), kv_int("commands", f ? f->commands : 0),
-             kv_int("command_max_us", f ? f->command_max_us : 0), kv_int("ms", us / 1000));
+             kv_str("status", agi_end_name(status)), kv_text("reason", masked(v, hidden_reason, reason)),
+             kv_int("commands", f ? f->commands : 0), kv_int("command_max_us", f ? f->command_max_us : 0), kv_int("ms", us / 1000),
+             kv_int("start_told", v->is_told), kv_text("caller_number", c.number), kv_text("caller_name", c.name),
+             kv_text("channel", c.channel), kv_text("exten", c.exten), kv_text("context", c.context),
+             kv_text("name", is_named ? masked(v, hidden_name, text_of(f->name)) : TEXT("")));
 }
 
 static void record_end(struct visit *v, enum agi_end status, struct text reason)
@@ -111,16 +152,11 @@ static void on_done(enum agi_end status, struct text reason, const struct script
     struct visit *v = arg;
     struct route_figures *figures = &v->route->figures;
     const int64_t us = clock_mono_us() - v->started_us;
-    char hidden[CALLER_MAX + 1];
 
     figures->active--;
     figures->timeouts += status == AGI_END_TIMEOUT;
     figures->errors += status == AGI_END_ERROR;
     hist_add(&figures->session_us, us);
-    if (f->name[0])
-        TIMELINE(v->routes->timeline, text_of(v->call), "agi.name", kv_text("name", masked(v, hidden, text_of(f->name))));
-    if (status == AGI_END_HANDOFF)
-        TIMELINE(v->routes->timeline, text_of(v->call), "agi.handoff", kv_text("agent", masked(v, hidden, reason)));
     record_end(v, status, reason);
     tell_end(v, status, reason, f, us);
     visit_free(v);
@@ -178,24 +214,6 @@ static void visit_answer(struct visit *v, enum agi_end status, const char *reaso
     log_warn(&v->routes->log, "agi_refused", kv_str("peer", agi_session_peer(v->session)), kv_str("call", v->call),
              kv_str("status", agi_end_name(status)), kv_str("reason", reason));
     agi_session_finish(v->session, status, text_of(reason), text_of(v->call));
-}
-
-static void tell_start(const struct visit *v, const struct agi_env *env)
-{
-    char hidden[5][CALLER_MAX + 1];
-    const struct {
-        struct text number, name, channel, exten, context;
-    } told = {
-        .number = masked(v, hidden[0], text_head(agi_env_get(env, TEXT("agi_callerid")), CALLER_MAX)),
-        .name = masked(v, hidden[1], text_head(agi_env_get(env, TEXT("agi_calleridname")), CALLER_MAX)),
-        .channel = masked(v, hidden[2], text_head(agi_env_get(env, TEXT("agi_channel")), CALLER_MAX)),
-        .exten = masked(v, hidden[3], text_head(agi_env_get(env, TEXT("agi_extension")), CALLER_MAX)),
-        .context = masked(v, hidden[4], text_head(agi_env_get(env, TEXT("agi_context")), CALLER_MAX)),
-    };
-
-    TIMELINE(v->routes->timeline, text_of(v->call), "agi.start", kv_str("route", v->route->figures.name),
-             kv_text("caller_number", told.number), kv_text("caller_name", told.name), kv_text("channel", told.channel),
-             kv_text("exten", told.exten), kv_text("context", told.context));
 }
 
 static int visit_run(struct visit *v, struct route *r, int64_t left_ms)
@@ -292,6 +310,31 @@ static void visit_admit(struct visit *v)
     r->figures.waiting++;
 }
 
+/* The visits stand in the order in which their environments were whole, so one timer does for all: from untold_from on nobody was
+ * looked at yet. */
+static void starts_wait(struct routes *rs, int64_t now_us)
+{
+    int64_t left_ms;
+
+    if (!rs->untold_from || timer_is_running(rs->starts))
+        return;
+    left_ms = (rs->untold_from->ready_us + STARTS_AFTER_US - now_us) / 1000 + 1;
+    timer_start(rs->starts, left_ms > STARTS_PAUSE_MS ? left_ms : STARTS_PAUSE_MS);
+}
+
+void routes_tell_starts(void *arg)
+{
+    struct routes *rs = arg;
+    const int64_t now_us = clock_mono_us();
+    struct visit *v;
+
+    for (v = rs->untold_from; v && now_us - v->ready_us >= STARTS_AFTER_US; v = v->next)
+        if (v->route)
+            tell_start(v, now_us);
+    rs->untold_from = v;
+    starts_wait(rs, now_us);
+}
+
 static void visit_arrived(struct visit *v, unsigned counted)
 {
     struct routes *rs = v->routes;
@@ -300,6 +343,9 @@ static void visit_arrived(struct visit *v, unsigned counted)
     rs->arriving--;
     v->counted = counted;
     DL_APPEND(rs->visits, v);
+    if (!rs->untold_from)
+        rs->untold_from = v;
+    starts_wait(rs, v->ready_us);
 }
 
 /* The environment is whole: now it counts as a session, here and in the daemon. */
@@ -343,7 +389,6 @@ static void on_ready(struct agi_session *s, void *arg)
     if (v->route->records || v->route->shadow || v->route->record.masks)
         v->recorder = recorder_new(s);
     v->route->figures.record_dropped += v->route->records && !v->recorder;
-    tell_start(v, env);
     v->route->figures.sessions++;
     visit_admit(v);
 }

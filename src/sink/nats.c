@@ -121,7 +121,6 @@ static size_t row_of(const struct nats *d, const natsMsg *m, size_t count)
 static int read_ack(const natsMsg *m, char *why, size_t why_size)
 {
     const int n = natsMsg_GetDataLength(m);
-    const char *status = NULL;
     cJSON *json = n > 0 ? cJSON_ParseWithLength(natsMsg_GetData(m), (size_t)n) : NULL;
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(json, "error"), *words = cJSON_GetObjectItemCaseSensitive(error, "description");
     const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "err_code");
@@ -134,8 +133,6 @@ static int read_ack(const natsMsg *m, char *why, size_t why_size)
         snprintf(why, why_size, "NATS: %s", cJSON_IsString(words) ? words->valuestring : "the server refused");
         if (cJSON_IsNumber(code) && (jsErrCode)code->valuedouble == JSStreamMessageExceedsMaximumErr)
             err = -EBADMSG;
-    } else if (natsMsgHeader_Get((natsMsg *)m, "Status", &status) == NATS_OK && status && strcmp(status, "503") == 0) {
-        snprintf(why, why_size, "NATS: no stream takes these subjects");
     } else {
         snprintf(why, why_size, "NATS: an acknowledgement that is none");
     }
@@ -164,6 +161,10 @@ static int collect(struct nats *d, size_t count, int waiting, int64_t deadline_u
                 *bad = i;
         }
         natsMsg_Destroy(m);
+        if (s == NATS_NO_RESPONDERS) {      /* libnats keeps the message, which would say for which row */
+            snprintf(why, why_size, "NATS: no stream takes these subjects");
+            return -EAGAIN;
+        }
         if (s != NATS_OK && s != NATS_TIMEOUT)
             break;
     }
@@ -255,6 +256,7 @@ static bool plan_url(struct nats_plan *p, const char *url)
     const char *from = url ? strstr(url, "://") : NULL, *at;
     struct text host;
     ptrdiff_t colon;
+    int64_t port = 0;
 
     if (!from || strlen(url) >= sizeof p->url)
         return false;
@@ -271,6 +273,11 @@ static bool plan_url(struct nats_plan *p, const char *url)
         host = colon < 0 ? host : text_head(host, (size_t)colon);
     }
     text_copy(p->url, sizeof p->url, text_of(url));
+    p->port = 4222;
+    if (strchr(host.p + host.n, ':') && (text_to_i64(text_of(strchr(host.p + host.n, ':') + 1), &port) || port < 1 || port > 65535))
+        return false;
+    if (port > 0)
+        p->port = (uint16_t)port;
     return host.n > 0 && text_copy(p->host, sizeof p->host, host) == host.n;
 }
 
@@ -297,7 +304,7 @@ static const char *plan_make(struct nats_plan *p, const struct sink_settings *se
     text_copy(p->stream, sizeof p->stream, text_of(stream));
     text_copy(p->subject, sizeof p->subject, text_of(subject));
     p->is_insecure = set->is_insecure;
-    p->timeout_ms = ms < STEP_MS ? ms : STEP_MS;
+    p->timeout_ms = ms / 2 < STEP_MS ? ms / 2 + 1 : STEP_MS;   /* connected or not by the time the sink gives up */
     return NULL;
 }
 

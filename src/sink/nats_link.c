@@ -2,11 +2,16 @@
 #include "sink/nats_link.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -14,16 +19,22 @@
 
 enum {
     WRITE_MS = 2000,                /* how long a server may take no byte */
+    FDS_MAX = 65536,
+    OLDER_MAX = 64,
+    REAP_MS = 50,
     DUPLICATES_S = 600,             /* the window in which the server itself leaves out what it has */
 };
 
-/* Owned by both sides until one gives it up: the thread when the sink waits no longer, the sink otherwise. */
+/* One try to connect, on a thread. The sink frees it when it waited for the end, a reaper when it did not. */
 struct attempt {
     pthread_mutex_t lock;
     pthread_cond_t news;
-    bool is_done, is_abandoned;
+    bool is_done;
+    bool is_abandoned;              /* the thread is to free it */
     struct nats_plan plan;
     struct nats_link *link;         /* on success */
+    uint64_t older[OLDER_MAX];      /* sockets to that port that were open before, by inode */
+    size_t older_count;
     char why[SINK_WHY];
 };
 
@@ -231,27 +242,121 @@ static void *run(void *arg)
 
 /* ---- on the sink's thread ---- */
 
+static int detached(void *(*fn)(void *arg), void *arg)
+{
+    pthread_attr_t how;
+    pthread_t thread;
+    int err;
+
+    pthread_attr_init(&how);
+    pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
+    err = pthread_create(&thread, &how, fn, arg);
+    pthread_attr_destroy(&how);
+    return -err;
+}
+
+/* The inode of a TCP socket that is connected to this port; 0: it is none. A descriptor's number would be taken again by the next one. */
+static uint64_t socket_to(int fd, uint16_t port)
+{
+    struct sockaddr_storage peer;
+    socklen_t n = sizeof peer;
+    struct stat st;
+    uint16_t there;
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &n) != 0)
+        return 0;
+    there = peer.ss_family == AF_INET ? ((struct sockaddr_in *)&peer)->sin_port
+          : peer.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&peer)->sin6_port : 0;
+    return ntohs(there) == port && fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static int fd_limit(void)
+{
+    const long most = sysconf(_SC_OPEN_MAX);
+
+    return most > 0 && most < FDS_MAX ? (int)most : FDS_MAX;
+}
+
+static bool was_before(const struct attempt *a, uint64_t inode)
+{
+    for (size_t i = 0; i < a->older_count; i++)
+        if (a->older[i] == inode)
+            return true;
+    return false;
+}
+
+/* libnats 3.4.1 reads the answer to CONNECT without regard to its deadline: before a server that says nothing there it spins on recv and poll
+ * until the connection ends (seen). It shows no descriptor, so the connection to cut is found by what it is: a TCP socket to the server's port
+ * that was not there before. Another sink that connects to the same port in the same seconds may be met, and comes back. The clean way would
+ * be a library that keeps its deadline. */
+static void cut(const struct attempt *a)
+{
+    for (int fd = 0; fd < fd_limit(); fd++) {
+        const uint64_t inode = socket_to(fd, a->plan.port);
+
+        if (inode && !was_before(a, inode))
+            shutdown(fd, SHUT_RDWR);
+    }
+}
+
+/* Owns an attempt that was given up, to its end. The connection may come into being only now, so it is looked for again and again. */
+static void *reap(void *arg)
+{
+    struct attempt *a = arg;
+    bool is_done = false;
+
+    while (!is_done) {
+        cut(a);
+        poll(NULL, 0, REAP_MS);
+        pthread_mutex_lock(&a->lock);
+        is_done = a->is_done;
+        pthread_mutex_unlock(&a->lock);
+    }
+    attempt_free(a);
+    return NULL;
+}
+
+/* Without a thread for it the attempt's own frees it: cut once, it may spin until the server ends the connection. */
+static void give_up(struct attempt *a)
+{
+    bool is_mine;
+
+    if (detached(reap, a) == 0)
+        return;
+    pthread_mutex_lock(&a->lock);
+    cut(a);
+    is_mine = a->is_done;
+    a->is_abandoned = true;
+    pthread_mutex_unlock(&a->lock);
+    if (is_mine)
+        attempt_free(a);
+}
+
+static void note_older(struct attempt *a)
+{
+    for (int fd = 0; fd < fd_limit() && a->older_count < OLDER_MAX; fd++) {
+        const uint64_t inode = socket_to(fd, a->plan.port);
+
+        if (inode)
+            a->older[a->older_count++] = inode;
+    }
+}
+
 static struct attempt *attempt_new(const struct nats_plan *plan)
 {
     struct attempt *a = calloc(1, sizeof *a);
     pthread_condattr_t monotonic;
-    pthread_attr_t detached;
-    pthread_t thread;
-    int err;
 
     if (!a)
         return NULL;
     a->plan = *plan;
+    note_older(a);
     pthread_mutex_init(&a->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&a->news, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    err = pthread_create(&thread, &detached, run, a);
-    pthread_attr_destroy(&detached);
-    if (!err)
+    if (detached(run, a) == 0)
         return a;
     attempt_free(a);
     return NULL;
@@ -276,11 +381,11 @@ int nats_link_open(struct nats_link **out, const struct nats_plan *plan, const s
         pthread_cond_timedwait(&a->news, &a->lock, &until);
     }
     is_done = a->is_done;
-    a->is_abandoned = !is_done;
     pthread_mutex_unlock(&a->lock);
     if (!is_done) {
         snprintf(why, why_size, "NATS: %s: no answer in time", plan->host);
-        return -EAGAIN;         /* a is the thread's now */
+        give_up(a);
+        return -EAGAIN;
     }
     err = a->link ? 0 : -EAGAIN;
     *out = a->link;

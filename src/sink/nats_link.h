@@ -7,6 +7,7 @@
 
 struct nats_plan {                  /* copies: a link that is given up outlives the sink's settings */
     char url[512], host[256], user[256], secret[512], ca[512], stream[128], subject[128];
+    uint16_t port;
     bool has_user, has_secret, has_ca, is_tls, is_insecure;
     int64_t timeout_ms;             /* of each step of connecting */
 };

@@ -418,7 +418,7 @@ int sink_open(struct sink **out, const struct sink_options *opt, char **problem)
     pthread_condattr_destroy(&monotonic);
     err = sink_batch_new(&s->batch, batch_max(opt), opt->kinds, opt->kind_count);
     s->dead_path = opt->dead_letter_file ? text_dup(text_of(opt->dead_letter_file))
-                                         : sink_problem("%s.%s.dead", opt->journal_path, opt->settings.name);
+                                         : sink_dead_path(opt->journal_path, opt->settings.name);
     if (!err && !s->dead_path)
         err = -ENOMEM;
     if (!err)

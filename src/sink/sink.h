@@ -78,4 +78,6 @@ void sink_wake(struct sink *s);         /* a batch was committed. Any thread */
 /* Delivers for at most linger_ms more, joins. NULL passes. */
 void sink_close(struct sink *s, int64_t linger_ms);
 void sink_figures_of(struct sink *s, struct sink_figures *out);
+/* Where the dead letters are when dead_letter_file is NULL; malloc'ed, NULL when memory is short. */
+char *sink_dead_path(const char *journal_path, const char *name);
 const struct sink_driver *sink_driver_named(const char *name);  /* NULL: unknown, or not built in */

@@ -9,6 +9,11 @@
 #include "base/clock.h"
 #include "sink/sink_parts.h"
 
+char *sink_dead_path(const char *journal_path, const char *name)
+{
+    return sink_problem("%s.%s.dead", journal_path, name);
+}
+
 /* Opens and locks. A retry renames the file away under the same lock: then ours is not the one of that name any more, and is opened anew. */
 static int open_locked(const char *path)
 {

@@ -5,7 +5,12 @@
 
 const struct sink_driver *sink_driver_named(const char *name)
 {
-    static const struct sink_driver *const drivers[] = { &sink_jsonl, &sink_postgres };
+    static const struct sink_driver *const drivers[] = {
+        &sink_jsonl, &sink_nats, &sink_postgres, &sink_webhook,
+#ifdef SIDETONE_KAFKA
+        &sink_kafka,
+#endif
+    };
 
     for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
         if (strcmp(name, drivers[i]->name) == 0)

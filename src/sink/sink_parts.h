@@ -89,4 +89,4 @@ void sink_why_clean(char *why, const struct sink_settings *set);
 /* asprintf for *problem; NULL when memory is short. */
 char *sink_problem(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-extern const struct sink_driver sink_jsonl, sink_nats, sink_postgres, sink_webhook;
+extern const struct sink_driver sink_jsonl, sink_kafka /* only with -Dkafka=true */, sink_nats, sink_postgres, sink_webhook;

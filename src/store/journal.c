@@ -380,6 +380,8 @@ static int set_up(struct journal *j, const struct journal_options *opt)
         err = find_nodes(j, opt);
     if (!err)
         err = journal_recover(j);
+    if (!err && opt->sinks)
+        err = journal_forget_sinks(j, opt->sinks, opt->sink_count);
     if (!err)
         err = journal_commit(j);
     if (err)

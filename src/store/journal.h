@@ -14,6 +14,8 @@ struct journal_options {
     int64_t keep_age_us;        /* 0: for ever */
     int64_t keep_bytes;         /* of the file: 0: no limit */
     bool keeps_events;          /* false: facts, calls and gaps only */
+    const char *const *sinks;   /* names of those that are configured: cursors of others are forgotten, or nothing would be deleted any more */
+    size_t sink_count;          /* with sinks NULL: all cursors stay */
 };
 
 struct journal_gap {

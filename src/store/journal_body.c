@@ -2,24 +2,38 @@
  *   header := number length value | 0 name-length name length value        numbers: 7 bits a byte, low ones first, top bit: more follows */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/journal_parts.h"
 
 enum { VARINT_MAX = 10, PAIRS_AT_HAND = 64 };
 
-static void add_number(struct buf *b, uint64_t v)
+/* Room is made once for all of an event (VARINT_MAX for each number): behind that, bytes are only written. */
+static char *put_number(char *at, uint64_t v)
 {
-    while (v >= 0x80) {
-        buf_add_char(b, (char)(v | 0x80));
-        v >>= 7;
-    }
-    buf_add_char(b, (char)v);
+    for (; v >= 0x80; v >>= 7)
+        *at++ = (char)(v | 0x80);
+    *at++ = (char)v;
+    return at;
 }
 
-static void add_text(struct buf *b, struct text t)
+static char *put_text(char *at, struct text t)
 {
-    add_number(b, t.n);
-    buf_add_text(b, t);
+    at = put_number(at, t.n);
+    if (t.n)
+        memcpy(at, t.p, t.n);
+    return at + t.n;
+}
+
+/* As much as the body can take: all text of the event, and three numbers a header. */
+static size_t room_for(const struct tap_event *e)
+{
+    struct text name, value;
+    size_t room = 0;
+
+    for (size_t i = 0; tap_at(e, i, &name, &value); i++)
+        room += name.n + value.n + 3 * (size_t)VARINT_MAX;
+    return room;
 }
 
 static int header_id(struct journal *j, const struct tap_field *f, struct text name, int64_t *id)
@@ -40,20 +54,25 @@ static int header_id(struct journal *j, const struct tap_field *f, struct text n
 int journal_body_pack(struct journal *j, const struct tap_event *e)
 {
     struct text name, value;
+    char *at;
     int64_t id;
 
     buf_clear(&j->body);
+    at = buf_room(&j->body, room_for(e));
+    if (!at)
+        return j->body.err;
     for (size_t i = 0; tap_at(e, i, &name, &value); i++) {
         const int err = header_id(j, &e->fields[i], name, &id);
 
         if (err)
             return err;
-        add_number(&j->body, (uint64_t)id);
+        at = put_number(at, (uint64_t)id);
         if (!id)
-            add_text(&j->body, name);
-        add_text(&j->body, value);
+            at = put_text(at, name);
+        at = put_text(at, value);
     }
-    return j->body.err;
+    j->body.n = (size_t)(at - j->body.p);
+    return 0;
 }
 
 /* ---- and back ---- */

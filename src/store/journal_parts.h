@@ -69,3 +69,4 @@ int journal_body_unpack(struct tap_event **out, enum tap_kind kind, struct text 
 
 /* journal_recover.c: what an earlier run left open. */
 int journal_recover(struct journal *j) MUST_USE;
+int journal_forget_sinks(struct journal *j, const char *const *sinks, size_t count) MUST_USE;

@@ -84,6 +84,33 @@ static int recover_node(struct journal *j, uint32_t node)
     return journal_gap_begin(j, &gap);
 }
 
+/* A sink that was taken out of the configuration would keep everything that it has not read for ever. */
+int journal_forget_sinks(struct journal *j, const char *const *sinks, size_t count)
+{
+    sqlite3_stmt *st = NULL;
+    int rc, err;
+
+    buf_clear(&j->key);
+    buf_add_char(&j->key, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_add_text(&j->key, i ? TEXT(",\"") : TEXT("\""));
+        buf_add_json(&j->key, text_of(sinks[i]));
+        buf_add_char(&j->key, '"');
+    }
+    err = buf_add_char(&j->key, ']');
+    if (err)
+        return err;
+    rc = sqlite3_prepare_v2(j->db, "DELETE FROM cursor WHERE sink NOT IN (SELECT value FROM json_each(?1))", -1, &st, NULL);
+    if (rc != SQLITE_OK)
+        return journal_fail(j, rc);
+    sqlite3_bind_text(st, 1, j->key.p, (int)j->key.n, SQLITE_STATIC);
+    rc = sqlite3_step(st);
+    if (rc != SQLITE_DONE)
+        err = journal_fail(j, rc);
+    sqlite3_finalize(st);
+    return err;
+}
+
 int journal_recover(struct journal *j)
 {
     int err = 0;

@@ -12,9 +12,10 @@
 enum {
     QUEUE_EVENTS = 65536,
     QUEUE_BYTES = 64 << 20,
-    TAKE_AT_ONCE = 256,         /* of one node, before the next is looked at */
+    TAKE_AT_ONCE = 256,         /* of one node, in the merge; the rest waits in its queue */
     IDLE_MS = 1000,
     TICK_MS = 25,               /* a batch is collected for so long; with the wait for other nodes and the commit within BATCH_MS and a little */
+    HELD_MS = 5,
     FLUSH_US = 250 * 1000,      /* rows of running calls are at most this much behind their facts */
     TRIM_US = 1000 * 1000,
     TRIM_ROWS = 2000,
@@ -147,35 +148,35 @@ static void take_one(struct tap_writer *w, struct tap_event *e)
     tap_batch_event(&w->batch, e);
 }
 
-/* How many were taken off the queue. What the others wait for is known here first: a node that goes down does not hold them up. */
-static size_t take_from(struct tap_writer *w, struct writer_node *n, int64_t now_us)
+/* What the others wait for is known here first: a node that goes down does not hold them up. */
+static void take_from(struct tap_writer *w, struct writer_node *n, int64_t now_us)
 {
     struct tap_event *e;
-    size_t count = 0;
 
-    while (count < TAKE_AT_ONCE && (e = tap_queue_take(n->queue))) {
+    while (n->held < TAKE_AT_ONCE && (e = tap_queue_take(n->queue))) {
         if (e->kind == TAP_UP || e->kind == TAP_DOWN)
             merge_node_up(w->merge, e->node, e->kind == TAP_UP);
         merge_put(w->merge, e, now_us);
-        count++;
+        n->held++;
     }
-    return count;
 }
 
+/* The merge is never asked while a node has nothing in it and something in its queue: else, when we are late (a stall, a busy machine), the wait
+ * for that node is over before its older events were looked at. */
 static void collect(struct tap_writer *w)
 {
+    const int64_t now_us = clock_wall_us();     /* before the queues: what had arrived by then is in the merge when it decides */
     struct tap_event *e;
-    size_t taken;
 
-    do {
-        const int64_t now_us = clock_wall_us();
+    for (size_t i = 0; i < w->node_count; i++)
+        take_from(w, &w->nodes[i], now_us);
+    while (w->batch.events < TAP_WRITER_BATCH && (e = merge_take(w->merge, now_us))) {
+        struct writer_node *const n = &w->nodes[e->node];
 
-        while (w->batch.events < TAP_WRITER_BATCH && (e = merge_take(w->merge, now_us)))
-            take_one(w, e);
-        taken = 0;
-        for (size_t i = 0; i < w->node_count && w->batch.events < TAP_WRITER_BATCH; i++)
-            taken += take_from(w, &w->nodes[i], now_us);
-    } while (taken > 0 && w->batch.events < TAP_WRITER_BATCH);
+        take_one(w, e);
+        if (--n->held == 0)
+            take_from(w, n, now_us);
+    }
 }
 
 static size_t held(const struct tap_writer *w)
@@ -362,9 +363,14 @@ static void rest(struct tap_writer *w)
         return;
     if (due != INT64_MAX)
         us = smaller(us, due - clock_mono_us());
-    if (!w->batch_since_us && next != INT64_MAX)
+    if (next != INT64_MAX)
         us = smaller(us, next - clock_wall_us());
-    if (us > 0)
+    if (us <= 0)
+        return;
+    /* What is held goes when its time is over or the others have shown younger events. Depth is no sign then: the rest of a deep queue waits, too. */
+    if (held(w) > 0)
+        store_bell_wait(&w->bell, SIZE_MAX, smaller(HELD_MS, (us + 999) / 1000), nothing_wakes, w, &w->stop);
+    else
         store_bell_wait(&w->bell, w->batch_since_us ? TAP_WRITER_BATCH : 1, (us + 999) / 1000, work_waiting, w, &w->stop);
 }
 

@@ -21,6 +21,7 @@ struct writer_node {
     const char *name;
     struct tap_queue *queue;
     /* Writer's thread: */
+    size_t held;                    /* in the merge */
     bool is_up, has_gap;            /* has_gap: one is open, in the journal or in the batch */
     char gap_cause[16];
     int64_t gap_from_us, last_us;   /* last_us: order of the last event; 0: none yet */

@@ -6,7 +6,7 @@
 
 #include "tap/facts_internal.h"
 
-enum { CALLS_MAX = 50000, JSON_MAX = 1024 * 1024 };
+enum { CALLS_MAX = 50000, JSON_MAX = 1024 * 1024, JSON_USUAL = 8192 };
 #define IDLE_US ((int64_t)24 * 3600 * 1000000)
 
 /* ---- small things ---- */
@@ -53,7 +53,8 @@ int facts_new(struct facts **out, const struct facts_options *opt, const struct 
     f->nodes = calloc(opt->nodes ? opt->nodes : 1, sizeof *f->nodes);
     f->ended = calloc(ENDED_SLOTS, sizeof *f->ended);
     f->scratch = calloc(CALL_LEGS_MAX, sizeof *f->scratch);
-    if (!f->nodes || !f->ended || !f->scratch || map_init(&f->channels) || map_init(&f->calls) || map_init(&f->bridges)) {
+    if (!buf_room(&f->json, JSON_USUAL) || !buf_room(&f->details, JSON_USUAL) || !f->nodes || !f->ended || !f->scratch ||
+        map_init(&f->channels) || map_init(&f->calls) || map_init(&f->bridges)) {
         facts_free(f);
         return -ENOMEM;
     }
@@ -190,8 +191,10 @@ static void new_channel(struct facts *f, const struct tap_event *e, const struct
             call_close_unobserved(f, old);
     }
     ch = channel_open(f, e->node, s);
-    if (ch && is_suspect)
-        ch->call->is_hostile = ch->call->r.is_suspect = true;
+    if (!ch || !is_suspect)
+        return;
+    ch->call->is_hostile = ch->call->r.is_suspect = true;
+    trust_doubt(f, ch);
 }
 
 static void local_bridge(struct facts *f, const struct tap_event *e)

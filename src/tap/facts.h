@@ -87,9 +87,10 @@ struct facts;
 int facts_new(struct facts **out, const struct facts_options *opt, const struct facts_handlers *on, void *arg) MUST_USE;
 void facts_free(struct facts *f);               /* tells nothing; NULL passes */
 /* Notes included: TAP_DOWN and TAP_LOST leave open calls open but partial, until TAP_PRESENT_END says which of them still exist (the others end as
- * unobserved, at the last event seen of them), or TAP_PRESENT_NONE ends all that were open. 0 or -ENOMEM (then the event did not count; go on). */
+ * unobserved, at the last event seen of them), or TAP_PRESENT_NONE ends all that were open before the gap and not heard of since. 0 or -ENOMEM (then the event did not count; go on). */
 int facts_take(struct facts *f, const struct tap_event *e) MUST_USE;
-/* Tells every record that changed since the last flush: before a batch is committed. */
+/* Tells every record that changed since the last flush: before a batch is committed. Also lets the last Hangup of each node count: a Hangup
+ * waits for the event behind it (nothing forged may follow, facts_trust.c), so call this within a second when nothing comes. */
 void facts_flush(struct facts *f);
 /* How many open calls a gap of that node touches. */
 size_t facts_open_of(const struct facts *f, uint32_t node);

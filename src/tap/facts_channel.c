@@ -1,54 +1,11 @@
-/* The channels of Asterisk: found again by Uniqueid, paired when they are Local, moved when their Linkedid changes. */
+/* The channels of Asterisk: found again by Uniqueid, paired when they are Local, followed to their Hangup. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tap/facts_internal.h"
 
-/* ---- reading ---- */
-
-enum slot { SLOT_NONE, SLOT_PRIVILEGE, SLOT_SYSTEM, SLOT_ACTION_ID, SLOT_CHANNEL, SLOT_STATE, SLOT_STATE_TEXT, SLOT_NUMBER, SLOT_NAME, SLOT_LINE_NUMBER,
-            SLOT_LINE_NAME, SLOT_LANGUAGE, SLOT_ACCOUNT, SLOT_CONTEXT, SLOT_EXTEN, SLOT_PRIORITY, SLOT_UNIQUEID, SLOT_LINKEDID, SLOTS };
-
-static const uint8_t slot_of[TAP_HEADERS_END] = {
-    [TAP_H_PRIVILEGE] = SLOT_PRIVILEGE, [TAP_H_SYSTEMNAME] = SLOT_SYSTEM, [TAP_H_ACTIONID] = SLOT_ACTION_ID, [TAP_H_CHANNEL] = SLOT_CHANNEL,
-    [TAP_H_CHANNELSTATE] = SLOT_STATE, [TAP_H_CHANNELSTATEDESC] = SLOT_STATE_TEXT, [TAP_H_CALLERIDNUM] = SLOT_NUMBER,
-    [TAP_H_CALLERIDNAME] = SLOT_NAME, [TAP_H_CONNECTEDLINENUM] = SLOT_LINE_NUMBER, [TAP_H_CONNECTEDLINENAME] = SLOT_LINE_NAME,
-    [TAP_H_LANGUAGE] = SLOT_LANGUAGE, [TAP_H_ACCOUNTCODE] = SLOT_ACCOUNT, [TAP_H_CONTEXT] = SLOT_CONTEXT, [TAP_H_EXTEN] = SLOT_EXTEN,
-    [TAP_H_PRIORITY] = SLOT_PRIORITY, [TAP_H_UNIQUEID] = SLOT_UNIQUEID, [TAP_H_LINKEDID] = SLOT_LINKEDID,
-};
-
-static struct text value_at(const struct tap_event *e, const struct tap_field *field)
-{
-    return text_make((const char *)&e->fields[e->count] + field->value_at, field->value_n);
-}
-
-void snapshot_of(const struct tap_event *e, struct snapshot *s)
-{
-    const struct tap_field *first[SLOTS] = { 0 }, *uniqueid = NULL, *linkedid = NULL;
-    unsigned found = 0;
-
-    for (uint32_t i = 0; i < e->count; i++) {
-        const unsigned slot = slot_of[e->fields[i].header];
-
-        if (!slot)
-            continue;
-        uniqueid = slot == SLOT_UNIQUEID ? &e->fields[i] : uniqueid;
-        linkedid = slot == SLOT_LINKEDID ? &e->fields[i] : linkedid;
-        if (!first[slot]) {
-            first[slot] = &e->fields[i];
-            found += slot >= SLOT_CHANNEL;
-        }
-    }
-#define VALUE(slot_) (first[slot_] ? value_at(e, first[slot_]) : TEXT_NONE)
-    *s = (struct snapshot){
-        .privilege = VALUE(SLOT_PRIVILEGE), .system = VALUE(SLOT_SYSTEM), .action_id = VALUE(SLOT_ACTION_ID), .uniqueid = VALUE(SLOT_UNIQUEID),
-        .linkedid = VALUE(SLOT_LINKEDID), .channel = VALUE(SLOT_CHANNEL), .number = VALUE(SLOT_NUMBER), .name = VALUE(SLOT_NAME),
-        .state = VALUE(SLOT_STATE), .context = VALUE(SLOT_CONTEXT), .exten = VALUE(SLOT_EXTEN),
-        .last_uniqueid = uniqueid ? value_at(e, uniqueid) : TEXT_NONE, .last_linkedid = linkedid ? value_at(e, linkedid) : TEXT_NONE,
-        .is_whole = found == SLOTS - SLOT_CHANNEL,
-    };
-#undef VALUE
-}
+enum { CHANNELS_A_CALL = 8 };     /* on average: the ceiling of all together */
 
 struct channel *channel_find(struct facts *f, uint32_t node, struct text uniqueid)
 {
@@ -72,7 +29,7 @@ static struct channel *find_mate(const struct call *c, struct text name)
     return NULL;
 }
 
-static void link_to_call(struct call *c, struct channel *ch)
+void channel_link(struct call *c, struct channel *ch)
 {
     ch->call = c;
     ch->prev = NULL;
@@ -82,7 +39,7 @@ static void link_to_call(struct call *c, struct channel *ch)
     c->channels = ch;
 }
 
-static void unlink_from_call(struct channel *ch)
+void channel_unlink(struct channel *ch)
 {
     struct call *c = ch->call;
 
@@ -160,7 +117,7 @@ static void adopt_primary(struct facts *f, struct call *c, struct channel *ch, c
         text_copy(c->legs[ch->leg].pub.role, sizeof c->legs[0].pub.role, TEXT("caller"));
     text_copy(c->r.caller, sizeof c->r.caller, facts_known(s->number));
     text_copy(c->r.caller_name, sizeof c->r.caller_name, facts_known(s->name));
-    c->r.dialled[0] = c->r.context[0] = '\0';
+    c->r.dialled[0] = c->r.context[0] = c->r.application[0] = '\0';
     call_note_dialled(f, c, s->exten, s->context);
 }
 
@@ -173,6 +130,10 @@ struct channel *channel_open(struct facts *f, uint32_t node, const struct snapsh
 
     if (!s->uniqueid.n)
         return NULL;
+    if (f->channels.count >= f->opt.calls_max * CHANNELS_A_CALL) {
+        f->figures.refused++;
+        return NULL;
+    }
     if (!c)
         c = call_open(f, node, linkedid);
     ch = c ? fresh(f) : NULL;
@@ -192,7 +153,7 @@ struct channel *channel_open(struct facts *f, uint32_t node, const struct snapsh
     ch->is_outbound = ch->state == 0;
     ch->is_second_half = is_half(s->channel, '2');
     mate = find_mate(c, s->channel);
-    link_to_call(c, ch);
+    channel_link(c, ch);
     call_touch(f, c);
     if (mate) {
         channel_pair(f, mate, ch);
@@ -243,15 +204,6 @@ void channel_pair(struct facts *f, struct channel *one, struct channel *two)
 
 /* ---- changing ---- */
 
-static void tell_leg(struct facts *f, enum fact kind, struct call *c, const struct leg *l)
-{
-    facts_begin(f);
-    facts_str(f, "channel", l->pub.channel);
-    facts_str(f, "number", l->pub.number);
-    facts_str(f, "role", l->pub.role[0] ? l->pub.role : "callee");
-    facts_tell(f, kind, c);
-}
-
 void channel_set_state(struct facts *f, struct channel *ch, unsigned state)
 {
     struct call *c = ch->call;
@@ -268,7 +220,7 @@ void channel_set_state(struct facts *f, struct channel *ch, unsigned state)
         l->pub.answered_us = f->stamp.at_us;
         call_dirty(f, c);
         if (!l->is_hidden)
-            tell_leg(f, FACT_LEG_ANSWERED, c, l);
+            leg_tell(f, FACT_LEG_ANSWERED, c, l);
     }
     app_up(f, ch);
 }
@@ -303,35 +255,10 @@ void channel_update(struct facts *f, struct channel *ch, const struct snapshot *
     }
 }
 
-/* ---- moving ---- */
-
-static void tell_rekeyed(struct facts *f, const struct call *c, const char *from, const char *into, bool joined)
-{
-    facts_begin(f);
-    facts_str(f, "from", from);
-    facts_str(f, "into", into);
-    facts_bool(f, "joined", joined);
-    facts_tell(f, FACT_CALL_REKEYED, c);
-}
-
-/* The whole call carries another id from now on. */
-static void rename_call(struct facts *f, struct call *c, struct text linkedid)
-{
-    const uint32_t node = c->key.node;
-    char from[CALL_ID_MAX];
-
-    memcpy(from, c->key.id, sizeof from);
-    map_drop(&f->calls, &c->key);
-    map_put(&f->calls, &c->key, map_hash(node, linkedid), node, linkedid);
-    if (!c->r.was[0])
-        memcpy(c->r.was, from, sizeof c->r.was);
-    memcpy(c->r.id, c->key.id, sizeof c->r.id);
-    call_dirty(f, c);
-    tell_rekeyed(f, c, from, c->key.id, false);
-}
+/* ---- leaving ---- */
 
 /* What it was in the middle of does not follow it, nor outlast it. */
-static void drop_visits(struct facts *f, struct channel *ch)
+void channel_drop_visits(struct facts *f, struct channel *ch)
 {
     struct call *c = ch->call;
     const int queue = ch->item[ITEM_QUEUE];
@@ -346,101 +273,6 @@ static void drop_visits(struct facts *f, struct channel *ch)
         ch->item[i] = ITEM_NONE;
 }
 
-static void move_one(struct facts *f, struct channel *ch, struct call *to, uint16_t leg)
-{
-    struct call *from = ch->call;
-    struct leg *old = leg_of(ch);
-
-    if (ch->is_dialled && from->dials)
-        from->dials--;
-    if (ch->is_holding && from->holds)
-        from->holds--;
-    if (old && old->channels && --old->channels == 0 && !old->pub.ended_us)
-        old->pub.ended_us = f->stamp.at_us;
-    drop_visits(f, ch);
-    unlink_from_call(ch);
-    link_to_call(to, ch);
-    ch->leg = leg;
-    if (ch->is_dialled)
-        to->dials++;
-    if (ch->is_holding)
-        to->holds++;
-    if (leg != LEG_NONE)
-        to->legs[leg].channels++;
-}
-
-static uint16_t copy_leg(struct facts *f, struct call *to, const struct channel *ch)
-{
-    const struct leg *old = leg_of(ch);
-    const struct snapshot s = { .uniqueid = text_make(ch->key.id, ch->key.id_n), .channel = text_of(ch->name), .number = text_of(ch->number) };
-    const char *const role = ch->next_role ? ch->next_role : old ? old->pub.role : "";
-    const int64_t answered = old ? old->pub.answered_us : 0, started = old ? old->pub.started_us : f->stamp.at_us;
-    const uint16_t leg = leg_add(f, to, &s, strcmp(role, "caller") == 0 || strcmp(role, "originate") == 0 ? "joined" : role);
-
-    if (leg != LEG_NONE) {
-        to->legs[leg].pub.answered_us = answered;
-        to->legs[leg].pub.started_us = started;
-        if (old && old->pub.name[0])
-            memcpy(to->legs[leg].pub.name, old->pub.name, sizeof old->pub.name);
-    }
-    return leg;
-}
-
-/* A Local channel moves with both halves: only the one in the bridge is told of its new Linkedid (seen). */
-static void join_call(struct facts *f, struct channel *ch, struct call *to)
-{
-    struct call *from = ch->call;
-    struct channel *mate = ch->mate && ch->mate->call == from ? ch->mate : NULL;
-    const uint16_t leg = copy_leg(f, to, ch);
-    const bool was_primary = ch == from->primary || (mate && mate == from->primary);
-    bool is_empty;
-
-    call_settle(f, from);
-    call_settle(f, to);
-    move_one(f, ch, to, leg);
-    if (mate)
-        move_one(f, mate, to, leg);
-    to->is_hostile = to->is_hostile || from->is_hostile;
-    to->r.is_suspect = to->r.is_suspect || from->r.is_suspect;
-    if (leg != LEG_NONE)
-        tell_leg(f, FACT_LEG_JOINED, to, &to->legs[leg]);
-    call_dirty(f, from);
-    call_dirty(f, to);
-    is_empty = !from->channels;
-    if (is_empty || was_primary) {
-        tell_rekeyed(f, from, from->key.id, to->key.id, true);
-        memcpy(from->joined, to->key.id, sizeof from->joined);
-    }
-    if (is_empty) {
-        if (!from->r.answered_us) {
-            from->r.answered_us = f->stamp.at_us;
-            text_copy(from->r.answered_by, sizeof from->r.answered_by, text_of(to->r.caller[0] ? to->r.caller : to->key.id));
-        }
-        call_end(f, from);
-    } else {
-        call_refresh_connected(f, from);
-    }
-    call_refresh_connected(f, to);
-}
-
-void channel_rekey(struct facts *f, struct channel *ch, struct text linkedid)
-{
-    struct call *c = ch->call, *to;
-
-    if (!linkedid.n || text_eq(text_of(ch->linkedid), text_head(linkedid, CALL_ID_MAX - 1)))
-        return;
-    text_copy(ch->linkedid, sizeof ch->linkedid, linkedid);
-    if (text_eq(text_make(c->key.id, c->key.id_n), text_head(linkedid, CALL_ID_MAX - 1)))
-        return;
-    to = call_find(f, c->key.node, linkedid);
-    if (to)
-        join_call(f, ch, to);
-    else
-        rename_call(f, c, linkedid);
-}
-
-/* ---- leaving ---- */
-
 /* Forgets a channel: no bridge, call, mate or count points to it any more. */
 void channel_release(struct facts *f, struct channel *ch)
 {
@@ -448,7 +280,7 @@ void channel_release(struct facts *f, struct channel *ch)
     struct leg *l = leg_of(ch);
 
     bridge_leave(f, ch);
-    drop_visits(f, ch);
+    channel_drop_visits(f, ch);
     if (ch->is_dialled)
         dial_over(f, ch);
     if (ch->is_holding) {
@@ -460,7 +292,7 @@ void channel_release(struct facts *f, struct channel *ch)
         ch->mate->mate = NULL;
     if (l && l->channels)
         l->channels--;
-    unlink_from_call(ch);
+    channel_unlink(ch);
     map_drop(&f->channels, &ch->key);
     facts_mark_ended(f, ch->key.hash);
     spare(f, ch);

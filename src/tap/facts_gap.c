@@ -65,7 +65,15 @@ static void settle(struct facts *f, uint32_t node)
         }
         call_refresh_connected(f, c);
     }
-    n->is_unsettled = false;
+    n->is_unsettled = n->is_listing = false;
+}
+
+/* A list that follows no gap (a break-in makes the tap ask for one) counts from its first line on. */
+static void begin_list(struct node *n)
+{
+    if (!n->is_listing && !n->is_unsettled)
+        n->generation++;
+    n->is_listing = true;
 }
 
 /* "01:02:03" in microseconds. */
@@ -142,16 +150,17 @@ void gap_note(struct facts *f, const struct tap_event *e)
         unsettle(f, e->node);
         break;
     case TAP_PRESENT:
+        begin_list(n);
         present(f, e);
         break;
     case TAP_PRESENT_END:
+        begin_list(n);
+        settle(f, e->node);
+        break;
+    case TAP_PRESENT_NONE:      /* without a gap it says nothing: a caller that breaks in must not end calls by it */
         if (n->is_unsettled)
             settle(f, e->node);
-        break;
-    case TAP_PRESENT_NONE:
-        if (!n->is_unsettled)
-            unsettle(f, e->node);
-        settle(f, e->node);
+        n->is_listing = false;
         break;
     default:
         break;

@@ -119,6 +119,7 @@ struct break_in {
 struct node {
     uint32_t generation;                /* grows with each gap */
     bool is_unsettled;                  /* a gap, and nobody said yet what is left */
+    bool is_listing;                    /* TAP_PRESENT notes are coming */
     bool has_envelope, has_times, has_system;   /* what the session's first event carried */
     unsigned contrary;                  /* events in a row that carried something else */
     struct held_hangup held;
@@ -177,6 +178,10 @@ void facts_tell_id(struct facts *f, enum fact kind, const char *call);
 void facts_tell_call(struct facts *f, struct call *c);
 void facts_tell_ended(struct facts *f, struct call *c);
 
+/* facts_outcome.c */
+/* How the call went, when it is over; may fill in who answered. */
+enum call_outcome outcome_of(const struct facts *f, struct call *c);
+
 /* facts_call.c */
 struct call *call_find(struct facts *f, uint32_t node, struct text linkedid);
 /* NULL: full, or no memory (f->err). */
@@ -198,18 +203,27 @@ void call_party(const struct call *c, uint16_t leg, struct text *by, struct text
 /* facts_leg.c */
 uint16_t leg_add(struct facts *f, struct call *c, const struct snapshot *s, const char *role);
 struct leg *leg_of(const struct channel *ch);
+/* channel, number, role. */
+void leg_tell(struct facts *f, enum fact kind, struct call *c, const struct leg *l);
 void leg_end(struct facts *f, struct call *c, struct leg *l);
 struct text leg_label(const struct call *c, const struct leg *l);
 
-/* facts_channel.c */
+/* facts_snapshot.c */
 void snapshot_of(const struct tap_event *e, struct snapshot *s);
+
+/* facts_rekey.c */
+void channel_rekey(struct facts *f, struct channel *ch, struct text linkedid);
+
+/* facts_channel.c */
+void channel_link(struct call *c, struct channel *ch);
+void channel_unlink(struct channel *ch);
+void channel_drop_visits(struct facts *f, struct channel *ch);
 struct channel *channel_find(struct facts *f, uint32_t node, struct text uniqueid);
 struct channel *channel_open(struct facts *f, uint32_t node, const struct snapshot *s);
 void channel_release(struct facts *f, struct channel *ch);     /* without a word: hung up, or vanished */
 void channel_hang_up(struct facts *f, struct channel *ch, int32_t cause, struct text cause_text);
 void channel_pair(struct facts *f, struct channel *one, struct channel *two);
 void channel_set_state(struct facts *f, struct channel *ch, unsigned state);
-void channel_rekey(struct facts *f, struct channel *ch, struct text linkedid);
 void channel_update(struct facts *f, struct channel *ch, const struct snapshot *s);
 
 /* facts_bridge.c */
@@ -258,6 +272,7 @@ void gap_note(struct facts *f, const struct tap_event *e);
 bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s);
 /* A Hangup: held when it is believed so far, counted when not. */
 void trust_hang_up(struct facts *f, const struct tap_event *e, struct channel *ch, const struct snapshot *s);
+void trust_doubt(struct facts *f, struct channel *ch);
 /* An event with lines that somebody put in: whether its head and tail name one channel, and that is this. */
 bool trust_is_own(const struct channel *ch, const struct snapshot *s);
 /* The held one counts: nothing forged followed. */

@@ -28,13 +28,26 @@ static struct text without_half(struct text channel)
     return channel;
 }
 
-uint16_t leg_add(struct facts *f, struct call *c, const struct snapshot *s, const char *role)
+/* The first phone that rang in vain makes room: a queue may try hundreds for one caller. */
+static struct leg *used_up(struct call *c)
 {
-    struct leg *l;
+    for (size_t i = 0; i < c->leg_count; i++) {
+        if (i == c->primary_leg || c->legs[i].channels || c->legs[i].pub.answered_us)
+            continue;
+        for (size_t k = 0; k < c->leg_count; k++)
+            if (c->legs[k].via == i)
+                c->legs[k].via = LEG_NONE;
+        return &c->legs[i];
+    }
+    return NULL;
+}
 
+/* A place in the array, which may move; NULL: there is none. */
+static struct leg *place(struct facts *f, struct call *c)
+{
     if (c->leg_count >= CALL_LEGS_MAX) {
         f->figures.refused++;
-        return LEG_NONE;
+        return used_up(c);
     }
     if (c->leg_count == c->leg_room) {
         const size_t room = c->leg_room ? c->leg_room * 2 : 2;
@@ -42,12 +55,20 @@ uint16_t leg_add(struct facts *f, struct call *c, const struct snapshot *s, cons
 
         if (!more) {
             f->err = -ENOMEM;
-            return LEG_NONE;
+            return NULL;
         }
         c->legs = more;
         c->leg_room = room;
     }
-    l = &c->legs[c->leg_count];
+    return &c->legs[c->leg_count++];
+}
+
+uint16_t leg_add(struct facts *f, struct call *c, const struct snapshot *s, const char *role)
+{
+    struct leg *l = place(f, c);
+
+    if (!l)
+        return LEG_NONE;
     memset(l, 0, sizeof *l);
     l->via = LEG_NONE;
     text_copy(l->pub.uniqueid, sizeof l->pub.uniqueid, s->uniqueid);
@@ -58,7 +79,7 @@ uint16_t leg_add(struct facts *f, struct call *c, const struct snapshot *s, cons
     l->pub.started_us = f->stamp.at_us;
     l->pub.cause = -1;
     call_dirty(f, c);
-    return (uint16_t)c->leg_count++;
+    return (uint16_t)(l - c->legs);
 }
 
 struct leg *leg_of(const struct channel *ch)
@@ -72,6 +93,15 @@ struct text leg_label(const struct call *c, const struct leg *l)
     if (l->pub.number[0] && (strcmp(l->pub.number, c->r.caller) != 0 || l == &c->legs[c->primary_leg == LEG_NONE ? 0 : c->primary_leg]))
         return text_of(l->pub.number);
     return facts_base(text_of(l->pub.channel));
+}
+
+void leg_tell(struct facts *f, enum fact kind, struct call *c, const struct leg *l)
+{
+    facts_begin(f);
+    facts_str(f, "channel", l->pub.channel);
+    facts_str(f, "number", l->pub.number);
+    facts_str(f, "role", l->pub.role[0] ? l->pub.role : "callee");
+    facts_tell(f, kind, c);
 }
 
 void leg_end(struct facts *f, struct call *c, struct leg *l)

@@ -3,10 +3,11 @@
  * A number with CR LF in it stands raw in every event of its call (seen: CallerIDNum, ConnectedLineNum, AccountCode, Language). So within one
  * event of Asterisk, everything between the caller's number and the rest of that event may be the caller's: lines, and whole events. What
  * it cannot touch is the head (Event ... Channel, ChannelState: they stand before any number) and the tail (Uniqueid, Linkedid, Cause:
- * they stand behind). Hence:
+ * they stand behind). Through SIP it has 79 bytes for that (a longer number is cut, seen), through ARI and AMI as many as it likes. Hence:
  *   1. An event without the envelope of its session (Privilege, Timestamp, SystemName) is forged: it changes nothing.
  *   2. An event that lacks its tail was broken in two: it changes nothing; the block that brings its tail closes it. If both name
  *      the same channel, and the call was a hostile one from its first event, then the broken Hangup is the caller's own and counts.
+ *      What stands between the two changes nothing.
  *   3. A Hangup counts when it is whole, nothing stands twice in it, its channel is known under that Uniqueid, that name, that
  *      number and that Linkedid, and the block behind it is not forged: so it is held until the next block of the node, or the flush.
  *      Where earlier events of the channel carried lines that somebody put in, and yet their first Channel and their last ids agreed, the Hangup may
@@ -98,7 +99,7 @@ void trust_forget(struct facts *f, struct node *n, const struct channel *ch)
         n->held.channel = NULL;
 }
 
-static void doubt(struct facts *f, struct channel *ch)
+void trust_doubt(struct facts *f, struct channel *ch)
 {
     struct call *c = ch->call;
 
@@ -120,7 +121,7 @@ static void disbelieve_held(struct facts *f, uint32_t node)
     n->held.channel = NULL;
     f->figures.disbelieved++;
     n->break_in.disbelieved++;
-    doubt(f, ch);
+    trust_doubt(f, ch);
 }
 
 static bool is_only_doubted(const struct call *c)
@@ -185,7 +186,7 @@ void trust_hang_up(struct facts *f, const struct tap_event *e, struct channel *c
     }
     if (!is_believable(f, e, ch, s)) {
         f->figures.disbelieved++;
-        doubt(f, ch);
+        trust_doubt(f, ch);
         note(f, e->node, s->last_linkedid, s->channel, TEXT("Event: Hangup"), true);
         return;
     }
@@ -235,6 +236,7 @@ static void open_hostile(struct facts *f, const struct tap_event *e, const struc
     if (!ch)
         return;
     ch->call->is_hostile = ch->call->r.is_suspect = true;
+    trust_doubt(f, ch);
 }
 
 static void apply_broken(struct facts *f, const struct tap_event *e, const struct broken_head *head, struct channel *ch)
@@ -270,7 +272,7 @@ static bool close_head(struct facts *f, const struct tap_event *e, const struct 
     struct node *n = &f->nodes[e->node];
     const struct broken_head head = n->head;
     struct channel *ch = channel_find(f, e->node, s->last_uniqueid);
-    const bool is_its_own = ch && ch->call->is_hostile && is_the_same(ch->name, text_of(head.channel), sizeof ch->name);
+    const bool is_its_own = ch && is_the_same(ch->name, text_of(head.channel), sizeof ch->name);
     const bool is_new = !ch && head.name == TAP_E_NEWCHANNEL && s->last_uniqueid.n && s->last_linkedid.n &&
                         !facts_was_ended(f, map_hash(e->node, s->last_uniqueid));
 
@@ -278,7 +280,7 @@ static bool close_head(struct facts *f, const struct tap_event *e, const struct 
         n->head.name = TAP_E_OTHER;
     if (is_new)
         open_hostile(f, e, &head, s);
-    if (is_its_own)
+    if (is_its_own && ch->call->is_hostile)
         apply_broken(f, e, &head, ch);
     return is_its_own || is_new;
 }
@@ -335,7 +337,7 @@ bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s)
         }
         disbelieve_held(f, e->node);
         f->figures.disbelieved += e->name == TAP_E_HANGUP;
-        note(f, e->node, TEXT_NONE, TEXT_NONE, tap_event_name(e), e->name == TAP_E_HANGUP);
+        note(f, e->node, s->last_linkedid, TEXT_NONE, tap_event_name(e), e->name == TAP_E_HANGUP);
         if (n->head.name != TAP_E_OTHER)
             close_head(f, e, s);
         return false;
@@ -343,8 +345,15 @@ bool trust_take(struct facts *f, const struct tap_event *e, struct snapshot *s)
     trust_release(f, n);
     if (n->break_in.blocks && is_due(f, &n->break_in))
         trust_tell(f, e->node);
-    if (n->head.name != TAP_E_OTHER && close_head(f, e, s))
-        return false;
+    if (n->head.name != TAP_E_OTHER) {
+        if (close_head(f, e, s))
+            return false;
+        if (n->head.name != TAP_E_OTHER) {      /* between the head and the tail of one event stands nothing of Asterisk's */
+            note(f, e->node, TEXT_NONE, TEXT_NONE, tap_event_name(e), e->name == TAP_E_HANGUP);
+            f->figures.disbelieved += e->name == TAP_E_HANGUP;
+            return false;
+        }
+    }
     if (!carries_channel(e->name) || !s->channel.p)
         return true;
     if (!s->uniqueid.n || !s->linkedid.n) {

@@ -21,7 +21,7 @@ static const struct tap_need needs[] = {
     { "AgentLogoff", "agent", NULL },       { "QueueMemberAdded", "agent", NULL }, { "QueueMemberRemoved", "agent", NULL },
     { "QueueMemberPause", "agent", NULL },
     { "DTMFEnd", "dtmf", NULL },
-    { "Newexten", "dialplan", NULL },       { "VarSet", "dialplan", "QUEUESTATUS AGISTATUS MIXMONITOR_FILENAME BRIDGEPEER" },
+    { "Newexten", "dialplan", NULL },       { "VarSet", "dialplan", "QUEUESTATUS AGISTATUS DIALSTATUS MIXMONITOR_FILENAME BRIDGEPEER" },
     { "AGIExecStart", "agi", NULL },        { "AGIExecEnd", "agi", NULL },       { "AsyncAGIStart", "agi", NULL },
     { "AsyncAGIExec", "agi", NULL },        { "AsyncAGIEnd", "agi", NULL },
 };

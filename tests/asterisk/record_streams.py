@@ -91,6 +91,10 @@ exten => 400,1,Answer()
  same => n,MixMonitor(@DIR@/spool/monitor/talk.wav,b)
  same => n,Dial(Local/ans-60@phone/n,20)
 
+[sip]
+exten => 101,1,Dial(Local/ring@phone/n,2)
+exten => 106,1,Dial(AudioSocket/127.0.0.1:@SOUND@/40325ec2-5efd-4bd3-805f-53576e581d16,20)
+
 [exit]
 exten => 5,1,NoOp(left by key)
  same => n,Wait(0.5)
@@ -196,6 +200,50 @@ class Script(threading.Thread):
                     stream.write(line)
                     stream.flush()
                     stream.readline()
+
+
+class SipCaller:
+    """A caller without an account, by hand: one INVITE over UDP, with any text as its number; CANCEL, or ACK and BYE."""
+
+    count = 0
+
+    def __init__(self, port, user, exten):
+        SipCaller.count += 1
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(5)
+        self.peer, self.exten, self.to = ("127.0.0.1", port), exten, ""
+        self.here = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.user = "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in user)
+        self.branch = f"z9hG4bKfacts{SipCaller.count}"
+        sdp = (f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {20000 + 2 * SipCaller.count} RTP/AVP 0\r\n")
+        self.send("INVITE", 1, sdp)
+
+    def send(self, method, number, body=""):
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        branch = self.branch + ("bye" if method == "BYE" else "ack" if method == "ACK" and self.to else "")
+        self.socket.sendto((f"{method} sip:{self.exten}@127.0.0.1:{self.peer[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {self.here};branch={branch};rport\r\n"
+                            f"From: <sip:{self.user}@127.0.0.1>;tag=t{SipCaller.count}\r\nTo: <sip:{self.exten}@127.0.0.1>{self.to}\r\n"
+                            f"Call-ID: facts-{SipCaller.count}\r\nCSeq: {number} {method}\r\nContact: <sip:a@{self.here}>\r\nMax-Forwards: 70\r\n{kind}"
+                            f"Content-Length: {len(body)}\r\n\r\n{body}").encode(), self.peer)
+
+    def answer(self):
+        """The final answer's code, acknowledged."""
+        while True:
+            text = self.socket.recv(8192).decode()
+            code = int(text.split()[1])
+            if code < 200 or "CSeq: 1 INVITE" not in text:
+                continue
+            self.to = ";tag=" + re.search(r"\r\nTo:[^\r]*;tag=([^\r;]+)", text).group(1) if code == 200 else ""
+            self.send("ACK", 1)
+            return code
+
+    def cancel(self):
+        self.send("CANCEL", 1)
+        return self.answer()
+
+    def bye(self):
+        self.send("BYE", 2)
 
 
 class Stage:
@@ -331,7 +379,7 @@ def ring_group(s):
 
 
 def redirect(s):
-    """2001 talks to an AudioSocket phone (106); after 1 s AMI Redirect sends the phone's channel to 104 (Echo): a masquerade; the caller is gone; phone hung up 1 s later."""
+    """2001 talks to an AudioSocket phone (106); after 1 s AMI Redirect sends the phone's channel to 104 (Echo); the caller is gone; phone hung up 1 s later."""
     s.call("106", stay=20)
     s.event("BridgeEnter", BridgeNumChannels="2")
     time.sleep(1)
@@ -343,7 +391,7 @@ def redirect(s):
 
 
 def pickup(s):
-    """2001 calls 107, where a phone rings; 2002 calls 108: Pickup(107@phone) takes the call; 2 s of talk."""
+    """2001 calls 107, where a phone rings; 2002 calls 108: Pickup(107@phone) takes the call (a masquerade: the channels change places); 3.5 s of talk."""
     s.call("107", stay=4)
     s.event("DialState", DialStatus="RINGING")
     time.sleep(0.5)
@@ -379,8 +427,46 @@ def reconnect(s):
     return first
 
 
+def click_to_dial(s):
+    """A CRM's click: Originate Local/two@chain (which dials the agent's AudioSocket phone) to 100, which answers after 0.3 s; the Local optimises itself away; 100's phone hangs up after 2 s."""
+    s.ami.originate("Local/two@chain", "pbx", "100", caller='"Shop" <4000>')
+    s.event("BridgeEnter", BridgeNumChannels="2")
+    time.sleep(0.5)
+
+
+def sip_plain(s):
+    """A SIP caller 4930123 calls 106 (an AudioSocket phone), which answers at once; after 1.5 s the caller hangs up (BYE)."""
+    caller = SipCaller(s.pbx.sip_port, "4930123", "106")
+    assert caller.answer() == 200
+    time.sleep(1.5)
+    caller.bye()
+
+
+def hostile_victim(s):
+    """2001 talks to 101. A SIP caller without an account puts Hangups of 2001's channel into its number: bare; complete with all that Asterisk says of it; complete and with the head of one more event for the rest (of each, Asterisk keeps 79 bytes). 2001's call goes on for 2 s after the last."""
+    name = s.call("101", stay=30)
+    s.event("BridgeEnter", BridgeNumChannels="2")
+    ident = [m["Uniqueid"] for m in s.ami.seen if m.get("Channel") == name and "Uniqueid" in m][0]
+    envelope = f"Privilege: call,all\r\nTimestamp: {time.time() + 1:.6f}\r\nSystemName: a\r\n"
+    whole = (f"Event: Hangup\r\n{envelope}Channel: {name}\r\nChannelState: 6\r\nChannelStateDesc: Up\r\nCallerIDNum: 2001\r\nCallerIDName: x\r\n"
+             "ConnectedLineNum: 2001\r\nConnectedLineName: x\r\nLanguage: en\r\nAccountCode: \r\nContext: pbx\r\nExten: 101\r\nPriority: 1\r\n"
+             f"Uniqueid: {ident}\r\nLinkedid: {ident}\r\nCause: 16\r\nCause-txt: Normal Clearing\r\n\r\n")
+    texts = [f"20\r\n\r\nEvent: Hangup\r\nUniqueid: {ident}\r\nChannel: {name}\r\nCause: 16\r\n\r\n", "20\r\n\r\n" + whole,
+             f"20\r\n\r\n{whole}Event: Newstate\r\n{envelope}Channel: x\r\nChannelState: 4\r\nChannelStateDesc: Ring\r\nCallerIDNum: 1"]
+    for text in texts:
+        caller = SipCaller(s.pbx.sip_port, text, "101")
+        time.sleep(0.4)
+        try:
+            print(len(text), len(caller.user), caller.cancel())
+        except TimeoutError:
+            print(len(text), len(caller.user), "dropped by Asterisk")
+        time.sleep(0.3)
+    time.sleep(2)
+    s.ami.action("Hangup", Channel=name, Cause="16")
+
+
 SCENES = [queue_timeout, queue_exit_key, queue_join_empty, queue_blind_transfer, attended_transfer_ami, stasis_visit, stasis_originate, agi_visits, agi_only,
-          mixmonitor, local_chain, ring_group, redirect, pickup, three_join, reconnect]
+          mixmonitor, local_chain, ring_group, redirect, pickup, three_join, reconnect, click_to_dial, sip_plain, hostile_victim]
 
 
 def main():

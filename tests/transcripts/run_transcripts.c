@@ -563,8 +563,8 @@ static void judge(struct play *p, const char *expect, int line)
         const char *name, *kind, *key;
     } known[] = {
         { "status", "agi.end", "status" }, { "reason", "agi.end", "reason" },   { "commands", "agi.end", "commands" },
-        { "route", "agi.end", "route" },   { "name", "agi.name", "name" },      { "handoff", "agi.handoff", "agent" },
-        { "caller", "agi.start", "caller_number" }, { "caller_name", "agi.start", "caller_name" },
+        { "route", "agi.end", "route" },   { "name", "agi.end", "name" },
+        { "caller", "agi.end", "caller_number" }, { "caller_name", "agi.end", "caller_name" },
     };
     const char *value = strchr(expect, '=');
     char got[4096];

@@ -27,7 +27,7 @@ static void see(struct demo_proof *p, int which)
 {
     switch (which) {
     case 0:
-        fact(p, 10, "agi.name", "{\"name\":\"" DEMO_CALLER_NAME "\"}");
+        fact(p, 10, "agi.end", "{\"name\":\"" DEMO_CALLER_NAME "\"}");
         break;
     case 1:
         demo_proof_event(p, TEXT("asked"), TEXT("HANDOFF"), TEXT(DEMO_CALLER_NAME), TEXT("reception"));

@@ -1,5 +1,5 @@
 /* Recorded streams of a real Asterisk: each gives exactly the facts and records beside it (tests/ami/NAME.expected), whole and split.
- * `t_facts --write FOLDER` writes them anew: to be read by a person before they are kept. */
+ * `t_facts --write FOLDER` writes them anew: to be read by a person before they are kept. `t_facts --kinds` prints the table for docs/tap.md. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,6 +122,41 @@ static void every_recorded_stream_gives_its_facts(void **state)
         stream_gives_its_facts(names[i]);
 }
 
+static void row_of(char *out, size_t size, const struct fact_kind *k)
+{
+    snprintf(out, size, "| `%s` | %s | %s |\n", k->name, k->fields, k->sentence);
+}
+
+/* docs/tap.md lists every kind as the table has it. */
+static void document_lists_every_kind(void **state)
+{
+    size_t count;
+    const struct fact_kind *kinds = facts_kinds(&count);
+    char row[512], *document = read_whole(DOCS_FOLDER "/tap.md");
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        row_of(row, sizeof row, &kinds[i]);
+        if (!strstr(document, row))
+            print_error("docs/tap.md has no row %s", row);
+        assert_non_null(strstr(document, row));
+    }
+    free(document);
+}
+
+static int print_kinds(void)
+{
+    size_t count;
+    const struct fact_kind *kinds = facts_kinds(&count);
+    char row[512];
+
+    for (size_t i = 0; i < count; i++) {
+        row_of(row, sizeof row, &kinds[i]);
+        fputs(row, stdout);
+    }
+    return 0;
+}
+
 static int write_anew(const char *folder)
 {
     static char names[100][64];
@@ -153,8 +188,10 @@ static int write_anew(const char *folder)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_recorded_stream_gives_its_facts) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_recorded_stream_gives_its_facts), cmocka_unit_test(document_lists_every_kind) };
 
+    if (argc == 2 && strcmp(argv[1], "--kinds") == 0)
+        return print_kinds();
     if (argc == 3 && strcmp(argv[1], "--write") == 0)
         return write_anew(argv[2]);
     return cmocka_run_group_tests(tests, NULL, NULL);

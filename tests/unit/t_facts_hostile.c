@@ -69,15 +69,19 @@ static void hangup_without_the_envelope_is_forged(void **state)
     static const char *const forged[] = {
         "Event: Hangup\r\nUniqueid: a-1.1\r\nChannel: PJSIP/trunk-00000001\r\nCause: 16\r\n\r\n",
         "Event: Hangup\r\nPrivilege: call,all\r\n" SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE,
+        "Event: Hangup\r\nTimestamp: 1795378387.500000\r\nSystemName: a\r\n" SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE,
         "Event: Hangup\r\nPrivilege: call,all\r\nTimestamp: 1795378387.500000\r\n" SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE,
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+    for (size_t i = 0; i < 2 * sizeof forged / sizeof *forged; i++) {
         struct play *p = begin();
 
-        bytes(p, forged[i]);
-        bytes(p, REST);
+        bytes(p, forged[i / 2]);
+        if (i % 2)
+            bytes(p, REST);
+        else
+            play_says(p, "Newexten", &other, "Extension: 100\r\nApplication: Wait\r\nAppData: 1\r\n");
         assert_int_equal(play_open_calls(p), 2);
         assert_true(play_told(p, "break_in") > 0);
         play_hangup(p, &victim);
@@ -93,6 +97,7 @@ static void hangup_that_does_not_know_the_channel_is_not_believed(void **state)
         "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123") "Uniqueid: a-1.1\r\nLinkedid: a-9.9\r\n" CAUSE,
         "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS "Cause: 16\r\n\r\n",
         "Event: Hangup\r\n" ENVELOPE "Channel: PJSIP/trunk-00000001\r\n" IDS CAUSE,
+        "Event: Hangup\r\n" ENVELOPE "Channel: PJSIP/trunk-00000001\r\nCallerIDNum: 4930123\r\n" IDS CAUSE,
         "Event: Hangup\r\n" ENVELOPE "Channel: PJSIP/trunk-00000001\r\nUniqueid: a-1.1\r\n\r\n",
         "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123\r\nCallerIDNum: 1") IDS CAUSE,
     };
@@ -156,6 +161,21 @@ static void ids_in_front_of_the_real_ones_do_not_count(void **state)
     assert_int_equal(play_told(p, "call.ended"), 1);
 }
 
+/* Whole events between the head and the tail of a broken one: none is Asterisk's. */
+static void nothing_between_head_and_tail_counts(void **state)
+{
+    struct play *p = begin();
+
+    (void)state;
+    bytes(p, "Event: Newexten\r\n" ENVELOPE "Channel: PJSIP/trunk-00000002\r\nChannelState: 6\r\nChannelStateDesc: Up\r\nCallerIDNum: 20\r\n\r\n");
+    bytes(p, "Event: Newchannel\r\n" ENVELOPE SNAPSHOT("PJSIP/ghost-00000001", "1") "Uniqueid: a-3.3\r\nLinkedid: a-3.3\r\n\r\n");
+    bytes(p, "Event: Hangup\r\n" ENVELOPE SNAPSHOT("PJSIP/trunk-00000001", "4930123") IDS CAUSE);
+    bytes(p, "Event: Newstate\r\n" ENVELOPE "Channel: x\r\nCallerIDNum: 1\r\nPriority: 1\r\nUniqueid: a-1.2\r\nLinkedid: a-1.2\r\n\r\n");
+    assert_true(play_told(p, "break_in") > 0);
+    play_hangup(p, &other);
+    end(p, 1, 1);
+}
+
 /* A head that names the victim, and a tail for it: both from a caller. */
 static void broken_hangup_of_another_does_not_count(void **state)
 {
@@ -171,7 +191,7 @@ static void broken_hangup_of_another_does_not_count(void **state)
 static void hostile_caller_is_followed_to_its_end(void **state)
 {
     struct play *p = begin();
-    static const char *const events[] = { "Newchannel", "Newexten", "Newstate", "Hangup" };
+    static const char events[][16] = { "Newchannel", "Newexten", "Newstate", "Hangup" };
     char wire[2048];
 
     (void)state;
@@ -264,6 +284,7 @@ int main(void)
         cmocka_unit_test(perfect_hangup_before_an_odd_block_is_not_believed),
         cmocka_unit_test(forged_end_is_undone_by_the_next_event),
         cmocka_unit_test(ids_in_front_of_the_real_ones_do_not_count),
+        cmocka_unit_test(nothing_between_head_and_tail_counts),
         cmocka_unit_test(broken_hangup_of_another_does_not_count),
         cmocka_unit_test(hostile_caller_is_followed_to_its_end),
         cmocka_unit_test(break_in_is_told_once_a_second_with_counts),

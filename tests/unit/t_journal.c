@@ -510,6 +510,30 @@ static void cursors_are_kept(void **state)
     assert_int_equal(event, 7);
 }
 
+static void a_sink_that_is_configured_no_more_holds_nothing_back(void **state)
+{
+    static const char *const sinks[] = { "crm", "with \"quotes\"" };
+    struct place *p = *state;
+    int64_t fact, event;
+
+    begin(p);
+    assert_int_equal(journal_put_cursor(p->j, "crm", 4, 5), 0);
+    assert_int_equal(journal_put_cursor(p->j, "with \"quotes\"", 4, 5), 0);
+    assert_int_equal(journal_put_cursor(p->j, "old", 1, 1), 0);
+    commit(p);
+    reopen(p);                  /* nobody says which there are: all stay */
+    assert_int_equal(journal_read_cursor(p->r, "old", &fact, &event), 1);
+    p->opt.sinks = sinks;
+    p->opt.sink_count = 2;
+    reopen(p);
+    assert_int_equal(journal_read_cursor(p->r, "old", &fact, &event), 0);
+    assert_int_equal(journal_read_cursor(p->r, "crm", &fact, &event), 1);
+    assert_int_equal(journal_read_cursor(p->r, "with \"quotes\"", &fact, &event), 1);
+    p->opt.sink_count = 0;      /* there are none */
+    reopen(p);
+    assert_int_equal(journal_read_cursor(p->r, "crm", &fact, &event), 0);
+}
+
 /* Another process reads while we write. */
 static void another_process_reads(void **state)
 {
@@ -864,7 +888,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_event_comes_out_as_it_went_in), T(names_are_in_the_file), T(made_up_names_do_not_fill_the_file), T(notes_are_left_out),
         T(a_rolled_back_batch_leaves_nothing_and_can_be_given_again), T(events_of_one_call_are_found_by_any_of_its_ids), T(calls_are_found),
-        T(an_earlier_run_is_closed), T(one_open_gap_a_node), T(cursors_are_kept), T(another_process_reads), T(a_newer_file_is_refused),
+        T(an_earlier_run_is_closed), T(one_open_gap_a_node), T(cursors_are_kept), T(a_sink_that_is_configured_no_more_holds_nothing_back),
+        T(another_process_reads), T(a_newer_file_is_refused),
         T(a_foreign_file_is_refused), T(a_damaged_file_is_an_error_not_a_crash), T(nothing_is_trimmed_without_a_limit), T(what_is_too_old_goes),
         T(an_unread_row_does_not_go_for_its_age), T(ids_never_come_again), T(the_file_keeps_its_size), T(facts_and_calls_are_under_the_limit_too),
         T(unread_rows_that_go_are_a_gap), T(a_call_that_comes_back_is_found), T(memory_is_short_at_every_place),

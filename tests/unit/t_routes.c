@@ -281,7 +281,7 @@ static void many_at_once(void **state)
     for (int i = 0; i < PEERS_MAX; i++)
         peer_add(steps, COUNT(steps));
     play();
-    assert_int_equal(w.fact_count, 2 * PEERS_MAX);
+    assert_int_equal(w.fact_count, PEERS_MAX); /* one of each, its end */
 }
 
 /* ---- places and queues ---- */
@@ -460,24 +460,79 @@ static void hostile_texts_stay_texts(void **state)
     listen_now();
     peer_add(steps, COUNT(steps));
     play();
-    assert_int_equal(w.fact_count, 3);
-    for (size_t i = 0; i < w.fact_count; i++) {
-        assert_string_equal(w.facts[i]->call, "17.1");
-        json = cJSON_Parse(w.facts[i]->detail);
-        assert_non_null(json);
-        cJSON_Delete(json);
-    }
-    json = cJSON_Parse(fact_text("agi.start", 0));
-    assert_string_equal(cJSON_GetObjectItem(json, "caller_number")->valuestring, "1\",\"status\":\"OK");
-    assert_null(cJSON_GetObjectItem(json, "status"));
-    cJSON_Delete(json);
-    json = cJSON_Parse(fact_text("agi.name", 0));
-    assert_string_equal(cJSON_GetObjectItem(json, "name")->valuestring, "\"}\\");
-    cJSON_Delete(json);
+    assert_int_equal(w.fact_count, 1);
+    assert_string_equal(w.facts[0]->call, "17.1");
     json = cJSON_Parse(fact_text("agi.end", 0));
+    assert_non_null(json);
+    assert_string_equal(cJSON_GetObjectItem(json, "caller_number")->valuestring, "1\",\"status\":\"OK");
+    assert_string_equal(cJSON_GetObjectItem(json, "status")->valuestring, "OK");
+    assert_string_equal(cJSON_GetObjectItem(json, "name")->valuestring, "\"}\\");
     assert_int_equal(cJSON_GetObjectItem(json, "commands")->valueint, 1);
+    assert_int_equal(cJSON_GetObjectItem(json, "start_told")->valueint, 0);
     assert_true(cJSON_HasObjectItem(json, "command_max_us") && cJSON_HasObjectItem(json, "ms"));
     cJSON_Delete(json);
+}
+
+static int number_in(const char *detail, const char *key)
+{
+    cJSON *json = cJSON_Parse(detail);
+    const cJSON *item = cJSON_GetObjectItem(json, key);
+    const int n = cJSON_IsNumber(item) ? item->valueint : -1;
+
+    cJSON_Delete(json);
+    return n;
+}
+
+static size_t facts_of(const char *kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w.fact_count; i++)
+        n += strcmp(w.facts[i]->kind, kind) == 0;
+    return n;
+}
+
+/* Short ones come and go all the time, before, between and behind those who stay; one leaves when his start is next. */
+static void who_stays_a_second_is_told_meanwhile(void **state)
+{
+    struct gate gate = { .max = 2 };
+    const struct route_options list[] = {
+        { .name = "slow", .handler = file_make("function handle(call) sleep(60000) end"), .deadline_ms = 2500, .gate = &gate, .queue = 2, .queue_wait_ms = 2000 },
+        { .name = "quick", .handler = file_make("function handle(call) call:get('A') end"), .deadline_ms = 1000 },
+    };
+    static const struct peer_step sleeps[] = { SEND(ENV("slow")), FAREWELL("TIMEOUT", "deadline") };
+    static const struct peer_step waits[] = { WAIT(200), SEND(ENV("slow")), FAREWELL("BUSY", "queue_wait") };
+    static const struct peer_step early[] = { SEND(ENV("quick")), EXPECT("GET VARIABLE \"A\""), SEND("200 result=0\n"), FAREWELL("OK", "") };
+    static const struct peer_step late[] = { WAIT(600), SEND(ENV("quick")), EXPECT("GET VARIABLE \"A\""), WAIT(200), SEND("200 result=0\n"), FAREWELL("OK", "") };
+    static const struct peer_step nowhere[] = { SEND(ENV("nowhere")), FAREWELL("ERROR", "no_route") };
+    size_t starts = 0;
+
+    (void)state;
+    assert_int_equal(routes_make(list, 2, 0), 0);
+    listen_now();
+    peer_add(early, COUNT(early));
+    peer_add(sleeps, COUNT(sleeps));
+    peer_add(nowhere, COUNT(nowhere));
+    peer_add(sleeps, COUNT(sleeps));
+    peer_add(waits, COUNT(waits));
+    peer_add(late, COUNT(late));
+    play();
+    assert_int_equal(facts_of("agi.end"), 6);
+    for (size_t i = 0; i < 6; i++) {
+        const char *end = fact_text("agi.end", i);
+        const bool slow = strstr(end, "\"route\":\"slow\"") != NULL;
+
+        starts += number_in(end, "start_told") == 1;
+        if (slow || number_in(end, "ms") < 1000)
+            assert_int_equal(number_in(end, "start_told"), slow);
+        assert_true((strstr(end, "\"caller_number\":\"1001\"") != NULL) == (strstr(end, "no_route") == NULL));
+    }
+    assert_true(starts >= 3);
+    assert_int_equal(facts_of("agi.start"), starts);
+    for (size_t i = 0; i < starts; i++) {
+        assert_non_null(strstr(fact_text("agi.start", i), "\"caller_number\":\"1001\",\"caller_name\":\"Ada\",\"channel\":\"X/1\",\"exten\":\"100\",\"context\":\"c\""));
+        assert_in_range(number_in(fact_text("agi.start", i), "ms"), 1000, 60000);
+    }
 }
 
 /* ---- opening ---- */
@@ -622,7 +677,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_path_chooses), T(figures_count), T(one_too_many_is_told_busy), T(many_at_once), T(the_queue_is_in_order),
         T(a_wait_that_ends_goes_to_the_fallback), T(waiting_ones_are_told_of_the_end), T(all_loops_share_one_ceiling),
-        T(sleepers_do_not_hold_up_others), T(health_checks_and_slow_senders_leave_nothing), T(hostile_texts_stay_texts),
+        T(sleepers_do_not_hold_up_others), T(health_checks_and_slow_senders_leave_nothing), T(hostile_texts_stay_texts), T(who_stays_a_second_is_told_meanwhile),
         T(every_broken_handler_is_told), T(each_allocation_of_opening_fails_once), T(a_new_version_is_for_new_sessions), T(closing_waits_for_those_who_finish),
         T(closing_ends_those_who_do_not), T(closing_with_nobody_inside),
     };

@@ -70,6 +70,32 @@ static void test_facts_become_sentences(void **state)
     assert_string_equal(told, "     0.00  agent   < \"hello\"  understood as greet, score -1200\n");
 }
 
+/* A short session has one fact, which tells its beginning, too; a long one two, and each line once. */
+static void test_a_session_is_told_once(void **state)
+{
+    struct fact quick = { .wall_us = 2000000, .kind = "agi.end",
+                          .detail = (char *)(uintptr_t)"{\"route\":\"r\",\"status\":\"HANDOFF\",\"reason\":\"reception\",\"commands\":1,\"command_max_us\":1500,"
+                                                       "\"ms\":500,\"start_told\":0,\"caller_number\":\"1001\",\"exten\":\"100\",\"name\":\"Ada\"}" };
+    struct fact still = { .wall_us = 4000000, .kind = "agi.start",
+                          .detail = (char *)(uintptr_t)"{\"route\":\"r\",\"ms\":1000,\"caller_number\":\"1002\",\"exten\":\"100\"}" };
+    struct fact over = { .wall_us = 5000000, .kind = "agi.end",
+                         .detail = (char *)(uintptr_t)"{\"route\":\"r\",\"status\":\"OK\",\"commands\":2,\"ms\":2000,\"start_told\":1,\"caller_number\":\"1002\",\"name\":\"\"}" };
+
+    (void)state;
+    story_fact(story, &quick);
+    story_fact(story, &still);
+    story_fact(story, &over);
+    story_tell(story, 0, 0);
+    assert_string_equal(told, "     1.50  agi     1001 asks route r (extension 100)\n"
+                              "     2.00  agi     looked up in the store: the caller is \"Ada\"\n"
+                              "     2.00  agi     hands the call off to agent reception\n"
+                              "     2.00  agi     back in the dialplan with SIDETONE_STATUS=HANDOFF after 1 command, the\n"
+                              "                   slowest 1.50 ms\n"
+                              "     3.00  agi     1002 asks route r (extension 100)\n"
+                              "     5.00  agi     back in the dialplan with SIDETONE_STATUS=OK after 2 commands, the\n"
+                              "                   slowest 0.00 ms\n");
+}
+
 static void test_more_than_is_held_is_told(void **state)
 {
     size_t lines = 0;
@@ -89,6 +115,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_late_lines_find_their_place, begin, end),
         cmocka_unit_test_setup_teardown(test_long_lines_are_broken_at_blanks, begin, end),
         cmocka_unit_test_setup_teardown(test_facts_become_sentences, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_session_is_told_once, begin, end),
         cmocka_unit_test_setup_teardown(test_more_than_is_held_is_told, begin, end),
     };
 

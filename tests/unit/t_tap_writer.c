@@ -17,6 +17,8 @@
 #include <sqlite3.h>
 
 #include "base/clock.h"
+#include "fail_alloc.h"
+#include "store/tap_batch.h"
 
 enum { PATIENCE_MS = 60000, SENT_MAX = 20000, GAPS_MAX = 16 };
 
@@ -335,6 +337,7 @@ static void two_nodes_are_stored(void **state)
     struct journal_reader *r;
 
     p->opt.journal.node_count = 2;
+    p->opt.merge.hold_us = 2000000; /* on a busy machine we may stand still between two events for longer than 30 ms */
     open_writer(p);
     send_note(p, 0, TAP_UP, NULL, NULL);
     send_note(p, 1, TAP_UP, NULL, NULL);
@@ -348,6 +351,41 @@ static void two_nodes_are_stored(void **state)
     /* What waited for the other node was not put out of order: recv times grow over both, and there are no others. */
     read_all(p);
     assert_int_equal(p->read, 3000);
+    assert_false(p->differs);
+}
+
+/* The writer comes late (somebody held the file), and both queues are deep: no wait for the other node is left to put things right. */
+static void two_nodes_are_in_order_after_a_stall(void **state)
+{
+    struct place *p = *state;
+    struct tap_writer_figures f;
+    struct tap_writer_node n;
+    sqlite3 *other;
+
+    p->opt.journal.node_count = 2;
+    p->now_us -= 60 * 1000000;
+    open_writer(p);
+    send_note(p, 0, TAP_UP, NULL, NULL);
+    send_note(p, 1, TAP_UP, NULL, NULL);
+    assert_int_equal(sqlite3_open(p->db, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    send_varset(p, 0, 0);
+    do {
+        pause_ms(1);
+        tap_writer_figures_of(p->writer, &f);
+    } while (f.failures == 0);
+    for (unsigned i = 1; i < 9000; i++)
+        send_varset(p, i / 300 & 1, i);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    wait_stored(p, 9000);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(tap_writer_node_figures(p->writer, i, &n));
+        assert_int_equal(n.late, 0);
+    }
+    close_writer(p);
+    read_all(p);
+    assert_int_equal(p->read, 9000);
     assert_false(p->differs);
 }
 
@@ -602,6 +640,84 @@ static void a_lag_is_by_our_clock(void **state)
     assert_true(n.lag_max_us >= n.lag_p50_us);
 }
 
+/* While it writes, the writer keeps the file small; the newest events are there. */
+static void the_file_stays_small_while_events_come(void **state)
+{
+    struct place *p = *state;
+    struct stat st;
+    int64_t used = INT64_MAX;
+
+    p->opt.journal.keep_bytes = 400000;
+    open_writer(p);
+    for (unsigned i = 0; i < 15000; i++) {
+        send_varset(p, 0, i);
+        if (i % 1000 == 999)
+            wait_stored(p, i + 1);
+    }
+    for (int i = 0; i < PATIENCE_MS / 100 && used > 400000; i++) {
+        sqlite3 *db;
+
+        pause_ms(100);
+        assert_int_equal(sqlite3_open(p->db, &db), SQLITE_OK);
+        sqlite3_busy_timeout(db, 10000);
+        (void)sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
+        sqlite3_close(db);
+        assert_int_equal(stat(p->db, &st), 0);
+        used = st.st_size;
+    }
+    assert_true(used <= 400000);
+    close_writer(p);
+    read_all(p);
+    assert_true(p->read > 100 && p->read < 15000);
+    assert_int_equal(p->row_count, 0);      /* no sink had anything left to read */
+}
+
+/* A fact without memory is counted, and those behind it are kept. */
+static void a_batch_outlives_short_memory(void **state)
+{
+    struct place *p = *state;
+    const struct call_fact f = { .kind = "call.started", .call = "a-1.0", .detail = "{}" };
+    const struct call_record c = { .id = "a-1.0", .outcome = CALL_ANSWERED };
+    const struct journal_gap g = { .from_us = 5, .cause = TAP_CAUSE_OVERFLOW, .detail = "full", .events_lost = 3 };
+    struct journal *j;
+    char *problem;
+    uint64_t refused = 0, facts = 0;
+
+    assert_int_equal(journal_open(&j, p->db, &p->opt.journal, &problem), 0);
+    for (long n = 1;; n++) {
+        struct tap_batch b;
+        struct tap_batch_gap told;
+        struct tap_event *bad;
+        size_t at = 0;
+
+        tap_batch_init(&b);
+        fail_alloc_at(n);
+        tap_batch_fact(&b, &f);
+        tap_batch_call(&b, &c);
+        tap_batch_gap(&b, TAP_GAP_BEGINS, &g);
+        tap_batch_cursor(&b, "crm", n, n);
+        const bool hit = fail_alloc_hit();
+
+        fail_alloc_off();
+        assert_int_equal(b.refused, hit ? 1 : 0);
+        refused += b.refused;
+        facts += b.facts;
+        assert_int_equal(tap_batch_write(&b, j, &bad), 0);
+        if (tap_batch_next_gap(&b, &at, &told)) {
+            assert_string_equal(told.gap.cause, "overflow");
+            assert_int_equal(told.gap.events_lost, 3);
+        }
+        tap_batch_free(&b);
+        if (!hit)
+            break;
+    }
+    journal_close(j);
+    assert_true(refused > 0);
+    read_all(p);
+    assert_int_equal(p->facts, facts);
+    assert_true(p->fact_cursor > 0);
+}
+
 static void a_foreign_file_is_one_clear_line(void **state)
 {
     struct place *p = *state;
@@ -623,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(everything_is_stored_as_it_came, set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_writes_what_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_nodes_are_stored, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_nodes_are_in_order_after_a_stall, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_is_a_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_end_or_a_failed_login_is_no_second_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(our_own_restart_is_a_gap, set_up, tear_down),
@@ -631,6 +748,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cursor_is_durable_without_an_event, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_and_lags_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lag_is_by_our_clock, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_file_stays_small_while_events_come, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_outlives_short_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_foreign_file_is_one_clear_line, set_up, tear_down),
     };
 
