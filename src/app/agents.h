@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ai/agent_file.h"
+#include "ai/openai_write.h"
 #include "ai/speech.h"
 #include "app/config.h"
 
@@ -11,11 +12,13 @@ struct agent_tool {
 
 struct agent {
     char *name;
-    struct agent_file *file;
+    struct agent_file *file;       /* of the embedded provider; NULL: another one's */
     struct grammar *grammar;
+    struct agent_openai *openai;   /* NULL: the embedded provider */
     struct agent_tool *tools;      /* the allow-list: an intent that names another tool is refused at load */
     size_t tool_count;
     int64_t max_ms;
+    char *fallback[3];             /* context, extension, priority; NULL: none */
 };
 
 struct agents;

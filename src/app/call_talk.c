@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "ai/local.h"
+#include "ai/openai_realtime.h"
+#include "app/agent_openai.h"
 #include "app/call_loop_parts.h"
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
@@ -155,14 +157,25 @@ static void drop_leg(struct leg *leg)
     ref_drop(leg);
 }
 
+static int provider_make(struct provider **out, struct call_loop *c, const struct agent *a)
+{
+    const struct local_options lo = { .agent = a->file, .grammar = a->grammar, .voice = c->voice, .pool = c->speech };
+
+    if (a->openai) {
+        const struct openai_options oo = { .settings = agent_openai_settings(a->openai), .key = agent_openai_key(a->openai), .dialer = c->dialer };
+
+        return openai_realtime_new(out, c->loop, &oo, &c->log);
+    }
+    return local_new(out, c->loop, &lo, &c->log);
+}
+
 static int hold_conversation(struct call_talk *t)
 {
     struct call_loop *c = t->home;
     const struct agent *a = agents_at(c->agents, t->agent);
-    const struct local_options lo = { .agent = a->file, .grammar = a->grammar, .voice = c->voice, .pool = c->speech };
     const struct conversation_options co = {
         .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
-        .max_ms = a->max_ms, .barge_in_voice = a->file->barge_in_voice, .barge_in_dtmf = a->file->barge_in_dtmf,
+        .max_ms = a->max_ms, .barge_in_voice = !a->file || a->file->barge_in_voice, .barge_in_dtmf = !a->file || a->file->barge_in_dtmf,
     };
     struct leg *leg;
     struct provider *provider;
@@ -172,7 +185,7 @@ static int hold_conversation(struct call_talk *t)
     if (err)
         return err;
     t->fd = -1;
-    err = local_new(&provider, c->loop, &lo, &c->log);
+    err = provider_make(&provider, c, a);
     if (err) {
         drop_leg(leg);
         return err;

@@ -150,7 +150,7 @@ struct config_sink {
 };
 extern const char *const config_drivers[];
 
-enum config_provider { CONFIG_PROVIDER_LOCAL };
+enum config_provider { CONFIG_PROVIDER_LOCAL, CONFIG_PROVIDER_OPENAI };
 
 struct config_tool {
     const char *name;
@@ -161,7 +161,15 @@ struct config_tool {
 struct config_agent {
     struct config_head head;
     int provider;                   /* enum config_provider */
-    const char *file;               /* absolute path */
+    const char *file;               /* absolute path; NULL unless provider is local */
+    struct secret key;
+    const char *url;                /* NULL: the service's own */
+    const char *model, *voice, *greeting;
+    const char *instructions;       /* absolute path; NULL: none */
+    const char *transcribe;         /* "none": nobody */
+    int audio;                      /* enum openai_audio */
+    int64_t silence_ms;
+    bool may_hand_back, may_hang_up; /* named among the tools; not in `tools`, for they have no file */
     struct config_list tool_names;
     const char *tool_dir;           /* absolute */
     const struct config_tool *tools;

@@ -40,6 +40,18 @@ static int has_agent(void *arg, struct text agent)
     return agents_find(n->home->agents, agent_name(n, agent)) >= 0 ? 0 : -ENOENT;
 }
 
+static bool fallback(void *arg, struct text agent, struct stasis_place *out)
+{
+    const struct node *n = arg;
+    const int i = agents_find(n->home->agents, agent_name(n, agent));
+    const struct agent *a = i < 0 ? NULL : agents_at(n->home->agents, (size_t)i);
+
+    if (!a || !a->fallback[0])
+        return false;
+    *out = (struct stasis_place){ a->fallback[0], a->fallback[1], a->fallback[2] };
+    return true;
+}
+
 /* The loop with the fewest talks; equal ones take turns. */
 static struct call_loop *choose_loop(struct serve_nodes *s)
 {
@@ -122,7 +134,7 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
         return err;
     if (c->insecure)
         log_warn(opt->log, "tls_not_verified", kv_str("node", c->head.name));
-    n->talks = (struct stasis_talks){ .has_agent = has_agent, .start = start_talk, .stop = stop_talk, .arg = n };
+    n->talks = (struct stasis_talks){ .has_agent = has_agent, .fallback = fallback, .start = start_talk, .stop = stop_talk, .arg = n };
     if (!c->ari)
         return 0;
     err = stasis_open(&n->stasis, opt->control, n->dialer, n->home->door, &so, &n->talks, opt->timeline, opt->log);

@@ -22,6 +22,11 @@ struct stasis_talk_end {
 };
 typedef void stasis_on_talk_end(const struct stasis_talk_end *end, void *arg);
 
+/* A place of the dialplan. */
+struct stasis_place {
+    const char *context, *extension, *priority;  /* priority: a number or a label */
+};
+
 struct stasis_talk_request {
     struct text call, agent;              /* Uniqueid; first Stasis argument ("" = the node's default agent) */
     struct text caller_number, caller_name;
@@ -31,6 +36,9 @@ struct stasis_talk_request {
 struct stasis_talks {
     /* -ENOENT when there is no agent of that name: asked before anything is set up. */
     int (*has_agent)(void *arg, struct text agent);
+    /* Where a call of this agent goes on that ends with ERROR or TIMEOUT. False: behind Stasis(). The texts stay as long as the talks'
+     * arg. May be NULL. */
+    bool (*fallback)(void *arg, struct text agent, struct stasis_place *out);
     /* Starts a talk; *talk identifies it. on_end runs once, on the control loop, never from inside. On error fd is closed by it too. */
     int (*start)(void *arg, void **talk, const struct stasis_talk_request *req, stasis_on_talk_end *on_end, void *end_arg);
     /* Ends it early (the caller is gone). on_end does not run any more. */

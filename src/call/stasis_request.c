@@ -78,6 +78,38 @@ static int ask_variable(struct stasis_call *c, ari_on_answer *on_answer)
     return err;
 }
 
+static bool has_failed(const struct stasis_call *c)
+{
+    return strcmp(c->status, "ERROR") == 0 || strcmp(c->status, "TIMEOUT") == 0;
+}
+
+/* A call found inside after a restart is not known by its agent, and goes on behind Stasis(). */
+static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    const struct stasis_talks *talks = &c->ground->talks;
+    struct stasis_place to;
+    char path[PATH_MAX_BYTES];
+    struct buf b;
+    int err;
+
+    if (c->hang_up)
+        return send_at(c, on_answer, "DELETE", c->channel_path, "");
+    if (!has_failed(c) || !talks->fallback || !talks->fallback(talks->arg, text_of(c->agent), &to))
+        return send_at(c, on_answer, "POST", c->channel_path, "/continue");
+    buf_init(&b, BODY_MAX);
+    json_field(&b, "context", to.context);
+    json_field(&b, "extension", to.extension);
+    if (to.priority[0] >= '0' && to.priority[0] <= '9')
+        buf_addf(&b, ",\"priority\":%s", to.priority);
+    else
+        json_field(&b, "label", to.priority);
+    buf_add_char(&b, '}');
+    snprintf(path, sizeof path, "%s/continue", c->channel_path);
+    err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));
+    buf_free(&b);
+    return err;
+}
+
 int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
 {
     switch (c->state) {
@@ -96,7 +128,7 @@ int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
     case CALL_DROP_BRIDGE:
         return send_at(c, on_answer, "DELETE", c->bridge_path, "");
     case CALL_LEAVE:
-        return send_at(c, on_answer, c->hang_up ? "DELETE" : "POST", c->channel_path, c->hang_up ? "" : "/continue");
+        return ask_leave(c, on_answer);
     case CALL_NEW:
     case CALL_TALK:
     case CALL_OVER:

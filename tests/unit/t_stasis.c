@@ -33,6 +33,7 @@ struct quirk {
 };
 
 struct bench {
+    struct stasis_place fallback;  /* of the agent reception; without context: none */
     struct loop *loop;
     struct dialer *dialer;
     struct audiosocket_door *door;
@@ -185,6 +186,16 @@ static int has_agent(void *arg, struct text agent)
     return b->agent_err;
 }
 
+static bool fallback(void *arg, struct text agent, struct stasis_place *out)
+{
+    struct bench *b = arg;
+
+    if (!b->fallback.context || !text_eq(agent, TEXT("reception")))
+        return false;
+    *out = b->fallback;
+    return true;
+}
+
 static int talk_start(void *arg, void **talk, const struct stasis_talk_request *req, stasis_on_talk_end *on_end, void *end_arg)
 {
     struct bench *b = arg;
@@ -304,7 +315,7 @@ static int open_stasis(struct bench *b, int64_t step_ms)
         .step_ms = step_ms,
         .calls_max = 2,
     };
-    const struct stasis_talks talks = { .has_agent = has_agent, .start = talk_start, .stop = talk_stop, .arg = b };
+    const struct stasis_talks talks = { .has_agent = has_agent, .fallback = fallback, .start = talk_start, .stop = talk_stop, .arg = b };
 
     snprintf(url, sizeof url, "http://127.0.0.1:%u", ari_peer_port(b->peer));
     return stasis_open(&b->stasis, b->loop, b->dialer, b->door, &opt, &talks, &b->timeline, &test_log);
@@ -623,6 +634,40 @@ static void t_too_many_calls(void **state)
     b->caller = "1700.9";
     b->fd = -1;
     bench_free(b);
+}
+
+/* ---- where a call goes whose talk failed ---- */
+
+/* The body of the last continue. */
+static const char *continue_body(struct bench *b)
+{
+    for (size_t i = ari_peer_count(b->peer); i-- > 0;)
+        if (strstr(ari_peer_seen(b->peer, i)->path, "/continue"))
+            return ari_peer_seen(b->peer, i)->body;
+    return NULL;
+}
+
+static void expect_place(const char *status, const char *priority, const char *agent, const char *body)
+{
+    struct bench *b = bench_up(PATIENT_MS);
+
+    b->fallback = (struct stasis_place){ "emergency", "desk", priority };
+    caller_comes(b, "Ring", agent);
+    expect_talk(b);
+    talk_ends(b, status, "why", false);
+    expect_over(b);
+    assert_string_equal(continue_body(b), body);
+    expect_status(b, status, "why");
+    bench_free(b);
+}
+
+static void t_fallback(void **state)
+{
+    (void)state;
+    expect_place("ERROR", "1", "\"reception\"", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    expect_place("TIMEOUT", "late", "\"reception\"", "{\"context\":\"emergency\",\"extension\":\"desk\",\"label\":\"late\"}");
+    expect_place("OK", "1", "\"reception\"", "");
+    expect_place("ERROR", "1", "\"another\"", "");
 }
 
 /* ---- every step fails once ---- */
@@ -1058,6 +1103,7 @@ int main(void)
         cmocka_unit_test(t_it_comes_again_though_its_end_was_not_heard),
         cmocka_unit_test(t_no_agent),
         cmocka_unit_test(t_too_many_calls),
+        cmocka_unit_test(t_fallback),
         cmocka_unit_test(t_each_step_fails),
         cmocka_unit_test(t_talk_does_not_start),
         cmocka_unit_test(t_caller_hangs_up_at_each_step),
