@@ -4,6 +4,7 @@
 #include "ai/agent_file.h"
 #include "ai/speech.h"
 #include "app/config.h"
+#include "call/stasis.h"
 
 struct agent_tool {
     char *name, *path;             /* path of the Lua file */
@@ -16,6 +17,8 @@ struct agent {
     struct agent_tool *tools;      /* the allow-list: an intent that names another tool is refused at load */
     size_t tool_count;
     int64_t max_ms;
+    enum stasis_media media[STASIS_MEDIA_COUNT]; /* the first choice first */
+    size_t media_count;
 };
 
 struct agents;
