@@ -59,7 +59,7 @@ static const struct config_key audiosocket_keys[] = {
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
 };
 
-static const char *const rtp_formats[] = { "ulaw", "alaw", "slin16", NULL };            /* order of enum leg_rtp_format */
+static const char *const rtp_formats[] = { "ulaw", "alaw", NULL };                      /* order of enum leg_rtp_format */
 
 static const struct config_key rtp_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_rtp, listen), .standard = "127.0.0.1:24000",
@@ -67,7 +67,7 @@ static const struct config_key rtp_keys[] = {
     { .name = "ports", .type = CONFIG_COUNT, .offset = offsetof(struct config_rtp, ports), .standard = "2000", .min = 1, .max = 40000,
       .help = "How many UDP ports from there are used, one a call." },
     { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_rtp, format), .standard = "ulaw",
-      .choices = rtp_formats, .help = "What is sent and taken: ulaw and alaw are 8 kHz, slin16 is 16 kHz." },
+      .choices = rtp_formats, .help = "What is sent and taken, at 8 kHz." },
 };
 
 static const struct config_key console_keys[] = {

@@ -62,10 +62,6 @@ def test_a_talk_over_rtp_alaw(context):
     check_rtp(context, "alaw")
 
 
-def test_a_talk_over_rtp_slin16(context):
-    check_rtp(context, "slin16")
-
-
 def test_audiosocket_carries_the_talk_when_rtp_has_no_port(context):
     taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     taken.bind(("127.0.0.1", 0))

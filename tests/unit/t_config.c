@@ -312,6 +312,8 @@ static void test_each_mistake(void **state)
     bad(p, "[sink a]\ndriver = csv\n", "2 sink a/driver: ", "expected one of: postgres nats jsonl webhook kafka");
     bad(p, "[sink a]\ndriver = jsonl\n", "1 sink a/file: ", "which driver = jsonl needs, came none");
     bad(p, "[sink a]\ndriver = jsonl\nfile = /tmp/x\nurl = postgresql://u:" SECRET "@x\n", "4 sink a/url: ", "not repeated here");
+    bad(p, "[sink a]\ndriver = webhook\nurl = ftp://x\n", "2 sink a/driver: ", "webhook: url = https://host/path is needed");
+    bad(p, "[sink a]\ndriver = nats\nurl = nats://127.0.0.1:4222\nsubject = a b\n", "2 sink a/driver: ", "nats: a subject has");
     bad(p, "[sink a]\ndriver = jsonl\nfile = /tmp/x\nkinds = a b\n", "4 sink a/kinds: ", "expected names separated by commas");
     bad(p, "[tap]\nqueue_events = 3\n", "2 tap/queue_events: ", "expected a number from 64 to 10000000");
     bad(p, "[node a]\nari = ftp://x\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "came \"ftp://x\"");
