@@ -120,6 +120,15 @@ static int load_openai(struct agent *a, const struct config_agent *from, const s
     return err;
 }
 
+/* Checked by config_check: known names, each once. */
+static void copy_media(struct agent *a, const struct config_agent *from)
+{
+    for (size_t i = 0; i < from->media.count && i < STASIS_MEDIA_COUNT; i++)
+        a->media[a->media_count++] = strcmp(from->media.items[i], "rtp") == 0 ? STASIS_RTP : STASIS_AUDIOSOCKET;
+    if (a->media_count == 0)
+        a->media[a->media_count++] = STASIS_AUDIOSOCKET;
+}
+
 static int load_one(struct agent *a, const struct config_agent *from, const char *cache_dir, const struct complaint *to)
 {
     int err = copy_tools(a, from);
@@ -128,6 +137,7 @@ static int load_one(struct agent *a, const struct config_agent *from, const char
         return err;
     a->name = strdup(from->head.name);
     a->max_ms = from->max_duration_ms;
+    copy_media(a, from);
     if (!a->name || copy_fallback(a, &from->fallback))
         return -ENOMEM;
     if (from->provider == CONFIG_PROVIDER_OPENAI)

@@ -5,6 +5,7 @@
 #include "ai/openai_write.h"
 #include "ai/speech.h"
 #include "app/config.h"
+#include "call/stasis.h"
 
 struct agent_tool {
     char *name, *path;             /* path of the Lua file */
@@ -19,6 +20,8 @@ struct agent {
     size_t tool_count;
     int64_t max_ms;
     char *fallback[3];             /* context, extension, priority; NULL: none */
+    enum stasis_media media[STASIS_MEDIA_COUNT]; /* the first choice first */
+    size_t media_count;
 };
 
 struct agents;

@@ -20,6 +20,7 @@
 #include "app/call_loop_parts.h"
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
+#include "pbx/leg_rtp.h"
 
 enum { TALK_RATE_HZ = 8000 };
 
@@ -33,6 +34,7 @@ struct call_talk {
     struct call_talk *next, **link;
     struct conversation *conversation;
     size_t agent;
+    struct stasis_talk_request media; /* what carries it: media, peer and format only */
     int fd;
     char *call, *context;
     struct tools tools;
@@ -169,6 +171,16 @@ static int provider_make(struct provider **out, struct call_loop *c, const struc
     return local_new(out, c->loop, &lo, &c->log);
 }
 
+static int make_leg(struct leg **out, struct call_talk *t)
+{
+    const struct leg_rtp_options ro = { .format = t->media.format, .peer = t->media.peer };
+    struct call_loop *c = t->home;
+
+    if (t->media.media == STASIS_RTP)
+        return leg_rtp_new(out, c->loop, c->ticker, t->fd, &ro, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+}
+
 static int hold_conversation(struct call_talk *t)
 {
     struct call_loop *c = t->home;
@@ -181,7 +193,7 @@ static int hold_conversation(struct call_talk *t)
     struct provider *provider;
     int err;
 
-    err = leg_audiosocket_new(&leg, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+    err = make_leg(&leg, t);
     if (err)
         return err;
     t->fd = -1;
@@ -266,6 +278,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
         t->home = c;
         t->agent = (size_t)agent;
         t->fd = req->fd;
+        t->media = (struct stasis_talk_request){ .media = req->media, .peer = req->peer, .format = req->format };
         t->on_end = on_end;
         t->end_arg = arg;
         t->call = text_dup(req->call);

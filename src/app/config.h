@@ -55,6 +55,13 @@ struct config_audiosocket {
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
 };
 
+struct config_rtp {
+    struct config_head head;
+    struct address listen;          /* numeric host, first port */
+    int64_t ports;                  /* how many from there */
+    int format;                     /* enum leg_rtp_format */
+};
+
 struct config_console {
     struct config_head head;
     struct address listen;          /* host "": no console */
@@ -177,6 +184,7 @@ struct config_agent {
     int64_t max_duration_ms;
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
+    struct config_list media;       /* names, checked; none: audiosocket */
 };
 
 struct config {
@@ -188,6 +196,7 @@ struct config {
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
+    struct config_rtp rtp;
     struct config_console console;
     struct config_tap tap;
     struct config_node *nodes;

@@ -124,6 +124,31 @@ static bool is_built_in(struct config_agent *a, const char *name)
     return is_back || is_end;
 }
 
+static void check_media(struct config_build *b, const struct config_agent *a)
+{
+    const char *const *names = a->media.items;
+
+    for (size_t i = 0; i < a->media.count; i++) {
+        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp"))
+            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket or rtp, came \"%s\"", names[i]);
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(names[i], names[k]))
+                config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected each name once, came \"%s\" twice", names[i]);
+        if (!strcmp(names[i], "rtp") && is_any_host(&b->c->rtp.listen))
+            config_key_problem(b, CONF_ERROR, built_of(b, &b->c->rtp), "listen",
+                               "expected an address that Asterisk can send to, came %s", b->c->rtp.listen.host);
+    }
+}
+
+static void check_rtp(struct config_build *b)
+{
+    const struct config_rtp *r = &b->c->rtp;
+
+    if (r->listen.port == 0 || r->listen.port + r->ports - 1 > UINT16_MAX)
+        config_key_problem(b, CONF_ERROR, built_of(b, r), "ports", "expected ports between 1 and 65535, came %lld from %u",
+                           (long long)r->ports, r->listen.port);
+}
+
 static void check_tools(struct config_build *b, struct config_agent *a)
 {
     struct config_tool *tools = config_take(b, a->tool_names.count * sizeof *tools + 1);
@@ -297,9 +322,11 @@ void config_check(struct config_build *b)
     for (size_t i = 0; i < c->sink_count; i++)
         config_sink_check(b, built_of(b, &c->sinks[i]), &c->sinks[i]);
     check_routes(b, c);
+    check_rtp(b);
     for (size_t i = 0; i < c->agent_count; i++) {
         check_tools(b, &c->agents[i]);
         check_provider(b, &c->agents[i]);
+        check_media(b, &c->agents[i]);
         check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);
     }
     fill_derived(b, c);

@@ -60,6 +60,17 @@ static const struct config_key audiosocket_keys[] = {
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
 };
 
+static const char *const rtp_formats[] = { "ulaw", "alaw", NULL };                      /* order of enum leg_rtp_format */
+
+static const struct config_key rtp_keys[] = {
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_rtp, listen), .standard = "127.0.0.1:24000",
+      .help = "Where Asterisk sends callers' voices as RTP: an address of this machine that it can reach, and the first port." },
+    { .name = "ports", .type = CONFIG_COUNT, .offset = offsetof(struct config_rtp, ports), .standard = "2000", .min = 1, .max = 40000,
+      .help = "How many UDP ports from there are used, one a call." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_rtp, format), .standard = "ulaw",
+      .choices = rtp_formats, .help = "What is sent and taken, at 8 kHz." },
+};
+
 static const struct config_key console_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_console, listen),
       .standard_help = "no such port is opened", .example = "127.0.0.1:8989",
@@ -266,6 +277,9 @@ static const struct config_key agent_keys[] = {
       .help = "Names of the tools that it may call; each is NAME.lua in tool_dir. With openai also hand_back and hang_up, which need no file." },
     { .name = "tool_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, tool_dir), .standard = "handlers/tools",
       .base = "", .reloads = true, .help = "Directory of its tools; relative to the configuration file's." },
+    { .name = "media", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, media), .standard_help = "audiosocket",
+      .example = "rtp, audiosocket",
+      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp; the next is tried when one cannot be set up." },
     { .name = "max_duration", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, max_duration_ms), .standard = "30m",
       .min = 1000, .max = 86400000, .reloads = true, .help = "The longest talk; then the call goes back to the dialplan." },
     { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, fallback_text),
@@ -282,6 +296,8 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                               .size = sizeof(struct config_fastagi), .offset = offsetof(struct config, fastagi) },
     [CONFIG_KIND_AUDIOSOCKET] = { .name = "audiosocket", .help = "The port for voices.", KEYS(audiosocket_keys),
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
+    [CONFIG_KIND_RTP] = { .name = "rtp", .help = "The ports for voices over RTP, for agents whose media = list names it.", KEYS(rtp_keys),
+                          .size = sizeof(struct config_rtp), .offset = offsetof(struct config, rtp) },
     [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
                               .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
     [CONFIG_KIND_TAP] = { .name = "tap", .help = "What is kept of the manager's events.", KEYS(tap_keys),
