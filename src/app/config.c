@@ -277,5 +277,7 @@ void config_free(struct config *c)
         secret_free(&c->sinks[i].secret);
         secret_free(&c->sinks[i].hmac_secret);
     }
+    for (size_t i = 0; i < c->agent_count; i++)
+        secret_free(&c->agents[i].key);
     arena_free(c->memory);
 }
