@@ -57,9 +57,9 @@ class Server:
 
 
 class Postgres(Server):
-    def __init__(self, context):
+    def __init__(self, context, name="postgres"):
         self.bin = os.path.dirname(program("/usr/lib/postgresql/*/bin/initdb"))
-        super().__init__(context, "postgres")
+        super().__init__(context, name)
         subprocess.run([*ORDINARY, f"{self.bin}/initdb", "-D", "data", "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
                        cwd=self.dir, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, check=True, timeout=60)
         self.user, self.url = "test", f"postgresql://127.0.0.1:{self.port}/postgres"
@@ -83,11 +83,11 @@ class Postgres(Server):
 
 
 class Nats(Server):
-    def __init__(self, context):
+    def __init__(self, context, name="nats"):
         self.program = program("/usr/bin/nats-server", "/usr/sbin/nats-server")
-        super().__init__(context, "nats")
+        super().__init__(context, name)
         self.url = f"nats://127.0.0.1:{self.port}"
-        self.conf = context.write("nats.conf", f"listen: 127.0.0.1:{self.port}\njetstream {{ store_dir: \"{self.dir}/store\", max_mem: 16MB, max_file: 1GB }}\n")
+        self.conf = context.write(f"{name}.conf", f"listen: 127.0.0.1:{self.port}\njetstream {{ store_dir: \"{self.dir}/store\", max_mem: 16MB, max_file: 1GB }}\n")
 
     def start(self):
         self.spawn([self.program, "-c", self.conf])
@@ -99,6 +99,10 @@ class Nats(Server):
 
     def kill(self):
         self.end(signal.SIGKILL)
+
+    def count(self, stream="SIDETONE"):
+        with NatsClient(self.port) as client:
+            return client.ask(f"$JS.API.STREAM.INFO.{stream}")["state"]["messages"]
 
     def messages(self, stream="SIDETONE"):
         """Every message of the stream in its order: (id of the header, body)."""

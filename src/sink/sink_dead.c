@@ -17,7 +17,7 @@ char *sink_dead_path(const char *journal_path, const char *name)
 /* Opens and locks. A retry puts another file in its place under the same lock: then ours is not the one of that name any more, and is opened anew. */
 static int open_locked(const char *path)
 {
-    for (int tries = 0; tries < 8; tries++) {
+    for (int tries = 0; tries < 100; tries++) {
         const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
         struct stat mine, named;
 

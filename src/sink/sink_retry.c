@@ -19,6 +19,7 @@ struct retry {
     const struct sink_retry_options *opt;
     struct sink_retried *told;
     void *driver;
+    int folder;
     int fd;                     /* the list; nobody else retries while it is open */
     struct stat st;             /* as it was found: rows behind its size came later, and stay */
     FILE *in, *kept;            /* kept: becomes the list */
@@ -260,37 +261,43 @@ static int copy_later_ones(struct retry *r)
     return n < 0 ? -errno : 0;
 }
 
-static int sync_folder(const char *path)
-{
-    char *folder = text_dup(text_of(path)), *slash = folder ? strrchr(folder, '/') : NULL;
-    int fd, err;
-
-    if (slash)
-        slash[slash == folder] = '\0';
-    fd = folder ? open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    err = fd < 0 || fsync(fd) ? -EIO : 0;
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return err;
-}
-
 /* In one step, with the daemon kept out: it finds another file of that name, and opens that. */
 static int put_in_place(struct retry *r, const char *path)
 {
-    int err = flock(r->fd, LOCK_EX) ? -errno : copy_later_ones(r);
+    int err;
+
+    if (fflush(r->kept) || fsync(fileno(r->kept)))      /* the slow part, while the daemon may still add */
+        return -EIO;
+    err = flock(r->fd, LOCK_EX) ? -errno : copy_later_ones(r);
 
     if (!err && (fflush(r->kept) || fsync(fileno(r->kept))))
         err = -EIO;
     if (!err && rename(r->kept_path, path))
         err = -errno;
-    if (!err)
-        err = sync_folder(path);
+    if (!err && fsync(r->folder))
+        err = -EIO;
     flock(r->fd, LOCK_UN);
     return err;
 }
 
 /* ---- all of it ---- */
+
+/* Early: once rows are delivered, nothing that can be had beforehand shall be missing. */
+static int open_folder(struct retry *r, const char *path)
+{
+    char *folder = text_dup(text_of(path)), *slash = folder ? strrchr(folder, '/') : NULL;
+    int err = 0;
+
+    if (!folder)
+        return -ENOMEM;
+    if (slash)
+        slash[slash == folder] = '\0';
+    r->folder = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r->folder < 0)
+        err = -errno;
+    free(folder);
+    return err;
+}
 
 static int prepare(struct retry *r, const char *path)
 {
@@ -307,6 +314,8 @@ static int prepare(struct retry *r, const char *path)
     if (!r->in || !r->rows || !r->kept_path)
         return -ENOMEM;
     err = arena_new(&r->arena, SINK_BATCH_BYTES + SINK_DEAD_LINE_BYTES * 2);
+    if (!err)
+        err = open_folder(r, path);
     return err ? err : open_kept(r);
 }
 
@@ -318,6 +327,8 @@ static void clean_up(struct retry *r, bool is_done)
         fclose(r->kept);
     if (r->in)
         fclose(r->in);
+    if (r->folder >= 0)
+        close(r->folder);
     if (r->fd >= 0)
         close(r->fd);
     arena_free(r->arena);
@@ -328,8 +339,8 @@ static void clean_up(struct retry *r, bool is_done)
 
 int sink_retry(const struct sink_retry_options *opt, struct sink_retried *out, char **problem)
 {
-    struct retry r = { .opt = opt, .told = out, .fd = -1 };
-    bool is_open = false;
+    struct retry r = { .opt = opt, .told = out, .folder = -1, .fd = -1 };
+    bool is_open = false, is_done = false;
     int err;
 
     *problem = NULL;
@@ -343,10 +354,12 @@ int sink_retry(const struct sink_retry_options *opt, struct sink_retried *out, c
     }
     if (!err)
         err = deliver_all(&r);
-    if (!err)
+    if (!err && out->read > 0) {
         err = put_in_place(&r, opt->dead_letter_file);
+        is_done = !err;
+    }
     if (is_open)
         opt->driver->close(r.driver);
-    clean_up(&r, !err);
+    clean_up(&r, is_done);
     return err;
 }
