@@ -3,18 +3,23 @@ import fcntl
 import http.server
 import json
 import os
+import shutil
+import ssl
 import subprocess
 import threading
 import time
 
+from ami_standin import authority
 from daemon import Daemon, free_port, run
+from runner import Skip
 
 
 class Crm:
     """A webhook that keeps what it was sent."""
 
-    def __init__(self, context):
+    def __init__(self, context, certificate=None):
         seen = self.seen = []
+        self.paths = []
         crm = self
         self.refuses = lambda body: b'"refused"' in body
         self.goes_on = threading.Event()    # cleared: an answer has to wait for it
@@ -24,6 +29,7 @@ class Crm:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 seen.append((self.headers["Idempotency-Key"], json.loads(body)))
+                crm.paths.append(self.path)
                 crm.goes_on.wait(60)
                 self.send_response(422 if crm.refuses(body) else 204)
                 self.end_headers()
@@ -32,7 +38,13 @@ class Crm:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/crm"
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate + ".pem", certificate + ".key")
+            # The handshake is the thread's, not the listener's: one that fails ends its own connection only.
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            self.server.handle_error = lambda *_: None
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.server.server_address[1]}/crm"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         context.at_end(self.close)
 
@@ -246,3 +258,43 @@ def test_a_retry_and_what_is_added_meanwhile(context):
     with open(path, "rb") as f:
         assert f.read() == late
     assert daemon.stop() == 0, daemon.text()
+
+
+def test_a_webhook_over_tls_goes_to_no_receiver_that_is_not_proved(context):
+    if not shutil.which("openssl"):
+        raise Skip("openssl is not installed")
+    ca, certificate = authority(context, "ca")
+    other, _ = authority(context, "other")
+    named, elsewhere = authority(context, "named", "DNS:crm.example.org")
+    crm, stranger = Crm(context, certificate), Crm(context, elsewhere)
+    stream = os.path.join(context.root, "tests", "ami", "queue-two-agents.txt")
+    code, out, err = run(context, "tap", "replay", stream, "--db", context.path("tap.db"))
+    assert code == 0, out + err
+    # All but the first two are to fail: an authority of somebody else, the system's alone, and a certificate of another name.
+    receivers = {"own": (crm, f"ca = {ca}"), "open": (crm, "insecure = yes"), "wrong": (crm, f"ca = {other}"), "system": (crm, ""),
+                 "name": (stranger, f"ca = {named}")}
+    sections = "".join(f"[sink {name}]\ndriver = webhook\nkinds = call.ended\nurl = {to.url}/{name}\nsecret = @env:SIDETONE_TEST_SECRET\n{line}\n"
+                       for name, (to, line) in receivers.items())
+    config = context.write("sidetone.conf", f"""
+[sidetone]
+state_dir = {context.path("")}
+workers = 1
+[fastagi]
+listen = 127.0.0.1:{free_port()}
+[node replay]
+ami = tcp://127.0.0.1:{free_port()}
+ami_user = nobody
+ami_secret = @env:SIDETONE_TEST_SECRET
+{sections}""")
+    daemon = Daemon(context, config, env={"SIDETONE_TEST_SECRET": "s3cret"}, wait="event=sink name=name")
+    for name in ("wrong", "system", "name"):
+        daemon.wait_log(f"event=sink_failing sink={name}")
+    wait_for(lambda: all(sinks(context, config)[name]["depth"] == 0 for name in ("own", "open")))
+    standing = sinks(context, config)
+    for name in ("wrong", "system", "name"):
+        assert standing[name]["depth"] > 0 and standing[name]["dead_letters"] == 0, standing
+    assert daemon.stop() == 0, daemon.text()
+    text = daemon.text()
+    assert set(crm.paths) == {"/crm/own", "/crm/open"} and not stranger.seen, (crm.paths, stranger.seen)
+    assert "event=tls_not_verified sink=open" in text and "tls_not_verified sink=own" not in text, text
+    assert "s3cret" not in text
