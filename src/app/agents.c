@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/agent_openai.h"
+
 struct agents {
     struct agent *all;
     size_t count;
@@ -94,6 +96,39 @@ static int load_grammar(struct agent *a, const struct config_agent *from, const 
     return err;
 }
 
+static int copy_fallback(struct agent *a, const struct config_fallback *from)
+{
+    const char *const parts[] = { from->context, from->extension, from->priority };
+
+    for (size_t i = 0; from->context && i < 3; i++) {
+        a->fallback[i] = strdup(parts[i]);
+        if (!a->fallback[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int load_openai(struct agent *a, const struct config_agent *from, const struct complaint *to)
+{
+    char *place = NULL, *message = NULL;
+    const int err = agent_openai_new(&a->openai, from, &place, &message);
+
+    if (err && message)
+        complain(to, place ? place : from->head.file, message);
+    free(place);
+    free(message);
+    return err;
+}
+
+/* Checked by config_check: known names, each once. */
+static void copy_media(struct agent *a, const struct config_agent *from)
+{
+    for (size_t i = 0; i < from->media.count && i < STASIS_MEDIA_COUNT; i++)
+        a->media[a->media_count++] = strcmp(from->media.items[i], "rtp") == 0 ? STASIS_RTP : STASIS_AUDIOSOCKET;
+    if (a->media_count == 0)
+        a->media[a->media_count++] = STASIS_AUDIOSOCKET;
+}
+
 static int load_one(struct agent *a, const struct config_agent *from, const char *cache_dir, const struct complaint *to)
 {
     int err = copy_tools(a, from);
@@ -102,8 +137,11 @@ static int load_one(struct agent *a, const struct config_agent *from, const char
         return err;
     a->name = strdup(from->head.name);
     a->max_ms = from->max_duration_ms;
-    if (!a->name)
+    copy_media(a, from);
+    if (!a->name || copy_fallback(a, &from->fallback))
         return -ENOMEM;
+    if (from->provider == CONFIG_PROVIDER_OPENAI)
+        return load_openai(a, from, to);
     err = agent_file_load(&a->file, from->file, on_file_problem, (void *)(uintptr_t)to);
     if (err && err != -EINVAL)
         complain(to, from->file, err_text(err));
@@ -148,6 +186,9 @@ static void free_one(struct agent *a)
     }
     free(a->tools);
     free(a->name);
+    for (size_t i = 0; i < 3; i++)
+        free(a->fallback[i]);
+    agent_openai_free(a->openai);
     grammar_free(a->grammar);
     agent_file_free(a->file);
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "ai/agent_file.h"
+#include "ai/openai_write.h"
 #include "ai/speech.h"
 #include "app/config.h"
+#include "call/stasis.h"
 
 struct agent_tool {
     char *name, *path;             /* path of the Lua file */
@@ -11,11 +13,15 @@ struct agent_tool {
 
 struct agent {
     char *name;
-    struct agent_file *file;
+    struct agent_file *file;       /* of the embedded provider; NULL: another one's */
     struct grammar *grammar;
+    struct agent_openai *openai;   /* NULL: the embedded provider */
     struct agent_tool *tools;      /* the allow-list: an intent that names another tool is refused at load */
     size_t tool_count;
     int64_t max_ms;
+    char *fallback[3];             /* context, extension, priority; NULL: none */
+    enum stasis_media media[STASIS_MEDIA_COUNT]; /* the first choice first */
+    size_t media_count;
 };
 
 struct agents;

@@ -15,9 +15,12 @@
 #include <unistd.h>
 
 #include "ai/local.h"
+#include "ai/openai_realtime.h"
+#include "app/agent_openai.h"
 #include "app/call_loop_parts.h"
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
+#include "pbx/leg_rtp.h"
 
 enum { TALK_RATE_HZ = 8000 };
 
@@ -31,6 +34,7 @@ struct call_talk {
     struct call_talk *next, **link;
     struct conversation *conversation;
     size_t agent;
+    struct stasis_talk_request media; /* what carries it: media, peer and format only */
     int fd;
     char *call, *context;
     struct tools tools;
@@ -155,24 +159,45 @@ static void drop_leg(struct leg *leg)
     ref_drop(leg);
 }
 
+static int provider_make(struct provider **out, struct call_loop *c, const struct agent *a)
+{
+    const struct local_options lo = { .agent = a->file, .grammar = a->grammar, .voice = c->voice, .pool = c->speech };
+
+    if (a->openai) {
+        const struct openai_options oo = { .settings = agent_openai_settings(a->openai), .key = agent_openai_key(a->openai), .dialer = c->dialer };
+
+        return openai_realtime_new(out, c->loop, &oo, &c->log);
+    }
+    return local_new(out, c->loop, &lo, &c->log);
+}
+
+static int make_leg(struct leg **out, struct call_talk *t)
+{
+    const struct leg_rtp_options ro = { .format = t->media.format, .peer = t->media.peer };
+    struct call_loop *c = t->home;
+
+    if (t->media.media == STASIS_RTP)
+        return leg_rtp_new(out, c->loop, c->ticker, t->fd, &ro, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+}
+
 static int hold_conversation(struct call_talk *t)
 {
     struct call_loop *c = t->home;
     const struct agent *a = agents_at(c->agents, t->agent);
-    const struct local_options lo = { .agent = a->file, .grammar = a->grammar, .voice = c->voice, .pool = c->speech };
     const struct conversation_options co = {
         .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
-        .max_ms = a->max_ms, .barge_in_voice = a->file->barge_in_voice, .barge_in_dtmf = a->file->barge_in_dtmf,
+        .max_ms = a->max_ms, .barge_in_voice = !a->file || a->file->barge_in_voice, .barge_in_dtmf = !a->file || a->file->barge_in_dtmf,
     };
     struct leg *leg;
     struct provider *provider;
     int err;
 
-    err = leg_audiosocket_new(&leg, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+    err = make_leg(&leg, t);
     if (err)
         return err;
     t->fd = -1;
-    err = local_new(&provider, c->loop, &lo, &c->log);
+    err = provider_make(&provider, c, a);
     if (err) {
         drop_leg(leg);
         return err;
@@ -253,6 +278,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
         t->home = c;
         t->agent = (size_t)agent;
         t->fd = req->fd;
+        t->media = (struct stasis_talk_request){ .media = req->media, .peer = req->peer, .format = req->format };
         t->on_end = on_end;
         t->end_arg = arg;
         t->call = text_dup(req->call);

@@ -55,6 +55,13 @@ struct config_audiosocket {
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
 };
 
+struct config_rtp {
+    struct config_head head;
+    struct address listen;          /* numeric host, first port */
+    int64_t ports;                  /* how many from there */
+    int format;                     /* enum leg_rtp_format */
+};
+
 struct config_console {
     struct config_head head;
     struct address listen;          /* host "": no console */
@@ -150,7 +157,7 @@ struct config_sink {
 };
 extern const char *const config_drivers[];
 
-enum config_provider { CONFIG_PROVIDER_LOCAL };
+enum config_provider { CONFIG_PROVIDER_LOCAL, CONFIG_PROVIDER_OPENAI };
 
 struct config_tool {
     const char *name;
@@ -161,7 +168,15 @@ struct config_tool {
 struct config_agent {
     struct config_head head;
     int provider;                   /* enum config_provider */
-    const char *file;               /* absolute path */
+    const char *file;               /* absolute path; NULL unless provider is local */
+    struct secret key;
+    const char *url;                /* NULL: the service's own */
+    const char *model, *voice, *greeting;
+    const char *instructions;       /* absolute path; NULL: none */
+    const char *transcribe;         /* "none": nobody */
+    int audio;                      /* enum openai_audio */
+    int64_t silence_ms;
+    bool may_hand_back, may_hang_up; /* named among the tools; not in `tools`, for they have no file */
     struct config_list tool_names;
     const char *tool_dir;           /* absolute */
     const struct config_tool *tools;
@@ -169,6 +184,7 @@ struct config_agent {
     int64_t max_duration_ms;
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
+    struct config_list media;       /* names, checked; none: audiosocket */
 };
 
 struct config {
@@ -180,6 +196,7 @@ struct config {
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
+    struct config_rtp rtp;
     struct config_console console;
     struct config_tap tap;
     struct config_node *nodes;

@@ -9,6 +9,7 @@
 
 #include "app/config_parts.h"
 #include "app/script_env.h"
+#include "net/ws_handshake.h"
 
 static const struct config_built *built_of(const struct config_build *b, const void *value)
 {
@@ -111,24 +112,96 @@ const char *config_file_fault(const char *path)
     return access(path, R_OK) < 0 ? "may not be read" : NULL;
 }
 
+static const char *const remote_keys[] = { "key", "url", "model", "voice", "instructions", "greeting", "audio", "transcribe", "silence" };
+
+/* Carried out by the provider itself. */
+static bool is_built_in(struct config_agent *a, const char *name)
+{
+    const bool is_back = !strcmp(name, "hand_back"), is_end = !strcmp(name, "hang_up");
+
+    a->may_hand_back = a->may_hand_back || is_back;
+    a->may_hang_up = a->may_hang_up || is_end;
+    return is_back || is_end;
+}
+
+static void check_media(struct config_build *b, const struct config_agent *a)
+{
+    const char *const *names = a->media.items;
+
+    for (size_t i = 0; i < a->media.count; i++) {
+        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp"))
+            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket or rtp, came \"%s\"", names[i]);
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(names[i], names[k]))
+                config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected each name once, came \"%s\" twice", names[i]);
+        if (!strcmp(names[i], "rtp") && is_any_host(&b->c->rtp.listen))
+            config_key_problem(b, CONF_ERROR, built_of(b, &b->c->rtp), "listen",
+                               "expected an address that Asterisk can send to, came %s", b->c->rtp.listen.host);
+    }
+}
+
+static void check_rtp(struct config_build *b)
+{
+    const struct config_rtp *r = &b->c->rtp;
+
+    if (r->listen.port == 0 || r->listen.port + r->ports - 1 > UINT16_MAX)
+        config_key_problem(b, CONF_ERROR, built_of(b, r), "ports", "expected ports between 1 and 65535, came %lld from %u",
+                           (long long)r->ports, r->listen.port);
+}
+
 static void check_tools(struct config_build *b, struct config_agent *a)
 {
     struct config_tool *tools = config_take(b, a->tool_names.count * sizeof *tools + 1);
+    size_t count = 0;
 
     if (!tools || !a->tool_dir)
         return;
     for (size_t i = 0; i < a->tool_names.count; i++) {
         const char *name = a->tool_names.items[i], *fault;
         char path[4096];
-        const int n = snprintf(path, sizeof path, "%s/%s.lua", a->tool_dir, name);
+        int n;
+
+        if (a->provider == CONFIG_PROVIDER_OPENAI && is_built_in(a, name))
+            continue;
+        n = snprintf(path, sizeof path, "%s/%s.lua", a->tool_dir, name);
 
         fault = n < 0 || (size_t)n >= sizeof path ? "the path is too long" : config_file_fault(path);
         if (fault)
             config_key_problem(b, CONF_ERROR, built_of(b, a), "tools", "expected a file for the tool %s, came %.300s: %s", name, path, fault);
-        tools[i] = (struct config_tool){ .name = name, .path = config_text(b, text_of(path)) };
+        tools[count++] = (struct config_tool){ .name = name, .path = config_text(b, text_of(path)) };
     }
     a->tools = tools;
-    a->tool_count = a->tool_names.count;
+    a->tool_count = count;
+}
+
+/* The key goes where url says: over TLS, or not out of this machine. */
+static void check_agent_url(struct config_build *b, const struct config_agent *a)
+{
+    struct ws_url u;
+
+    if (ws_url_parse(text_of(a->url), &u))
+        config_key_problem(b, CONF_ERROR, built_of(b, a), "url", "expected wss://HOST/PATH, came \"%.200s\"", a->url);
+    else if (!u.is_tls && !text_starts(u.host, TEXT("127.")) && !text_eq(u.host, TEXT("localhost")) && !text_eq(u.host, TEXT("[::1]")))
+        config_key_problem(b, CONF_ERROR, built_of(b, a), "url", "expected wss://, because the key is sent there, came \"%.200s\"", a->url);
+}
+
+static void check_provider(struct config_build *b, const struct config_agent *a)
+{
+    const struct config_built *s = built_of(b, a);
+    const bool is_local = a->provider == CONFIG_PROVIDER_LOCAL;
+
+    if (is_local && !a->file && !config_is_written(s, "file"))
+        config_key_problem(b, CONF_ERROR, s, "file", "expected a value (path), came none; for example: file = reception.agent");
+    if (!is_local && a->file)
+        config_key_problem(b, CONF_WARNING, s, "file", "has no effect with provider = openai");
+    if (!is_local && !config_is_written(s, "key"))
+        config_key_problem(b, CONF_ERROR, s, "key", "expected a value (secret), came none; for example: key = @env:OPENAI_API_KEY");
+    if (a->url)
+        check_agent_url(b, a);
+    if (is_local)
+        for (size_t i = 0; i < sizeof remote_keys / sizeof *remote_keys; i++)
+            if (config_is_written(s, remote_keys[i]))
+                config_key_problem(b, CONF_WARNING, s, remote_keys[i], "has no effect with provider = local");
 }
 
 /* A number from 1, or a label. */
@@ -249,8 +322,11 @@ void config_check(struct config_build *b)
     for (size_t i = 0; i < c->sink_count; i++)
         config_sink_check(b, built_of(b, &c->sinks[i]), &c->sinks[i]);
     check_routes(b, c);
+    check_rtp(b);
     for (size_t i = 0; i < c->agent_count; i++) {
         check_tools(b, &c->agents[i]);
+        check_provider(b, &c->agents[i]);
+        check_media(b, &c->agents[i]);
         check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);
     }
     fill_derived(b, c);

@@ -5,7 +5,8 @@
 
 static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL }; /* order of enum log_level */
 static const char *const on_full[] = { "busy", "fallback", NULL };                    /* order of enum config_on_full */
-static const char *const providers[] = { "local", NULL };                             /* order of enum config_provider */
+static const char *const providers[] = { "local", "openai", NULL };                   /* order of enum config_provider */
+static const char *const audios[] = { "ulaw", "pcm", NULL };                         /* order of enum openai_audio */
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
 static const char *const sandboxes[] = { "off", "basic", "strict", NULL };             /* order of enum config_sandbox */
@@ -57,6 +58,17 @@ static const struct config_key audiosocket_keys[] = {
     { .name = "advertise", .type = CONFIG_PEER, .offset = offsetof(struct config_audiosocket, advertise),
       .standard_help = "the address of listen", .example = "127.0.0.1:9092",
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
+};
+
+static const char *const rtp_formats[] = { "ulaw", "alaw", NULL };                      /* order of enum leg_rtp_format */
+
+static const struct config_key rtp_keys[] = {
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_rtp, listen), .standard = "127.0.0.1:24000",
+      .help = "Where Asterisk sends callers' voices as RTP: an address of this machine that it can reach, and the first port." },
+    { .name = "ports", .type = CONFIG_COUNT, .offset = offsetof(struct config_rtp, ports), .standard = "2000", .min = 1, .max = 40000,
+      .help = "How many UDP ports from there are used, one a call." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_rtp, format), .standard = "ulaw",
+      .choices = rtp_formats, .help = "What is sent and taken, at 8 kHz." },
 };
 
 static const struct config_key console_keys[] = {
@@ -235,20 +247,44 @@ static const struct config_key route_keys[] = {
 
 static const struct config_key agent_keys[] = {
     { .name = "provider", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, provider), .standard = "local",
-      .choices = providers, .reloads = true, .help = "Who talks: local is the embedded agent, which needs no key and no network." },
-    { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, file), .is_required = true,
+      .choices = providers, .reloads = true,
+      .help = "Who talks: local is the embedded agent, which needs no key and no network; openai is a voice model behind the Realtime API." },
+    { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, file), .standard_help = "needed by provider = local",
       .example = "reception.agent", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
-      .help = "What the agent says and understands; relative to agents/ beside the configuration file." },
+      .help = "What the embedded agent says and understands; relative to agents/ beside the configuration file." },
+    { .name = "key", .type = CONFIG_SECRET, .offset = offsetof(struct config_agent, key), .standard_help = "needed by provider = openai",
+      .example = "@env:OPENAI_API_KEY", .reloads = true, .help = "The service's key, by reference: @env:NAME, @file:PATH or @credential:NAME." },
+    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, url), .standard_help = "OpenAI's", .reloads = true,
+      .example = "wss://RESOURCE.openai.azure.com/openai/v1/realtime",
+      .help = "Another server of the Realtime dialect; ws:// only to this machine, for the key is sent there." },
+    { .name = "model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, model), .standard = "gpt-realtime", .reloads = true,
+      .help = "The service's model (at Azure: the deployment)." },
+    { .name = "voice", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, voice), .standard = "marin", .reloads = true,
+      .help = "The service's voice. The embedded agent's is in its file." },
+    { .name = "instructions", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, instructions), .standard_help = "the service's own",
+      .example = "reception.md", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
+      .help = "What the model is told about its task: a text file of at most 64 KiB, relative to agents/ beside the configuration file." },
+    { .name = "greeting", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, greeting), .standard_help = "the model begins in its own words",
+      .example = "Good morning, Example Company.", .reloads = true, .help = "What the model is asked to say first, word for word." },
+    { .name = "audio", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, audio), .standard = "ulaw", .choices = audios,
+      .reloads = true, .help = "What travels to the service: the telephone's own 8 kHz, or 24 kHz (six times the bytes, converted here)." },
+    { .name = "transcribe", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, transcribe), .standard = "gpt-4o-mini-transcribe",
+      .reloads = true, .help = "The model that writes down the caller's words, billed apart; none: nobody does." },
+    { .name = "silence", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, silence_ms), .standard = "500ms", .min = 100, .max = 5000,
+      .reloads = true, .help = "Silence that ends the caller's turn, as the service's voice detection counts it." },
     { .name = "tools", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, tool_names), .standard_help = "the agent has none",
       .example = "opening_hours, take_message", .reloads = true,
-      .help = "Names of the tools that it may call; each is NAME.lua in tool_dir." },
+      .help = "Names of the tools that it may call; each is NAME.lua in tool_dir. With openai also hand_back and hang_up, which need no file." },
     { .name = "tool_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, tool_dir), .standard = "handlers/tools",
       .base = "", .reloads = true, .help = "Directory of its tools; relative to the configuration file's." },
+    { .name = "media", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, media), .standard_help = "audiosocket",
+      .example = "rtp, audiosocket",
+      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp; the next is tried when one cannot be set up." },
     { .name = "max_duration", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, max_duration_ms), .standard = "30m",
       .min = 1000, .max = 86400000, .reloads = true, .help = "The longest talk; then the call goes back to the dialplan." },
     { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, fallback_text),
       .standard_help = "it goes on behind Stasis()", .example = "default,operator,1", .reloads = true,
-      .help = "As context,extension,priority. Checked, but not acted on in this version: a failed talk goes on behind Stasis()." },
+      .help = "Where a call goes whose talk failed (SIDETONE_STATUS is ERROR or TIMEOUT), as context,extension,priority." },
 };
 
 #define KEYS(list) .keys = (list), .key_count = sizeof(list) / sizeof *(list)
@@ -260,6 +296,8 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                               .size = sizeof(struct config_fastagi), .offset = offsetof(struct config, fastagi) },
     [CONFIG_KIND_AUDIOSOCKET] = { .name = "audiosocket", .help = "The port for voices.", KEYS(audiosocket_keys),
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
+    [CONFIG_KIND_RTP] = { .name = "rtp", .help = "The ports for voices over RTP, for agents whose media = list names it.", KEYS(rtp_keys),
+                          .size = sizeof(struct config_rtp), .offset = offsetof(struct config, rtp) },
     [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
                               .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
     [CONFIG_KIND_TAP] = { .name = "tap", .help = "What is kept of the manager's events.", KEYS(tap_keys),

@@ -1,4 +1,6 @@
 /* One job: check what the manager sessions of a node, and the sinks, need together. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/config_parts.h"
@@ -145,6 +147,29 @@ static bool has_driver(const struct config_built *s, const char *driver)
     return false;
 }
 
+/* The driver's own opinion of its settings; opening reaches no server (sink.h), and those with a url make no file. */
+static void ask_driver(struct config_build *b, const struct config_built *s, const struct config_sink *k, const struct sink_driver *driver)
+{
+    const struct log_sink nowhere = { .fd = -1, .level = LOG_OFF };
+    const struct log log = { .sink = &nowhere, .module = "config" };
+    const struct sink_settings set = { .name = k->head.name, .url = k->url, .subject = k->subject, .stream = k->stream,
+                                       .table_prefix = k->table_prefix, .is_insecure = k->insecure, .deadline_ms = k->deadline_ms };
+    char *problem = NULL, prefix[100];
+    void *self = NULL;
+    struct text why;
+
+    if (driver->open(&self, &set, &log, &problem) == 0) {
+        driver->close(self);
+        return;
+    }
+    why = text_of(problem ? problem : "out of memory");
+    snprintf(prefix, sizeof prefix, "sink %s: ", k->head.name);
+    if (text_starts(why, text_of(prefix)))
+        why = text_skip(why, strlen(prefix));
+    config_key_problem(b, CONF_ERROR, s, "driver", "%s: %.*s", driver->name, TEXT_ARG(why));
+    free(problem);
+}
+
 void config_sink_check(struct config_build *b, const struct config_built *s, const struct config_sink *k)
 {
     const char *driver = config_drivers[k->driver];
@@ -169,4 +194,6 @@ void config_sink_check(struct config_build *b, const struct config_built *s, con
             config_key_problem(b, CONF_WARNING, s, s->kind->keys[i].name, "has no effect with driver = %s", driver);
     if (k->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
+    if (k->url && names(needs, TEXT("url")) && sink_driver_named(driver))
+        ask_driver(b, s, k, sink_driver_named(driver));
 }

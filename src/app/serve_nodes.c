@@ -40,6 +40,32 @@ static int has_agent(void *arg, struct text agent)
     return agents_find(n->home->agents, agent_name(n, agent)) >= 0 ? 0 : -ENOENT;
 }
 
+static const struct agent *agent_of(const struct node *n, struct text agent)
+{
+    const int i = agents_find(n->home->agents, agent_name(n, agent));
+
+    return i < 0 ? NULL : agents_at(n->home->agents, (size_t)i);
+}
+
+static bool fallback(void *arg, struct text agent, struct stasis_place *out)
+{
+    const struct agent *a = agent_of(arg, agent);
+
+    if (!a || !a->fallback[0])
+        return false;
+    *out = (struct stasis_place){ a->fallback[0], a->fallback[1], a->fallback[2] };
+    return true;
+}
+
+static size_t agent_media(void *arg, struct text agent, enum stasis_media out[STASIS_MEDIA_COUNT])
+{
+    const struct agent *a = agent_of(arg, agent);
+
+    for (size_t k = 0; a && k < a->media_count; k++)
+        out[k] = a->media[k];
+    return a ? a->media_count : 1;
+}
+
 /* The loop with the fewest talks; equal ones take turns. */
 static struct call_loop *choose_loop(struct serve_nodes *s)
 {
@@ -112,6 +138,9 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
         .ari = { .node = c->head.name, .base_url = c->ari, .app = c->app, .user = c->ari_user,
                  .password = secret_reveal(&c->ari_secret) },
         .media_host = opt->config->audiosocket.advertise,
+        .rtp = opt->config->rtp.listen,
+        .rtp_ports = (unsigned)opt->config->rtp.ports,
+        .rtp_format = (enum leg_rtp_format)opt->config->rtp.format,
         .calls_max = (size_t)c->calls_max,
     };
     int err = dialer_new(&n->dialer, opt->control, &dialing);
@@ -122,7 +151,8 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
         return err;
     if (c->insecure)
         log_warn(opt->log, "tls_not_verified", kv_str("node", c->head.name));
-    n->talks = (struct stasis_talks){ .has_agent = has_agent, .start = start_talk, .stop = stop_talk, .arg = n };
+    n->talks = (struct stasis_talks){ .has_agent = has_agent, .fallback = fallback, .start = start_talk, .stop = stop_talk,
+                                      .media = agent_media, .arg = n };
     if (!c->ari)
         return 0;
     err = stasis_open(&n->stasis, opt->control, n->dialer, n->home->door, &so, &n->talks, opt->timeline, opt->log);

@@ -60,6 +60,7 @@ struct conversation {
     enum talk_end how;
     char reason[REASON_MAX];
     struct conversation_figures figures;
+    struct leg_figures media;      /* known once the leg has closed */
     conversation_on_ended *on_ended;
     void *arg;
 };
@@ -89,7 +90,12 @@ static void tell_ended(struct conversation *c)
     set_state(c, TALK_ENDED);
     timer_stop(c->farewell);
     TIMELINE(c->timeline, call_of(c), "talk.end", kv_str("how", how_names[c->how]), kv_str("reason", c->reason),
-             kv_int("turns", c->figures.turns), kv_int("first_audio_ms", c->figures.first_audio_ms));
+             kv_int("turns", c->figures.turns), kv_int("first_audio_ms", c->figures.first_audio_ms),
+             kv_int("frames_in", (int64_t)c->media.frames_in), kv_int("frames_out", (int64_t)c->media.frames_out),
+             kv_int("missed", (int64_t)c->media.missed), kv_int("odd", (int64_t)c->media.odd),
+             kv_int("early", (int64_t)c->media.early), kv_int("late", (int64_t)c->media.late),
+             kv_int("lost", (int64_t)c->media.lost), kv_int("concealed", (int64_t)c->media.concealed),
+             kv_int("strangers", (int64_t)c->media.strangers));
     c->on_ended(c->how, text_of(c->reason), &c->figures, c->arg);
 }
 
@@ -135,6 +141,7 @@ static void on_leg_closed(int err, const char *why, void *arg)
 {
     struct conversation *c = arg;
 
+    leg_figures(c->leg, &c->media);
     c->leg = ref_drop(c->leg);
     end(c, err == -EPROTO ? TALK_ERROR : TALK_LEG_LOST, text_of(why ? why : err ? err_text(err) : "leg_ended"));
     side_closed(c);

@@ -109,6 +109,17 @@ static void on_over(struct stasis_call *c, void *arg)
     check_closed(s);
 }
 
+static int rename_media(struct stasis_call *c, void *arg)
+{
+    struct stasis *s = arg;
+    int err;
+
+    HASH_DELETE(by_media, s->by_media, c);
+    err = stasis_call_rename(c);
+    HASH_ADD_KEYPTR(by_media, s->by_media, c->media, strlen(c->media), c);
+    return err;
+}
+
 static void on_residue(void *arg)
 {
     struct stasis *s = arg;
@@ -347,6 +358,10 @@ int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct au
         .step_ms = opt->step_ms ? opt->step_ms : STEP_MS,
         .on_over = on_over,
         .on_residue = on_residue,
+        .rename = rename_media,
+        .rtp = opt->rtp,
+        .rtp_ports = opt->rtp_ports,
+        .rtp_format = opt->rtp_format,
         .arg = s,
     };
     err = make(s);

@@ -1,4 +1,4 @@
-/* The calls of one node that are in our Stasis application: each is answered, bridged with an AudioSocket external-media channel,
+/* The calls of one node that are in our Stasis application: each is answered, bridged with an external-media channel,
  * talked with, and given back to the dialplan (or hung up), and nothing is left behind: no bridge, no external channel,
  * whatever ends first. Thread: the control loop. A talk itself runs on a call loop: see struct stasis_talks.
  *
@@ -9,10 +9,14 @@
 #include "net/dialer.h"
 #include "pbx/ari_client.h"
 #include "pbx/audiosocket_door.h"
+#include "pbx/leg_rtp.h"
 
 struct stasis;
 
 enum { STASIS_REASON_MAX = 200 };
+
+/* What carries the caller's voice between Asterisk and us. */
+enum stasis_media { STASIS_AUDIOSOCKET, STASIS_RTP, STASIS_MEDIA_COUNT };
 
 /* Where talks are held. All of it is called on the control loop. */
 struct stasis_talk_end {
@@ -22,25 +26,41 @@ struct stasis_talk_end {
 };
 typedef void stasis_on_talk_end(const struct stasis_talk_end *end, void *arg);
 
+/* A place of the dialplan. */
+struct stasis_place {
+    const char *context, *extension, *priority;  /* priority: a number or a label */
+};
+
 struct stasis_talk_request {
     struct text call, agent;              /* Uniqueid; first Stasis argument ("" = the node's default agent) */
     struct text caller_number, caller_name;
-    int fd;                               /* connected AudioSocket, UUID already read; the talk owns it */
+    enum stasis_media media;
+    int fd;                               /* connected AudioSocket, UUID already read; or bound UDP socket. The talk owns it */
+    struct address peer;                  /* STASIS_RTP: where Asterisk sends from and takes from */
+    enum leg_rtp_format format;           /* STASIS_RTP */
 };
 
 struct stasis_talks {
     /* -ENOENT when there is no agent of that name: asked before anything is set up. */
     int (*has_agent)(void *arg, struct text agent);
+    /* Where a call of this agent goes on that ends with ERROR or TIMEOUT. False: behind Stasis(). The texts stay as long as the talks'
+     * arg. May be NULL. */
+    bool (*fallback)(void *arg, struct text agent, struct stasis_place *out);
     /* Starts a talk; *talk identifies it. on_end runs once, on the control loop, never from inside. On error fd is closed by it too. */
     int (*start)(void *arg, void **talk, const struct stasis_talk_request *req, stasis_on_talk_end *on_end, void *end_arg);
     /* Ends it early (the caller is gone). on_end does not run any more. */
     void (*stop)(void *arg, void *talk);
+    /* Fills out with what may carry this agent's talk, the first choice first, and returns how many. NULL: AudioSocket only. */
+    size_t (*media)(void *arg, struct text agent, enum stasis_media out[STASIS_MEDIA_COUNT]);
     void *arg;
 };
 
 struct stasis_options {
     struct ari_options ari;
     const char *media_host;               /* what Asterisk should connect to: "127.0.0.1:9092" */
+    struct address rtp;                   /* our side of RTP: numeric host and first port; host "": RTP cannot be had */
+    unsigned rtp_ports;                   /* how many ports from there; 0: any free port of the host */
+    enum leg_rtp_format rtp_format;
     int64_t step_ms;                      /* deadline of one set-up step; 0 = 3000 */
     size_t calls_max;                     /* more get SIDETONE_STATUS=BUSY at once; 0 = 500 */
 };

@@ -1,6 +1,8 @@
 /* Takes one call through Stasis step by step, each with a deadline, and gives it back whatever happens.
  *
  *   NEW -> ANSWER -> BRIDGE -> MEDIA -> JOIN -> TALK          each may turn to the way out
+ *                               ^ v
+ *                              SWITCH                         what could not carry the talk goes, the next one is tried
  *                                                |
  *   OVER <- LEAVE <- DROP_BRIDGE <- DROP_MEDIA <- STATUS      steps with nothing to do are skipped
  *             +------ refused: again, with STATUS if it was not set -------^
@@ -20,6 +22,8 @@
 enum {
     AGAIN_MS = 100,                /* after a request that could not even be sent */
     TRIES = 2,
+    NEXT_MS = 500,                 /* for one carrier of media, when another is left */
+    PORT_TRIES = 64,
 };
 
 #define TO(s) (1u << CALL_##s)
@@ -28,7 +32,8 @@ static const unsigned call_moves[] = {
     [CALL_NEW] = TO(ANSWER) | TO(BRIDGE) | TO(STATUS) | TO(OVER),
     [CALL_ANSWER] = TO(BRIDGE) | TO(STATUS) | TO(OVER),
     [CALL_BRIDGE] = TO(MEDIA) | TO(STATUS) | TO(DROP_BRIDGE),
-    [CALL_MEDIA] = TO(JOIN) | TO(STATUS) | TO(DROP_MEDIA) | TO(DROP_BRIDGE),
+    [CALL_MEDIA] = TO(JOIN) | TO(MEDIA) | TO(SWITCH) | TO(STATUS) | TO(DROP_MEDIA) | TO(DROP_BRIDGE),
+    [CALL_SWITCH] = TO(MEDIA) | TO(STATUS) | TO(DROP_MEDIA) | TO(DROP_BRIDGE),
     [CALL_JOIN] = TO(TALK) | TO(STATUS) | TO(DROP_MEDIA),
     [CALL_TALK] = TO(STATUS) | TO(DROP_MEDIA),
     [CALL_STATUS] = TO(DROP_MEDIA) | TO(DROP_BRIDGE) | TO(LEAVE) | TO(OVER),
@@ -40,7 +45,7 @@ static const unsigned call_moves[] = {
 
 static const char *const call_names[] = {
     [CALL_NEW] = "new",       [CALL_ANSWER] = "answer",         [CALL_BRIDGE] = "bridge",           [CALL_MEDIA] = "media",
-    [CALL_JOIN] = "join",     [CALL_TALK] = "talk",             [CALL_STATUS] = "status",           [CALL_DROP_MEDIA] = "drop_media",
+    [CALL_SWITCH] = "media",  [CALL_JOIN] = "join",     [CALL_TALK] = "talk",             [CALL_STATUS] = "status",           [CALL_DROP_MEDIA] = "drop_media",
     [CALL_LEAVE] = "leave",   [CALL_DROP_BRIDGE] = "drop_bridge", [CALL_OVER] = "over",
 };
 
@@ -178,11 +183,85 @@ static void fail(struct stasis_call *c, const char *how)
 
 static void media_check(struct stasis_call *c)
 {
-    if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && c->fd >= 0)
+    const bool has_way = c->fd >= 0 && (c->kinds[c->kind_at] != STASIS_RTP || c->peer.port != 0);
+
+    if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && has_way)
         enter(c, CALL_JOIN);
 }
 
-static void way_in_done(struct stasis_call *c)
+/* ---- one carrier of media after the other ---- */
+
+static const char *const media_names[STASIS_MEDIA_COUNT] = { [STASIS_AUDIOSOCKET] = "audiosocket", [STASIS_RTP] = "rtp" };
+
+static bool has_next_media(const struct stasis_call *c)
+{
+    return !c->is_ending && c->kind_at + 1 < c->kind_count;
+}
+
+static void media_forget(struct stasis_call *c)
+{
+    forget_request(c);
+    door_forget(c->ticket);
+    c->ticket = NULL;
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    c->peer.port = 0;
+    c->media_answered = c->media_inside = false;
+}
+
+/* A fresh name, for what still comes of the channel before must not be taken for the next one's. */
+static void media_again(struct stasis_call *c)
+{
+    c->media_asked = false;
+    if (c->ground->rename(c, c->ground->arg) == 0)
+        enter(c, CALL_MEDIA);
+    else
+        fail(c, "failed");
+}
+
+static void media_fail(struct stasis_call *c, const char *how)
+{
+    if (!has_next_media(c)) {
+        fail(c, how);
+        return;
+    }
+    log_warn(&c->ground->log, "media_next", kv_str("call", c->channel), kv_str("failed", media_names[c->kinds[c->kind_at]]),
+             kv_str("why", how), kv_str("next", media_names[c->kinds[c->kind_at + 1]]));
+    TIMELINE(c->ground->timeline, text_of(c->channel), "media.next", kv_str("failed", media_names[c->kinds[c->kind_at]]),
+             kv_str("why", how), kv_str("next", media_names[c->kinds[c->kind_at + 1]]));
+    c->kind_at++;
+    media_forget(c);
+    if (c->media_asked)
+        enter(c, CALL_SWITCH);
+    else
+        media_again(c);
+}
+
+/* Asterisk's end of the RTP stream; false when the answer does not name it. */
+static bool media_peer(struct stasis_call *c, struct text body)
+{
+    char port[8];
+    int64_t n;
+
+    if (ari_channelvar(body, "UNICASTRTP_LOCAL_ADDRESS", c->peer.host, sizeof c->peer.host) != 0 ||
+        ari_channelvar(body, "UNICASTRTP_LOCAL_PORT", port, sizeof port) != 0 || text_to_i64(text_of(port), &n) != 0 || n < 1 ||
+        n > UINT16_MAX)
+        return false;
+    c->peer.port = (uint16_t)n;
+    return true;
+}
+
+static void media_done(struct stasis_call *c, struct text body)
+{
+    c->media_answered = true;
+    if (c->kinds[c->kind_at] == STASIS_RTP && !media_peer(c, body))
+        media_fail(c, "failed");
+    else
+        media_check(c);
+}
+
+static void way_in_done(struct stasis_call *c, struct text body)
 {
     switch (c->state) {
     case CALL_ANSWER:
@@ -192,8 +271,7 @@ static void way_in_done(struct stasis_call *c)
         enter(c, CALL_MEDIA);
         return;
     case CALL_MEDIA:
-        c->media_answered = true;
-        media_check(c);
+        media_done(c, body);
         return;
     case CALL_JOIN:
         enter(c, CALL_TALK);
@@ -229,12 +307,20 @@ static void way_in_answered(struct stasis_call *c, int err, int status, struct t
         enter(c, way_out(c));
         return;
     }
+    if (c->state == CALL_SWITCH) {
+        if (is_refused && status != 404)
+            c->ground->on_residue(c->ground->arg);
+        media_again(c);            /* its deletion is not waited for longer: the caller hears nothing yet */
+        return;
+    }
     if (!is_refused)
-        way_in_done(c);
+        way_in_done(c, body);
     else if (c->state == CALL_ANSWER && is_without_caller(status))
         stasis_call_lost(c);
     else if (c->state == CALL_MEDIA && status == 500)
-        fail(c, "refused");        /* nobody listens at media_host, or no such format (seen on 22.10.1) */
+        media_fail(c, "refused");  /* nobody listens at media_host, or no such format (seen on 22.10.1) */
+    else if (c->state == CALL_MEDIA)
+        media_fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
     else
         fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
 }
@@ -351,7 +437,7 @@ static void on_arrival(int fd_or_err, const char *peer, void *arg)
         c->fd = fd_or_err;
         media_check(c);
     } else {
-        fail(c, "timeout");
+        media_fail(c, "timeout");
     }
     ref_drop(c);
 }
@@ -369,12 +455,30 @@ static void on_talk_end(const struct stasis_talk_end *e, void *arg)
     ref_drop(c);
 }
 
+/* The ports are used in turn: a packet that comes late for the call before does not find the next one. */
+static int bind_rtp(struct stasis_call *c)
+{
+    struct stasis_ground *g = c->ground;
+    struct address at = g->rtp;
+    int err = at.host[0] ? -EADDRINUSE : -EADDRNOTAVAIL;
+
+    for (unsigned i = 0; err == -EADDRINUSE && i < PORT_TRIES && (i == 0 || i < g->rtp_ports); i++) {
+        if (g->rtp_ports > 0)
+            at.port = (uint16_t)(g->rtp.port + g->rtp_next++ % g->rtp_ports);
+        err = udp_bind(&c->fd, &at, &c->here);
+    }
+    return err;
+}
+
 static void enter_media(struct stasis_call *c)
 {
-    const int err = door_expect(&c->ticket, c->ground->door, &c->id, c->ground->step_ms, on_arrival, c);
+    const int err = c->kinds[c->kind_at] == STASIS_RTP ? bind_rtp(c) :
+                    door_expect(&c->ticket, c->ground->door, &c->id, c->ground->step_ms, on_arrival, c);
 
     if (err) {
-        fail(c, "failed");
+        log_warn(&c->ground->log, "media_not_ready", kv_str("call", c->channel),
+                 kv_str("media", media_names[c->kinds[c->kind_at]]), kv_err(err));
+        media_fail(c, "failed");
         return;
     }
     c->media_asked = true;
@@ -388,13 +492,16 @@ static void enter_talk(struct stasis_call *c)
         .agent = text_of(c->agent),
         .caller_number = text_of(c->number),
         .caller_name = text_of(c->name),
+        .media = c->kinds[c->kind_at],
         .fd = c->fd,
+        .peer = c->peer,
+        .format = c->ground->rtp_format,
     };
     int err;
 
     timer_stop(c->deadline);
     c->fd = -1;                    /* the talk's, whatever comes */
-    TIMELINE(c->ground->timeline, req.call, "stasis.media", kv_int("ms", age_ms(c)));
+    TIMELINE(c->ground->timeline, req.call, "stasis.media", kv_int("ms", age_ms(c)), kv_str("media", media_names[req.media]));
     err = c->ground->talks.start(c->ground->talks.arg, &c->talk, &req, on_talk_end, c);
     if (!err) {
         c->is_talking = true;
@@ -402,6 +509,13 @@ static void enter_talk(struct stasis_call *c)
     }
     log_error(&c->ground->log, "talk_not_started", kv_str("call", c->channel), kv_err(err));
     fail(c, "failed");
+}
+
+static int64_t step_ms(const struct stasis_call *c)
+{
+    const bool is_short = c->state == CALL_SWITCH || (c->state == CALL_MEDIA && has_next_media(c));
+
+    return is_short && c->ground->step_ms > NEXT_MS ? NEXT_MS : c->ground->step_ms;
 }
 
 static void enter(struct stasis_call *c, enum call_state to)
@@ -413,7 +527,7 @@ static void enter(struct stasis_call *c, enum call_state to)
         over(c);
         return;
     }
-    timer_start(c->deadline, c->ground->step_ms);
+    timer_start(c->deadline, step_ms(c));
     if (to == CALL_BRIDGE)
         c->bridge_asked = true;
     if (to == CALL_MEDIA)
@@ -428,6 +542,11 @@ static void enter(struct stasis_call *c, enum call_state to)
 
 void stasis_call_begin(struct stasis_call *c)
 {
+    const struct stasis_talks *t = &c->ground->talks;
+
+    c->kinds[0] = STASIS_AUDIOSOCKET;
+    c->kind_count = t->media ? t->media(t->arg, text_of(c->agent), c->kinds) : 1;
+    INVARIANT(c->kind_count >= 1 && c->kind_count <= STASIS_MEDIA_COUNT);
     enter(c, c->is_up ? CALL_BRIDGE : CALL_ANSWER);
 }
 
@@ -459,7 +578,11 @@ void stasis_call_media_inside(struct stasis_call *c)
  * before the talk's loop does. */
 void stasis_call_media_lost(struct stasis_call *c)
 {
-    if (c->state == CALL_MEDIA || c->state == CALL_JOIN)
+    if (c->state == CALL_MEDIA && has_next_media(c) && c->request)
+        timer_start(c->deadline, 1);  /* its answer is not waited for any more */
+    else if (c->state == CALL_MEDIA && has_next_media(c))
+        media_fail(c, "lost");
+    else if (c->state == CALL_MEDIA || c->state == CALL_JOIN)
         end(c, "ERROR", "media_lost", false);
     else if (c->state == CALL_TALK && !timer_is_running(c->deadline))
         timer_start(c->deadline, c->ground->step_ms);
@@ -492,7 +615,7 @@ static void destroy(void *obj)
     free(c->name);
 }
 
-int stasis_call_new(struct stasis_call **out, const struct stasis_ground *g, struct text channel, const struct ari_event *start)
+int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct text channel, const struct ari_event *start)
 {
     struct stasis_call *c = ref_new(sizeof *c, destroy);
     int err;

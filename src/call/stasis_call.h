@@ -16,12 +16,17 @@ struct stasis_ground {
     const struct timeline *timeline;
     struct log log;
     char *app, *media_host;
+    struct address rtp;
+    unsigned rtp_ports, rtp_next;  /* rtp_next: which port is tried next */
+    enum leg_rtp_format rtp_format;
     int64_t step_ms;
     /* The call is over and nothing of it is left: the handler unlinks it and drops its reference. Never runs from inside
      * stasis_call_new; it may from inside all others. */
     void (*on_over)(struct stasis_call *c, void *arg);
     /* A channel or bridge may have been left behind: look for it later. */
     void (*on_residue)(void *arg);
+    /* Gives the call a new external channel id, and finds it by that from now on. 0 or -ENOMEM. */
+    int (*rename)(struct stasis_call *c, void *arg);
     void *arg;
 };
 
@@ -29,7 +34,7 @@ enum { STASIS_VARIABLES = 3 };
 
 enum call_state {
     CALL_NEW,
-    CALL_ANSWER, CALL_BRIDGE, CALL_MEDIA, CALL_JOIN, CALL_TALK,       /* the way in */
+    CALL_ANSWER, CALL_BRIDGE, CALL_MEDIA, CALL_SWITCH, CALL_JOIN, CALL_TALK,       /* the way in */
     CALL_STATUS, CALL_DROP_MEDIA, CALL_DROP_BRIDGE, CALL_LEAVE,       /* the way out */
     CALL_OVER,
 };
@@ -43,7 +48,7 @@ struct stasis_call {               /* counted; the members up to `state` are for
     int64_t began_ms;
 
     enum call_state state;
-    const struct stasis_ground *ground;
+    struct stasis_ground *ground;
     char *channel_path, *media_path, *bridge_path;  /* "channels/..." percent-encoded */
     char *agent, *number, *name;
     struct uuid id;
@@ -54,7 +59,10 @@ struct stasis_call {               /* counted; the members up to `state` are for
     unsigned tries;                /* answers that did not help, in this step */
     unsigned variable;             /* in CALL_STATUS: which */
     struct door_ticket *ticket;
-    int fd;                        /* AudioSocket connection until the talk has it; -1 none */
+    int fd;                        /* AudioSocket connection or UDP socket until the talk has it; -1 none */
+    enum stasis_media kinds[STASIS_MEDIA_COUNT];
+    size_t kind_count, kind_at;    /* kinds[kind_at] is tried or in use */
+    struct address here, peer;     /* RTP: our port, and Asterisk's; peer.port 0: not known yet */
     void *talk;
     bool is_talking, is_ending, is_up, caller_lives, hang_up;
     bool bridge_asked, media_asked, media_answered, media_inside;
@@ -68,10 +76,12 @@ bool stasis_is_ours(const char *app, char kind, struct text id);
 
 /* stasis_request.c: gives the call its names; sends the present step's request into c->request (0, or as ari_send). */
 int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start) MUST_USE;
+/* A new id for the next external channel. 0 or -ENOMEM: the old one stays. */
+int stasis_call_rename(struct stasis_call *c) MUST_USE;
 int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer) MUST_USE;
 
 /* start: NULL when the channel was found inside after a restart. One reference is the caller's. */
-int stasis_call_new(struct stasis_call **out, const struct stasis_ground *g, struct text channel, const struct ari_event *start)
+int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct text channel, const struct ari_event *start)
     MUST_USE;
 /* Answers, bridges, connects and starts the talk. */
 void stasis_call_begin(struct stasis_call *c);

@@ -31,6 +31,25 @@ static void json_field(struct buf *b, const char *name, const char *value)
 
 /* ---- the steps' requests ---- */
 
+static void media_fields(const struct stasis_call *c, struct buf *b)
+{
+    char here[100];
+
+    if (c->kinds[c->kind_at] == STASIS_RTP) {
+        address_format(&c->here, here, sizeof here);
+        json_field(b, "external_host", here);
+        json_field(b, "encapsulation", "rtp");
+        json_field(b, "transport", "udp");
+        json_field(b, "format", leg_rtp_format_name(c->ground->rtp_format));
+        return;
+    }
+    json_field(b, "external_host", c->ground->media_host);
+    json_field(b, "encapsulation", "audiosocket");
+    json_field(b, "transport", "tcp");
+    json_field(b, "data", c->id_text);
+    json_field(b, "format", "slin");
+}
+
 static int ask_media(struct stasis_call *c, ari_on_answer *on_answer)
 {
     struct buf b;
@@ -39,11 +58,7 @@ static int ask_media(struct stasis_call *c, ari_on_answer *on_answer)
     buf_init(&b, BODY_MAX);
     json_field(&b, "app", c->ground->app);
     json_field(&b, "channelId", c->media);
-    json_field(&b, "external_host", c->ground->media_host);
-    json_field(&b, "encapsulation", "audiosocket");
-    json_field(&b, "transport", "tcp");
-    json_field(&b, "data", c->id_text);
-    json_field(&b, "format", "slin");
+    media_fields(c, &b);
     buf_add_char(&b, '}');
     err = b.err ? b.err : send(c, on_answer, "POST", "channels/externalMedia", buf_text(&b));
     buf_free(&b);
@@ -78,6 +93,38 @@ static int ask_variable(struct stasis_call *c, ari_on_answer *on_answer)
     return err;
 }
 
+static bool has_failed(const struct stasis_call *c)
+{
+    return strcmp(c->status, "ERROR") == 0 || strcmp(c->status, "TIMEOUT") == 0;
+}
+
+/* A call found inside after a restart is not known by its agent, and goes on behind Stasis(). */
+static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    const struct stasis_talks *talks = &c->ground->talks;
+    struct stasis_place to;
+    char path[PATH_MAX_BYTES];
+    struct buf b;
+    int err;
+
+    if (c->hang_up)
+        return send_at(c, on_answer, "DELETE", c->channel_path, "");
+    if (!has_failed(c) || !talks->fallback || !talks->fallback(talks->arg, text_of(c->agent), &to))
+        return send_at(c, on_answer, "POST", c->channel_path, "/continue");
+    buf_init(&b, BODY_MAX);
+    json_field(&b, "context", to.context);
+    json_field(&b, "extension", to.extension);
+    if (to.priority[0] >= '0' && to.priority[0] <= '9')
+        buf_addf(&b, ",\"priority\":%s", to.priority);
+    else
+        json_field(&b, "label", to.priority);
+    buf_add_char(&b, '}');
+    snprintf(path, sizeof path, "%s/continue", c->channel_path);
+    err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));
+    buf_free(&b);
+    return err;
+}
+
 int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
 {
     switch (c->state) {
@@ -91,12 +138,13 @@ int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
         return ask_join(c, on_answer);
     case CALL_STATUS:
         return ask_variable(c, on_answer);
+    case CALL_SWITCH:
     case CALL_DROP_MEDIA:
         return send_at(c, on_answer, "DELETE", c->media_path, "");
     case CALL_DROP_BRIDGE:
         return send_at(c, on_answer, "DELETE", c->bridge_path, "");
     case CALL_LEAVE:
-        return send_at(c, on_answer, c->hang_up ? "DELETE" : "POST", c->channel_path, c->hang_up ? "" : "/continue");
+        return ask_leave(c, on_answer);
     case CALL_NEW:
     case CALL_TALK:
     case CALL_OVER:
@@ -162,4 +210,27 @@ int stasis_call_name(struct stasis_call *c, struct text channel, const struct ar
     c->media_path = path_make("channels/", c->media);
     c->bridge_path = path_make("bridges/", c->bridge);
     return c->channel_path && c->media_path && c->bridge_path ? 0 : -ENOMEM;
+}
+
+int stasis_call_rename(struct stasis_call *c)
+{
+    struct uuid id;
+    char id_text[UUID_TEXT + 1];
+    char *media, *path;
+
+    uuid_make(&id);
+    uuid_format(&id, id_text);
+    media = id_make(c->ground->app, 'x', id_text);
+    path = media ? path_make("channels/", media) : NULL;
+    if (!path) {
+        free(media);
+        return -ENOMEM;
+    }
+    free(c->media);
+    free(c->media_path);
+    c->media = media;
+    c->media_path = path;
+    c->id = id;
+    memcpy(c->id_text, id_text, sizeof id_text);
+    return 0;
 }

@@ -95,13 +95,15 @@ const char *fact_detail(struct fact *f)
     if (f->detail)
         return f->detail;
     buf_init(&b, FACT_DETAIL_MAX);
+    (void)buf_room(&b, f->packed_n); /* about what it takes */
     buf_add_char(&b, '{');
     for (size_t at = 0; at < f->packed_n; at += packed_size(p.n)) {
         memcpy(&p, f->packed + at, sizeof p);
         if (at)
             buf_add_char(&b, ',');
-        add_text(&b, text_of(p.key), false);
-        buf_add_char(&b, ':');
+        buf_add_char(&b, '"');
+        buf_add_text(&b, text_of(p.key)); /* a word of ours: nothing in it to escape */
+        buf_add_text(&b, TEXT("\":"));
         add_value(&b, &p, f->packed + at + sizeof p);
     }
     buf_add_char(&b, '}');

@@ -20,7 +20,7 @@ enum {
     CLOSE_MS = 1500,             /* for the peer's close frame */
     CLOSE_LINGER_MS = 400,       /* and then for its FIN: two seconds in all */
     PINGS_UNANSWERED = 2,
-    DETAIL_MAX = 200,
+    DETAIL_MAX = 480,
 };
 
 /* DIALING -> SHAKING -> OPEN -> CLOSING (a close frame is under way) -> ENDING (the stream closes) -> CLOSED
@@ -293,7 +293,7 @@ static void refused(struct websocket *w, int err, const char *what, int status, 
         status = 0;
     if (status == 0 || status == 401 || status == 403)
         body.n = 0;
-    snprintf(detail, sizeof detail, "%.90s%s%.*s", what, body.n > 0 ? ": " : "", (int)(body.n < 100 ? body.n : 100), body.p ? body.p : "");
+    snprintf(detail, sizeof detail, "%.90s%s%.*s", what, body.n > 0 ? ": " : "", (int)(body.n < 360 ? body.n : 360), body.p ? body.p : "");
     for (char *c = detail; *c; c++)
         if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
             *c = ' ';

@@ -25,6 +25,7 @@ struct leg_handlers {
 
 struct leg_figures {
     uint64_t frames_in, frames_out, odd, missed, send_refused;
+    uint64_t early, late, lost, concealed, strangers; /* RTP's: packets out of order, too late, missing, made up, of others */
 };
 
 struct leg_ops {               /* for implementations only */

@@ -76,10 +76,19 @@ int script_protected(lua_State *L, lua_CFunction f, void *arg)
 
 /* ---- the engine ---- */
 
+/* Gives a function whose upvalue is the environment it was given, for lua_upvaluejoin. */
+static const char box_source[] = "local environment = ... return function() return environment end";
+static const char box_key;
+
 static int open_engine(lua_State *L)
 {
     script_base_open(L);
     script_agi_open(L);
+    if (luaL_loadbufferx(L, box_source, sizeof box_source - 1, "=box", "t") != LUA_OK)
+        return lua_error(L);
+    lua_pushnil(L);
+    lua_setupvalue(L, -2, 1); /* it needs no globals */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &box_key);
     return 0;
 }
 
@@ -128,15 +137,36 @@ size_t script_engine_memory(struct script_engine *e, bool after_collect)
 
 /* ---- files ---- */
 
+/* A file is compiled once, and its one function is called for every run (its body cannot wait, so never twice at a time). Its variable
+ * of globals is not set but exchanged: what an earlier run has made (functions that still wait) keeps the variable it was made with. */
+void script_body_run(lua_State *L, const struct script *s)
+{
+    script_env_push(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &box_key);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, s);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -4);
+    lua_call(L, 1, 1);
+    lua_upvaluejoin(L, -2, 1, -1, 1);
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_call(L, 0, 0);
+    lua_upvaluejoin(L, -1, 1, -2, 1); /* holds no environment between two runs */
+    lua_pop(L, 2);
+}
+
 static void destroy(void *obj)
 {
     struct script *s = obj;
 
+    if (s->is_compiled) {
+        lua_pushnil(s->engine->L);
+        lua_rawsetp(s->engine->L, LUA_REGISTRYINDEX, s); /* the key exists: nothing is allocated */
+    }
     free(s->path);
     free(s->name);
     free(s->entry);
     free(s->http_hosts);
-    buf_free(&s->code);
 }
 
 void script_release(struct script *s)
@@ -197,12 +227,6 @@ struct compile {
     char message[SCRIPT_PROBLEM_MAX];
 };
 
-static int write_code(lua_State *L, const void *p, size_t n, void *arg)
-{
-    (void)L;
-    return buf_add(arg, p, n);
-}
-
 static int compile(lua_State *L)
 {
     struct compile *c = lua_touserdata(L, 1);
@@ -212,8 +236,8 @@ static int compile(lua_State *L)
         (void)text_copy(c->message, sizeof c->message, text_of(lua_tostring(L, -1)));
         return lua_error(L);
     }
-    if (lua_dump(L, write_code, &c->script->code, 0) != 0)
-        return luaL_error(L, "compiled code is too large");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, c->script);
+    c->script->is_compiled = true;
     return 0;
 }
 
@@ -255,7 +279,6 @@ static int script_new(struct script **out, struct script_engine *e, const char *
     if (!s)
         return -ENOMEM;
     s->engine = e;
-    buf_init(&s->code, 4 * SCRIPT_FILE_MAX);
     s->path = strdup(path);
     s->name = strdup(slash ? slash + 1 : path);
     s->entry = strdup(entry);

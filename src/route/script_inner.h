@@ -22,6 +22,7 @@ enum {
     SCRIPT_TEXT_MAX = 1024 * 1024,  /* longest result of string.rep */
     SCRIPT_BLOCK_MAX = 4 * 1024 * 1024, /* one allocation: bounds what one instruction can cost (concat, ==, table.insert) */
     SCRIPT_CPU_US = 250000,         /* processor time of one resume, whatever it spends it on */
+    SCRIPT_IDLE_MAX = 64,           /* coroutines kept for the next runs, a kilobyte each */
 };
 
 struct script_engine {
@@ -31,6 +32,8 @@ struct script_engine {
     size_t memory_max, used;
     int budget;
     struct log log;
+    lua_State *idle[SCRIPT_IDLE_MAX]; /* have returned in order, and hold nothing; the registry keeps them */
+    size_t idle_count;
     struct script_run *current;     /* who runs now, for the memory share; NULL outside a resume */
     unsigned runs;
     int64_t slice_turn_ms;          /* the loop's turn in which the last slice ran */
@@ -44,7 +47,7 @@ struct script {
     char *path, *name;              /* name: the last part of path, for messages */
     char *entry;
     char *http_hosts;               /* NULL: none */
-    struct buf code;                /* compiled by ourselves, so it may be loaded as binary */
+    bool is_compiled;               /* the registry has the file's function under this struct's address */
 };
 
 enum run_kind { RUN_CHECK, RUN_AGI, RUN_TOOL };
@@ -82,6 +85,7 @@ struct script_run {
     void (*on_end)(struct script_run *r);   /* the coroutine has ended and is closed */
 
     bool over;                      /* the end is decided: no verb waits any more */
+    bool returned;                  /* in order: the coroutine is good for another run */
     bool doomed;                    /* ... inside a C call that cannot yield: every instruction raises */
     bool closing;                   /* to-be-closed variables are being run */
     enum agi_end status;
@@ -134,6 +138,8 @@ void script_wait_check(lua_State *L, struct script_run *r);
 void script_answer_check(lua_State *L, const struct script_run *r);
 
 /* ---- script_engine.c ---- */
+/* Runs the file's body in a fresh environment, and pushes that. */
+void script_body_run(lua_State *L, const struct script *s);
 void script_env_push(lua_State *L);                 /* a fresh environment */
 int script_protected(lua_State *L, lua_CFunction f, void *arg); /* 0, -ENOMEM or -EINVAL; text of the error on the stack is dropped */
 

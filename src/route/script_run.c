@@ -234,19 +234,13 @@ static int push_arguments(lua_State *L, struct script_run *r)
     return 2;
 }
 
-/* Each run loads the compiled file into an environment of its own: two runs share no global. */
+/* Each run has the file's body run in an environment of its own: two runs share no global. */
 static int entry_main(lua_State *L)
 {
     struct script_run *r = script_run_of(L);
     const struct script *s = r->script;
 
-    script_env_push(L);
-    if (luaL_loadbufferx(L, s->code.p, s->code.n, s->name, "b") != LUA_OK)
-        return lua_error(L);
-    lua_pushvalue(L, -2);
-    if (!lua_setupvalue(L, -2, 1))
-        return luaL_error(L, "%s: no environment", s->name);
-    lua_call(L, 0, 0);
+    script_body_run(L, s);
     lua_pushstring(L, s->entry);
     if (lua_rawget(L, -2) != LUA_TFUNCTION)
         return luaL_error(L, "%s:1: there is no global function %s", s->name, s->entry);
@@ -333,13 +327,18 @@ static void close_coroutine(struct script_run *r)
     struct script_engine *e = r->engine;
 
     r->closing = true;
-    if (!r->doomed) {
+    if (!r->doomed && !r->returned) {
         budget_grant(r);
         (void)lua_resetthread(r->co);
     }
     lua_sethook(r->co, NULL, 0, 0);
-    lua_pushnil(e->L);
-    lua_rawsetp(e->L, LUA_REGISTRYINDEX, r); /* the key exists: nothing is allocated */
+    if (r->returned && !r->doomed && e->idle_count < SCRIPT_IDLE_MAX) {
+        lua_settop(r->co, 0);
+        e->idle[e->idle_count++] = r->co;
+    } else {
+        lua_pushnil(e->L);
+        lua_rawsetp(e->L, LUA_REGISTRYINDEX, r->co); /* the key exists: nothing is allocated */
+    }
     r->co = NULL;
     r->wait = WAIT_NONE;
     if (r->wake)
@@ -350,6 +349,7 @@ static void close_coroutine(struct script_run *r)
 
 static void settle(struct script_run *r, int status)
 {
+    r->returned = status == LUA_OK;
     if (status != LUA_OK && status != LUA_YIELD)
         judge_error(r, status);
     script_run_decide(r, AGI_END_OK, TEXT(""));
@@ -454,10 +454,25 @@ static int make_coroutine(lua_State *L)
 
     lua_State *co = lua_newthread(L);
 
-    *(struct script_run **)lua_getextraspace(co) = r;
-    lua_pushcfunction(co, entry_main);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, r);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, co);
     r->co = co; /* nothing can raise any more */
+    return 0;
+}
+
+/* One that has returned is as good as new (its variables are closed, its stack is empty), and half as dear. */
+static int take_coroutine(struct script_run *r)
+{
+    struct script_engine *e = r->engine;
+    int err = 0;
+
+    if (e->idle_count > 0)
+        r->co = e->idle[--e->idle_count];
+    else
+        err = script_protected(e->L, make_coroutine, r);
+    if (err)
+        return err;
+    *(struct script_run **)lua_getextraspace(r->co) = r;
+    lua_pushcfunction(r->co, entry_main); /* no allocation: the stack is empty, and a C function without upvalues is a plain value */
     return 0;
 }
 
@@ -473,7 +488,7 @@ int script_run_new(struct script_run **out, struct script *s, enum run_kind kind
     r->kind = kind;
     buf_init(&r->result, SCRIPT_JSON_MAX);
     s->engine->runs++;
-    err = script_protected(s->engine->L, make_coroutine, r);
+    err = take_coroutine(r);
     if (err) {
         script_run_free(r);
         return err;

@@ -273,9 +273,10 @@ static void create_take(struct sim_session *s, const cJSON *message)
 
 static void respond_take(struct sim_session *s, const cJSON *message)
 {
-    if (s->now)
-        complain(s, message, "conversation_already_has_active_response", "", "Conversation already has an active response in progress.");
-    else if (s->open_call[0])
+    if (s->now) { /* no mistake: its request may have crossed an answer that the VAD began */
+        sim_moment(s, "busy", "\"response\":\"%s\"", s->response);
+        sim_error(s, "conversation_already_has_active_response", NULL, NULL, "Conversation already has an active response in progress.");
+    } else if (s->open_call[0])
         complain(s, message, "invalid_request", "", "A function call waits for its output.");
     else
         sim_answer_begin(s);
@@ -342,7 +343,8 @@ static void on_open(struct websocket *w, void *arg)
 {
     struct sim_session *s = arg;
 
-    (void)w;
+    if (s->fault == SIM_FAULT_SLOW)
+        websocket_deafen(w);       /* what is said meanwhile is not answered, either */
     timer_start(s->hello, s->fault == SIM_FAULT_SLOW ? SLOW_MS : 1);
 }
 

@@ -9,11 +9,12 @@
 enum { LINES_STEP = 32, RANK_ARG = 1000 };
 
 /* The order in which res_agi.c:setup_env writes. A name after a later one can only be forged text (22.10.1). */
-static const char *const env_order[] = {
-    "agi_network",    "agi_network_script", "agi_request",     "agi_channel",      "agi_language",    "agi_type",
-    "agi_uniqueid",   "agi_version",        "agi_callerid",    "agi_calleridname", "agi_callingpres", "agi_callingani2",
-    "agi_callington", "agi_callingtns",     "agi_dnid",        "agi_rdnis",        "agi_context",     "agi_extension",
-    "agi_priority",   "agi_enhanced",       "agi_accountcode", "agi_threadid",
+#define E(t) { .p = t, .n = sizeof t - 1 }
+static const struct text env_order[] = {
+    E("agi_network"),    E("agi_network_script"), E("agi_request"),     E("agi_channel"),      E("agi_language"),    E("agi_type"),
+    E("agi_uniqueid"),   E("agi_version"),        E("agi_callerid"),    E("agi_calleridname"), E("agi_callingpres"), E("agi_callingani2"),
+    E("agi_callington"), E("agi_callingtns"),     E("agi_dnid"),        E("agi_rdnis"),        E("agi_context"),     E("agi_extension"),
+    E("agi_priority"),   E("agi_enhanced"),       E("agi_accountcode"), E("agi_threadid"),
 };
 
 void agi_env_init(struct agi_env *e)
@@ -44,12 +45,14 @@ static unsigned rank_of(struct text name, unsigned last)
     enum { KNOWN = sizeof env_order / sizeof env_order[0] };
     int64_t number;
 
+    if (last < KNOWN && text_eq(name, env_order[last]))
+        return last + 1;
     if (text_starts(name, TEXT("agi_arg_")) && text_to_i64(text_skip(name, sizeof "agi_arg_" - 1), &number) == 0)
         return number < 1 || number > AGI_ENV_LINES_MAX ? 0 : RANK_ARG + (unsigned)number;
     for (unsigned i = 0; i < KNOWN; i++) {
         const unsigned at = (last + i) % KNOWN;
 
-        if (text_eq(name, text_of(env_order[at])))
+        if (text_eq(name, env_order[at]))
             return at + 1;
     }
     return 0;
@@ -71,15 +74,14 @@ static void note_name(struct agi_env *e, struct text name)
 /* Splits at the first ':' that a blank or the line's end follows. False when this is no "name: value". */
 static bool split_line(struct text line, size_t *name_n, size_t *value_at)
 {
-    const ptrdiff_t colon = text_find(line, ':');
+    size_t colon = 0;
 
-    if (colon <= 0)
+    while (colon < line.n && line.p[colon] != ':' && (unsigned char)line.p[colon] > ' ' && (unsigned char)line.p[colon] < 0x7f)
+        colon++;
+    if (colon == 0 || colon == line.n || line.p[colon] != ':')
         return false;
-    for (ptrdiff_t i = 0; i < colon; i++)
-        if ((unsigned char)line.p[i] <= ' ' || (unsigned char)line.p[i] >= 0x7f)
-            return false;
-    *name_n = (size_t)colon;
-    *value_at = (size_t)colon + 1;
+    *name_n = colon;
+    *value_at = colon + 1;
     if (*value_at == line.n)
         return true;
     return line.p[(*value_at)++] == ' ';
@@ -149,6 +151,8 @@ ssize_t agi_env_feed(struct agi_env *e, const void *bytes, size_t n)
 
     if (e->err)
         return e->err;
+    if (n <= AGI_ENV_BYTES_MAX - e->raw.n)
+        (void)buf_room(&e->raw, n); /* at once, not line by line */
     while (eaten < n && !e->done) {
         const char *lf = memchr(p + eaten, '\n', n - eaten);
         const size_t take = lf ? (size_t)(lf - (p + eaten)) + 1 : n - eaten;
@@ -174,11 +178,12 @@ bool agi_env_at(const struct agi_env *e, size_t i, struct text *name, struct tex
 
 struct text agi_env_get(const struct agi_env *e, struct text name)
 {
-    struct text n, value;
+    for (size_t i = 0; i < e->count; i++) {
+        const struct agi_env_line *l = &e->lines[i];
 
-    for (size_t i = 0; agi_env_at(e, i, &n, &value); i++)
-        if (text_eq(n, name))
-            return value;
+        if (l->name_n == name.n && memcmp(e->raw.p + l->name_at, name.p, name.n) == 0)
+            return text_make(e->raw.p + l->value_at, l->value_n);
+    }
     return TEXT_NONE;
 }
 

@@ -57,6 +57,9 @@ void ari_event_free(struct ari_event *e);
 /* The "message" (or "error") of an error body, else TEXT_NONE... copied into out, cut if needed. Returns its length. */
 size_t ari_error_text(struct text json, char *out, size_t size);
 
+/* The value of a channel variable in the "channelvars" of a channel. 0, -ENOENT (absent, no text, longer than size), -EPROTO, -ENOMEM. */
+int ari_channelvar(struct text json, const char *name, char *out, size_t size) MUST_USE;
+
 /* What GET /applications/{app} says is inside. Lists are malloc'ed copies, NULL-terminated; ari_list_free each.
  * 0, -EPROTO or -ENOMEM; outputs are untouched on error. */
 int ari_application_parse(struct text json, char ***channel_ids, char ***bridge_ids) MUST_USE;

@@ -35,16 +35,22 @@ exten => _x.,1,Goto(test,talk,1)
 exten => talk,1,Goto(test,talk,1)
 """
 
+AGENT = """provider = local
+file = reception.agent
+tools = opening_hours
+"""
+
 
 class House:
-    def __init__(self, context, guard=60, agent="reception", advertise=None, extra="", agent_file=None):
+    def __init__(self, context, guard=60, agent="reception", advertise=None, extra="", agent_file=None, agent_conf=None, plan_more="", env=None):
         self.context = context
         self.agi_port, self.media_port = free_port(), free_port()
         shutil.copytree(os.path.join(context.root, "handlers"), context.path("handlers"))
         shutil.copytree(os.path.join(context.root, "agents"), context.path("agents"))
         if agent_file:
             context.write("agents/reception.agent", agent_file)
-        self.pbx = Pbx(context, PLAN, marks={"AGI": self.agi_port, "GUARD": guard, "AGENT": agent})
+        self.env = env or {}
+        self.pbx = Pbx(context, PLAN.replace("[sip]", plan_more + "[sip]", 1), marks={"AGI": self.agi_port, "GUARD": guard, "AGENT": agent})
         self.ami = self.pbx.ami("user,call")
         self.state = context.path("state")
         os.makedirs(self.state, exist_ok=True)
@@ -68,15 +74,13 @@ ari_secret = @env:TEST_ARI
 handler = caller_name.lua
 deadline = 2s
 [agent reception]
-provider = local
-file = reception.agent
-tools = opening_hours
+{agent_conf or AGENT}
 {extra}
 """)
         self.daemon = None
 
     def start(self):
-        self.daemon = Daemon(self.context, self.conf, env={"TEST_ARI": self.pbx.ari_password}, wait="event=ready")
+        self.daemon = Daemon(self.context, self.conf, env={"TEST_ARI": self.pbx.ari_password, **self.env}, wait="event=ready")
         return self.daemon
 
     def facts(self, kind=None):

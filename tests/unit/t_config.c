@@ -61,6 +61,7 @@ static int set_up(void **state)
     put(p, "handlers/tools/opening_hours.lua", "");
     put(p, "handlers/tools/take_message.lua", "");
     put(p, "agents/reception.agent", "");
+    put(p, "agents/reception.md", "Be kind.");
     put(p, "pbx1-ca.pem", "");
     setenv("PBX1_ARI", SECRET, 1);
     setenv("PBX1_AMI", SECRET, 1);
@@ -68,6 +69,7 @@ static int set_up(void **state)
     setenv("PBX1_CONTROL", SECRET, 1);
     setenv("SINK_SECRET", SECRET, 1);
     setenv("CRM_HMAC", SECRET, 1);
+    setenv("OPENAI_API_KEY", SECRET, 1);
     buf_init(&p->told, 1 << 20);
     *state = p;
     return 0;
@@ -133,6 +135,7 @@ static void bad(struct place *p, const char *content, const char *begins, const 
 #define NODE "[node pbx1]\nari = http://127.0.0.1:8088\nari_user = sidetone\nari_secret = @env:PBX1_ARI\n" /* 4 lines */
 #define AMI "ami = tcp://127.0.0.1:5038\n"
 #define TAP "ami_user = t\nami_secret = @env:PBX1_TAP\n" /* 2 lines */
+#define OPENAI "[agent a]\nprovider = openai\n"
 #define AGENT "[agent reception]\nfile = reception.agent\n"
 
 static void test_defaults(void **state)
@@ -277,7 +280,14 @@ static void test_each_mistake(void **state)
     bad(p, "[route a]\nhandler = tools\n", "2 route a/handler: ", "not a regular file");
     bad(p, "[route a]\nhandler = /nowhere/x.lua\n", "2 route a/handler: ", "came /nowhere/x.lua: no such file");
     bad(p, "[agent a]\nfile = nowhere.conf\n", "2 agent a/file: ", "/agents/nowhere.conf: no such file");
-    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local, came \"hal\"");
+    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai, came \"hal\"");
+    bad(p, "[agent a]\nprovider = local\n", "1 agent a/file: ", "for example: file = reception.agent");
+    bad(p, "[agent a]\nprovider = openai\n", "1 agent a/key: ", "for example: key = @env:OPENAI_API_KEY");
+    bad(p, OPENAI "key = sk-abc\n", "3 agent a/key: ", "@env:");
+    bad(p, OPENAI "key = @env:OPENAI_API_KEY\nurl = ws://api.example.com/v1\n", "4 agent a/url: ", "expected wss://, because the key is sent there");
+    bad(p, OPENAI "key = @env:OPENAI_API_KEY\nurl = https://api.example.com/v1\n", "4 agent a/url: ", "expected wss://HOST/PATH");
+    bad(p, OPENAI "key = @env:OPENAI_API_KEY\ntools = hand_back, nothing\n", "4 agent a/tools: ", "the tool nothing");
+    bad(p, OPENAI "key = @env:OPENAI_API_KEY\nsilence = 10s\n", "4 agent a/silence: ", "from 100ms to 5s");
     bad(p, AGENT "tools = opening_hours, nothing\n", "3 agent reception/tools: ", "the tool nothing");
     bad(p, AGENT "tools = opening_hours,,\n", "3 agent reception/tools: ", "separated by commas");
     bad(p, AGENT "tools = ../x\n", "3 agent reception/tools: ", "separated by commas");
@@ -312,6 +322,8 @@ static void test_each_mistake(void **state)
     bad(p, "[sink a]\ndriver = csv\n", "2 sink a/driver: ", "expected one of: postgres nats jsonl webhook kafka");
     bad(p, "[sink a]\ndriver = jsonl\n", "1 sink a/file: ", "which driver = jsonl needs, came none");
     bad(p, "[sink a]\ndriver = jsonl\nfile = /tmp/x\nurl = postgresql://u:" SECRET "@x\n", "4 sink a/url: ", "not repeated here");
+    bad(p, "[sink a]\ndriver = webhook\nurl = ftp://x\n", "2 sink a/driver: ", "webhook: url = https://host/path is needed");
+    bad(p, "[sink a]\ndriver = nats\nurl = nats://127.0.0.1:4222\nsubject = a b\n", "2 sink a/driver: ", "nats: a subject has");
     bad(p, "[sink a]\ndriver = jsonl\nfile = /tmp/x\nkinds = a b\n", "4 sink a/kinds: ", "expected names separated by commas");
     bad(p, "[tap]\nqueue_events = 3\n", "2 tap/queue_events: ", "expected a number from 64 to 10000000");
     bad(p, "[node a]\nari = ftp://x\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari: ", "came \"ftp://x\"");
@@ -514,6 +526,23 @@ static void test_sample(void **state)
     free(sample);
 }
 
+static void test_openai(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, OPENAI "key = @env:OPENAI_API_KEY\nurl = ws://127.0.0.1:9/v1/realtime\ninstructions = reception.md\naudio = pcm\n"
+                               "tools = hang_up, opening_hours, hand_back\ngreeting = Hello.\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_int_equal(a->provider, CONFIG_PROVIDER_OPENAI);
+    assert_int_equal(a->tool_count, 1); /* the others have no file */
+    assert_true(a->may_hand_back && a->may_hang_up);
+    assert_string_equal(secret_reveal(&a->key), SECRET);
+    assert_string_equal(a->model, "gpt-realtime");
+    assert_int_equal(a->silence_ms, 500);
+    assert_int_equal(a->audio, 1);
+    config_free(c);
+}
+
 static void test_tap(void **state)
 {
     struct place *p = *state;
@@ -706,6 +735,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_openai, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),

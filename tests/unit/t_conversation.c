@@ -560,7 +560,8 @@ static void t_wish_to_hang_up(void **state)
     assert_true(turn_until(b->loop, is_ended, b, 3000));
     assert_int_equal(b->how, TALK_HANG_UP);
     assert_string_equal(fact_of(b, "talk.end")->detail,
-                        "{\"how\":\"hang_up\",\"reason\":\"goodbye\",\"turns\":0,\"first_audio_ms\":-1}");
+                        "{\"how\":\"hang_up\",\"reason\":\"goodbye\",\"turns\":0,\"first_audio_ms\":-1,\"frames_in\":0,"
+                        "\"frames_out\":0,\"missed\":0,\"odd\":0,\"early\":0,\"late\":0,\"lost\":0,\"concealed\":0,\"strangers\":0}");
     bench_free(b);
 }
 

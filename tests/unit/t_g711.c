@@ -59,12 +59,34 @@ static void test_codes_survive(void **state)
     }
 }
 
+static void test_alaw_is_spandsps(void **state)
+{
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        const unsigned char code = (unsigned char)c;
+        unsigned char again;
+        int16_t s;
+
+        alaw_read(&s, &code, 1);
+        assert_int_equal(s, alaw_to_linear(code));
+        alaw_write(&again, &s, 1);
+        assert_int_equal(again, code);
+    }
+    for (int s = -32768; s < 32768; s++) {
+        const int16_t in = (int16_t)s;
+        unsigned char code;
+
+        alaw_write(&code, &in, 1);
+        assert_int_equal(code, linear_to_alaw(s));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_code_decodes_as_spandsp_has_it),
         cmocka_unit_test(test_every_sample_is_coded_as_spandsp_has_it),
-        cmocka_unit_test(test_codes_survive),
+        cmocka_unit_test(test_codes_survive), cmocka_unit_test(test_alaw_is_spandsps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,6 +258,107 @@ static void two_runs_share_nothing(void **state)
     script_release(s);
 }
 
+enum { CROWD = 5 };
+
+static struct {
+    unsigned done;
+    char text[CROWD][256];
+} crowd;
+
+static void on_crowd_result(int err, struct text json, void *arg)
+{
+    assert_int_equal(err, 0);
+    text_copy(crowd.text[*(unsigned *)arg], sizeof crowd.text[0], json);
+    if (++crowd.done == CROWD)
+        loop_stop(w.loop);
+}
+
+/* One compiled file, many runs that wait in the middle of each other: globals, what load() makes, locals of the file, functions made
+ * before the wait. Twice, so that the second crowd has the first one's coroutines. */
+static void waiting_runs_share_nothing(void **state)
+{
+    static unsigned numbers[CROWD] = { 0, 1, 2, 3, 4 };
+    struct script *s = load("seen = seen or {}\n"
+                            "local mine = {}\n"
+                            "local function note(x) seen[#seen + 1] = x mine[#mine + 1] = x last = x end\n"
+                            "function bump() count = (count or 0) + 1 return count end\n"
+                            "function run(args)\n"
+                            "local unset_a, unset_b, unset_c, unset_d\n"
+                            "local clean = tag == nil and last == nil and (unset_a or unset_b or unset_c or unset_d) == nil\n"
+                            "tag = args.tag note(tag) bump()\n"
+                            "local loaded = load('bump() return tag')\n"
+                            "sleep(args.ms)\n"
+                            "note(tag)\n"
+                            "local l = loaded()\n"
+                            "unset_a, unset_b, unset_c, unset_d = 1, 2, 3, 4\n"
+                            "return {tag == args.tag, last == args.tag, l == args.tag, _G.tag == args.tag, clean, #seen, #mine, bump()} end");
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        crowd.done = 0;
+        for (unsigned i = 0; i < CROWD; i++) {
+            struct script_run *r;
+            char args[64];
+
+            snprintf(args, sizeof args, "{\"tag\":\"t%d.%u\",\"ms\":%u}", round, i, 1 + (i * 7) % 5 * 10);
+            assert_int_equal(script_run_tool(&r, s, text_of(args), TEXT("{}"), 5000, on_crowd_result, &numbers[i]), 0);
+        }
+        loop_run(w.loop);
+        for (unsigned i = 0; i < CROWD; i++)
+            assert_string_equal(crowd.text[i], "[true,true,true,true,true,2,2,3]");
+    }
+    script_release(s);
+}
+
+/* A run that ends in any way leaves the next one a coroutine with its budget, and nothing else. */
+static void a_run_leaves_nothing_to_the_next(void **state)
+{
+    struct script *s = load("function run(args) local a, b, c\n"
+                            "if a or b or c then error('left behind') end\n"
+                            "a, b, c = 1, 2, 3\n"
+                            "if args.how == 'error' then error('x') end\n"
+                            "if args.how == 'loop' then while true do end end\n"
+                            "if args.how == 'held' then while true do pcall(string.gsub, 'x', '.', function() while true do end end) end end\n"
+                            "if args.how == 'late' then sleep(10000) end\n"
+                            "if args.how == 'deep' then local function f(n) if n > 0 then return 1 + f(n - 1) end return 0 end f(5000) end\n"
+                            "local t <close> = setmetatable({}, {__close = function() closed = true end})\n"
+                            "return {} end");
+    static const char *const hows[] = { "error", "loop", "held", "late", "deep" };
+
+    (void)state;
+    for (size_t i = 0; i < 25; i++) {
+        const char *how = hows[i % 5];
+        char args[32];
+
+        snprintf(args, sizeof args, "{\"how\":\"%s\"}", how);
+        assert_int_equal(tool(s, "{}", 1000), 0);
+        assert_true((tool(s, args, strcmp(how, "late") == 0 ? 20 : 5000) == 0) == (strcmp(how, "deep") == 0));
+        assert_null(strstr(w.text, "left behind"));
+    }
+    script_release(s);
+}
+
+/* A new version of a file and its old one, both at work. */
+static void an_old_version_goes_on(void **state)
+{
+    static unsigned numbers[CROWD] = { 0, 1, 2, 3, 4 };
+    struct script *s = load("local v = 1 function run(args) sleep(20) return {v} end");
+    struct script_run *r;
+    char *problem;
+
+    (void)state;
+    crowd.done = 0;
+    for (unsigned i = 0; i < CROWD - 1; i++)
+        assert_int_equal(script_run_tool(&r, s, TEXT("{}"), TEXT("{}"), 5000, on_crowd_result, &numbers[i]), 0);
+    (void)file_make("local v = 2 function run(args) return {v} end");
+    assert_int_equal(script_reload(&s, &problem), 0);
+    assert_int_equal(script_run_tool(&r, s, TEXT("{}"), TEXT("{}"), 5000, on_crowd_result, &numbers[CROWD - 1]), 0);
+    script_release(s);
+    loop_run(w.loop);
+    for (unsigned i = 0; i < CROWD; i++)
+        assert_string_equal(crowd.text[i], i == CROWD - 1 ? "[2]" : "[1]");
+}
+
 static void libraries_are_read_only(void **state)
 {
     (void)state;
@@ -785,7 +886,7 @@ int main(void)
 #define SMALL(f) cmocka_unit_test_setup_teardown(f, setup_small, teardown)
     const struct CMUnitTest tests[] = {
         NORMAL(arguments_and_result), NORMAL(odd_results), NORMAL(errors_name_file_and_line), NORMAL(bad_arguments_json),
-        NORMAL(two_runs_share_nothing), NORMAL(libraries_are_read_only), NORMAL(metatables_are_hidden), NORMAL(dangers_are_absent),
+        NORMAL(two_runs_share_nothing), NORMAL(waiting_runs_share_nothing), NORMAL(a_run_leaves_nothing_to_the_next), NORMAL(an_old_version_goes_on), NORMAL(libraries_are_read_only), NORMAL(metatables_are_hidden), NORMAL(dangers_are_absent),
         NORMAL(load_takes_text_only), NORMAL(what_is_left_works),
         SMALL(runaway_loops_end), NORMAL(dear_instructions_end), NORMAL(long_work_lets_others_in),
         NORMAL(deadline_in_the_middle_of_work), NORMAL(many_who_compute_take_turns), NORMAL(library_traps_are_fenced), NORMAL(a_waiting_loop_is_for_the_deadline),

@@ -33,6 +33,7 @@ struct quirk {
 };
 
 struct bench {
+    struct stasis_place fallback;  /* of the agent reception; without context: none */
     struct loop *loop;
     struct dialer *dialer;
     struct audiosocket_door *door;
@@ -47,6 +48,10 @@ struct bench {
     int media_fds[EXT_MAX];
     size_t media_count;
 
+    enum stasis_media kinds[STASIS_MEDIA_COUNT], kind;  /* kinds: of the agent; kind: what the talk got */
+    size_t kind_count;             /* 0: AudioSocket only */
+    uint16_t rtp_port;             /* Asterisk's, as its answer says; 0: it says none */
+    struct address talk_peer;
     int agent_err, start_err;
     unsigned starts, stops;
     char agent[64], number[64], name[64], call[64];
@@ -102,6 +107,11 @@ static void media_comes(struct bench *b, const struct ari_seen *seen, const stru
     int fd;
 
     json_text(seen->body, "channelId", b->media, sizeof b->media);
+    if (strstr(seen->body, "\"encapsulation\":\"rtp\"")) {
+        if (!q || !q->no_start)
+            event(b, "StasisStart", b->media);
+        return;
+    }
     json_text(seen->body, "data", b->uuid, sizeof b->uuid);
     assert_int_equal(uuid_parse(text_of(b->uuid), &id), 0);
     memcpy(greeting + 3, id.bytes, 16);
@@ -136,6 +146,9 @@ static int usual(struct bench *b, const struct ari_seen *seen, const char *what,
     if (strcmp(what, "POST channels/externalMedia") == 0) {
         media_comes(b, seen, q);
         snprintf(body, size, "{\"id\":\"%s\",\"state\":\"Down\"}", b->media);
+        if (strstr(seen->body, "\"encapsulation\":\"rtp\"") && b->rtp_port)
+            snprintf(body, size, "{\"id\":\"%s\",\"channelvars\":{\"UNICASTRTP_LOCAL_PORT\":\"%u\",\"UNICASTRTP_LOCAL_ADDRESS\":\"127.0.0.1\"}}",
+                     b->media, b->rtp_port);
         return 200;
     }
     if (strstr(what, "?type=mixing")) {
@@ -185,6 +198,16 @@ static int has_agent(void *arg, struct text agent)
     return b->agent_err;
 }
 
+static bool fallback(void *arg, struct text agent, struct stasis_place *out)
+{
+    struct bench *b = arg;
+
+    if (!b->fallback.context || !text_eq(agent, TEXT("reception")))
+        return false;
+    *out = b->fallback;
+    return true;
+}
+
 static int talk_start(void *arg, void **talk, const struct stasis_talk_request *req, stasis_on_talk_end *on_end, void *end_arg)
 {
     struct bench *b = arg;
@@ -199,10 +222,21 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     text_copy(b->number, sizeof b->number, req->caller_number);
     text_copy(b->name, sizeof b->name, req->caller_name);
     b->fd = req->fd;
+    b->kind = req->media;
+    b->talk_peer = req->peer;
     b->on_end = on_end;
     b->end_arg = end_arg;
     *talk = b;
     return 0;
+}
+
+static size_t talk_media(void *arg, struct text agent, enum stasis_media out[STASIS_MEDIA_COUNT])
+{
+    const struct bench *b = arg;
+
+    assert_true(text_eq(agent, TEXT("reception")));
+    memcpy(out, b->kinds, sizeof b->kinds);
+    return b->kind_count;
 }
 
 static void talk_stop(void *arg, void *talk)
@@ -301,10 +335,12 @@ static int open_stasis(struct bench *b, int64_t step_ms)
     const struct stasis_options opt = {
         .ari = { .node = "pbx1", .base_url = url, .app = "sidetone", .user = "u", .password = "p", .retry_max_ms = 40 },
         .media_host = "127.0.0.1:9092",
+        .rtp = { .host = "127.0.0.1" },
         .step_ms = step_ms,
         .calls_max = 2,
     };
-    const struct stasis_talks talks = { .has_agent = has_agent, .start = talk_start, .stop = talk_stop, .arg = b };
+    const struct stasis_talks talks = { .has_agent = has_agent, .fallback = fallback, .start = talk_start, .stop = talk_stop,
+                                        .media = b->kind_count ? talk_media : NULL, .arg = b };
 
     snprintf(url, sizeof url, "http://127.0.0.1:%u", ari_peer_port(b->peer));
     return stasis_open(&b->stasis, b->loop, b->dialer, b->door, &opt, &talks, &b->timeline, &test_log);
@@ -623,6 +659,40 @@ static void t_too_many_calls(void **state)
     b->caller = "1700.9";
     b->fd = -1;
     bench_free(b);
+}
+
+/* ---- where a call goes whose talk failed ---- */
+
+/* The body of the last continue. */
+static const char *continue_body(struct bench *b)
+{
+    for (size_t i = ari_peer_count(b->peer); i-- > 0;)
+        if (strstr(ari_peer_seen(b->peer, i)->path, "/continue"))
+            return ari_peer_seen(b->peer, i)->body;
+    return NULL;
+}
+
+static void expect_place(const char *status, const char *priority, const char *agent, const char *body)
+{
+    struct bench *b = bench_up(PATIENT_MS);
+
+    b->fallback = (struct stasis_place){ "emergency", "desk", priority };
+    caller_comes(b, "Ring", agent);
+    expect_talk(b);
+    talk_ends(b, status, "why", false);
+    expect_over(b);
+    assert_string_equal(continue_body(b), body);
+    expect_status(b, status, "why");
+    bench_free(b);
+}
+
+static void t_fallback(void **state)
+{
+    (void)state;
+    expect_place("ERROR", "1", "\"reception\"", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    expect_place("TIMEOUT", "late", "\"reception\"", "{\"context\":\"emergency\",\"extension\":\"desk\",\"label\":\"late\"}");
+    expect_place("OK", "1", "\"reception\"", "");
+    expect_place("ERROR", "1", "\"another\"", "");
 }
 
 /* ---- every step fails once ---- */
@@ -1048,6 +1118,81 @@ static void t_memory_short_at_the_start(void **state)
     bench_free(b);
 }
 
+static struct bench *bench_with_media(enum stasis_media first, enum stasis_media second, size_t count, uint16_t rtp_port)
+{
+    struct bench *b = bench_make();
+
+    b->kinds[0] = first;
+    b->kinds[1] = second;
+    b->kind_count = count;
+    b->rtp_port = rtp_port;
+    assert_int_equal(open_stasis(b, PATIENT_MS), 0);
+    assert_true(turn_until(b->loop, is_up, b, 3000));
+    return b;
+}
+
+static void t_rtp_carries_the_talk(void **state)
+{
+    struct bench *b = bench_with_media(STASIS_RTP, STASIS_AUDIOSOCKET, 2, 5004);
+
+    (void)state;
+    caller_comes(b, "Up", "\"reception\"");
+    assert_true(turn_until(b->loop, is_talking, b, 5000));
+    assert_int_equal(b->kind, STASIS_RTP);
+    assert_string_equal(b->talk_peer.host, "127.0.0.1");
+    assert_int_equal(b->talk_peer.port, 5004);
+    assert_int_equal(b->media_count, 0);
+    talk_ends(b, "OK", "done", false);
+    expect_over(b);
+    expect_status(b, "OK", "done");
+    bench_free(b);
+}
+
+/* PATIENT_MS is longer than what one carrier gets while another is left: only the short deadline can pass these in time. */
+static void t_the_next_carrier_is_tried(void **state)
+{
+    static const struct quirk all[] = {
+        { .match = "externalMedia", .status = 500 },
+        { .match = "externalMedia", .status = -1 },
+        { .match = "externalMedia", .no_start = true },
+        { .match = "externalMedia", .media_goes = true, .no_start = true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof all / sizeof all[0]; i++) {
+        const bool is_nameless = i == sizeof all / sizeof all[0]; /* the answer does not say where Asterisk sends from */
+        struct bench *b = bench_with_media(STASIS_RTP, STASIS_AUDIOSOCKET, 2, is_nameless ? 0 : 5004);
+
+        if (!is_nameless) {
+            b->quirk = all[i];
+            b->quirk.times = 1;
+        }
+        caller_comes(b, "Up", "\"reception\"");
+        assert_true(turn_until(b->loop, is_talking, b, PATIENT_MS - 500));
+        assert_int_equal(b->kind, STASIS_AUDIOSOCKET);
+        assert_non_null(fact_of(b, "media.next"));
+        talk_ends(b, "OK", "done", false);
+        expect_over(b);
+        expect_status(b, "OK", "done");
+        bench_free(b);
+    }
+}
+
+static void t_no_carrier_works(void **state)
+{
+    struct bench *b = bench_with_media(STASIS_RTP, STASIS_AUDIOSOCKET, 2, 5004);
+
+    (void)state;
+    b->quirk = (struct quirk){ .match = "externalMedia", .status = 500, .times = 2 };
+    caller_comes(b, "Up", "\"reception\"");
+    turn_for(b->loop, 20);
+    expect_over(b);
+    assert_int_equal(b->quirk.times, 0);
+    expect_status(b, "ERROR", "media_refused");
+    assert_int_equal(b->starts, 0);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1058,6 +1203,7 @@ int main(void)
         cmocka_unit_test(t_it_comes_again_though_its_end_was_not_heard),
         cmocka_unit_test(t_no_agent),
         cmocka_unit_test(t_too_many_calls),
+        cmocka_unit_test(t_fallback),
         cmocka_unit_test(t_each_step_fails),
         cmocka_unit_test(t_talk_does_not_start),
         cmocka_unit_test(t_caller_hangs_up_at_each_step),
@@ -1077,6 +1223,7 @@ int main(void)
         cmocka_unit_test(t_close_gives_every_call_back),
         cmocka_unit_test(t_close_in_the_middle_of_the_way_in),
         cmocka_unit_test(t_close_does_not_wait_for_ever),
+        cmocka_unit_test(t_rtp_carries_the_talk), cmocka_unit_test(t_the_next_carrier_is_tried), cmocka_unit_test(t_no_carrier_works),
         cmocka_unit_test(t_memory_short_at_the_start),
     };
 
