@@ -9,13 +9,13 @@
 #include <time.h>
 
 #include "app/serve_tap_figures.h"
+#include "app/sink_setup.h"
 #include "base/clock.h"
 
 enum {
     DRAIN_MS = 2000,                /* longest wait for the writer, once nothing comes any more */
     DRAIN_STILL_MS = 150,           /* it holds events for merge and batch: so long without a change, and it is done */
     DRAIN_STEP_MS = 10,
-    TEMPLATE_MAX = 256 * 1024,
 };
 
 struct sink_home {
@@ -123,44 +123,15 @@ static int open_writer(struct serve_tap *t, void (*problem)(const char *line, vo
     return err;
 }
 
-static int read_template(struct sink_home *h, char **why)
-{
-    FILE *f = fopen(h->config->template_file, "re");
-    size_t n;
-
-    h->template_text = calloc(1, TEMPLATE_MAX + 1);
-    if (!f || !h->template_text) {
-        const int err = f ? -ENOMEM : -errno;
-
-        if (f)
-            fclose(f);
-        return err;
-    }
-    n = fread(h->template_text, 1, TEMPLATE_MAX + 1, f);
-    fclose(f);
-    if (n <= TEMPLATE_MAX)
-        return 0;
-    *why = text_dup(TEXT("the template is larger than 256 KiB"));
-    return -EFBIG;
-}
-
-static const char *secret_or_none(const struct secret *s)
-{
-    return secret_is_set(s) ? secret_reveal(s) : NULL;
-}
-
 static int open_sink(struct serve_tap *t, struct sink_home *h, char **why)
 {
     static const unsigned carries[] = { [CONFIG_CARRY_FACTS] = SINK_FACTS, [CONFIG_CARRY_EVENTS] = SINK_EVENTS,
                                         [CONFIG_CARRY_BOTH] = SINK_FACTS | SINK_EVENTS };
     const struct config_sink *k = h->config;
-    const int err = k->template_file ? read_template(h, why) : 0;
+    struct sink_settings settings;
+    const int err = sink_setup(&settings, k, &h->template_text, why);
     const struct sink_options so = {
-        .driver = sink_driver_named(config_drivers[k->driver]),
-        .settings = { .name = k->head.name, .url = k->url, .user = k->user, .secret = secret_or_none(&k->secret), .file = k->file,
-                      .rotate_bytes = k->rotate_bytes, .subject = k->subject, .stream = k->stream, .template_text = h->template_text,
-                      .hmac_secret = secret_or_none(&k->hmac_secret), .table_prefix = k->table_prefix, .ca = k->ca,
-                      .is_insecure = k->insecure, .deadline_ms = k->deadline_ms },
+        .driver = sink_driver_named(config_drivers[k->driver]), .settings = settings,
         .journal_path = t->opt.config->journal_path, .carries = carries[k->carry], .kinds = k->kinds.items, .kind_count = k->kinds.count,
         .on_cursor = on_cursor, .arg = t, .log = t->opt.log,
     };

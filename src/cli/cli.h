@@ -54,5 +54,6 @@ int cmd_replay(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_sinks(int argc, char **argv);
+int cmd_sinks_retry(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_version(int argc, char **argv);

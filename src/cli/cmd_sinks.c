@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/config.h"
 #include "cli/cli.h"
@@ -114,13 +115,18 @@ int cmd_sinks(int argc, char **argv)
         { .name = "db", .takes = "FILE", .help = "this journal, instead of the configuration's", .value = &db },
     };
     const struct cli_syntax syntax = {
-        .verb = "sinks", .usage = "[--json] [--config FILE] [--db FILE]",
+        .verb = "sinks", .usage = "[--json] [--config FILE] [--db FILE]\n       sidetone sinks retry NAME [--json] [--config FILE]",
         .about = "Lists the configured sinks: up to which fact and event each has delivered, how many rows of the journal wait behind it, and how\n"
-                 "many rows it gave up (its dead letters). Reads the journal itself, so it works while the daemon is down.",
+                 "many rows it gave up (its dead letters). Reads the journal itself, so it works while the daemon is down.\n"
+                 "`sinks retry NAME` delivers the dead letters of one sink once more.",
         .options = options, .option_count = sizeof options / sizeof *options,
     };
     struct config *config;
     size_t words;
+
+    if (argc > 1 && !strcmp(argv[1], "retry"))
+        return cmd_sinks_retry(argc - 1, argv + 1);
+
     int code = cli_read(&syntax, argc, argv, NULL, &words);
 
     if (code != CLI_GO_ON)

@@ -81,3 +81,20 @@ void sink_figures_of(struct sink *s, struct sink_figures *out);
 /* Where the dead letters are when dead_letter_file is NULL; malloc'ed, NULL when memory is short. */
 char *sink_dead_path(const char *journal_path, const char *name);
 const struct sink_driver *sink_driver_named(const char *name);  /* NULL: unknown, or not built in */
+
+/* ---- sink_retry.c: dead letters once more, in the caller's thread, also beside a daemon that adds to the same list ---- */
+
+struct sink_retried {
+    uint64_t read, delivered, refused;      /* rows; refused again, or unreadable: they stay in the list */
+    uint64_t left;                          /* not tried any more, because the other side could not be reached: they stay, too */
+    char why[200];                          /* the last thing that went wrong; "" */
+};
+struct sink_retry_options {
+    const struct sink_driver *driver;
+    struct sink_settings settings;
+    const char *dead_letter_file;
+    const struct log *log;
+};
+/* 0 also when rows were refused or left. -ENOENT: there is no list; -EBUSY: another retry is at it; other: the list is as it was.
+ * Killed half-way, the list is as it was and what was delivered comes again with the same key. */
+int sink_retry(const struct sink_retry_options *opt, struct sink_retried *out, char **problem) MUST_USE;

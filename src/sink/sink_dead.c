@@ -14,10 +14,10 @@ char *sink_dead_path(const char *journal_path, const char *name)
     return sink_problem("%s.%s.dead", journal_path, name);
 }
 
-/* Opens and locks. A retry renames the file away under the same lock: then ours is not the one of that name any more, and is opened anew. */
+/* Opens and locks. A retry puts another file in its place under the same lock: then ours is not the one of that name any more, and is opened anew. */
 static int open_locked(const char *path)
 {
-    for (int tries = 0; tries < 8; tries++) {
+    for (int tries = 0; tries < 100; tries++) {
         const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
         struct stat mine, named;
 
@@ -56,22 +56,28 @@ static int write_whole(int fd, struct text line)
     return err;
 }
 
-int sink_dead_add(const char *path, const char *sink, const struct sink_row *row, const char *why, int64_t now_us)
+int sink_dead_line(struct buf *out, const char *sink, const struct sink_row *row, const char *why, int64_t now_us)
 {
     char at[32];
+
+    clock_format(now_us, at, sizeof at);
+    if (sink_row_json(out, row))
+        return out->err;
+    out->n--;                   /* the closing brace: three more fields go in */
+    buf_add_text(out, TEXT(",\"sink\":\""));
+    buf_add_json(out, text_of(sink));
+    buf_addf(out, "\",\"dead_at\":\"%s\",\"why\":\"", at);
+    buf_add_json(out, text_of(why));
+    return buf_add_text(out, TEXT("\"}\n"));
+}
+
+int sink_dead_add(const char *path, const char *sink, const struct sink_row *row, const char *why, int64_t now_us)
+{
     struct buf b;
     int fd, err;
 
-    clock_format(now_us, at, sizeof at);
-    buf_init(&b, SINK_ROW_BYTES * 2);
-    sink_row_json(&b, row);
-    if (!b.err)
-        b.n--;                  /* the closing brace: three more fields go in */
-    buf_add_text(&b, TEXT(",\"sink\":\""));
-    buf_add_json(&b, text_of(sink));
-    buf_addf(&b, "\",\"dead_at\":\"%s\",\"why\":\"", at);
-    buf_add_json(&b, text_of(why));
-    err = buf_add_text(&b, TEXT("\"}\n"));
+    buf_init(&b, SINK_DEAD_LINE_BYTES);
+    err = sink_dead_line(&b, sink, row, why, now_us);
     fd = err ? err : open_locked(path);
     if (!err)
         err = fd < 0 ? fd : write_whole(fd, buf_text(&b));

@@ -63,7 +63,12 @@ bool sink_kind_wanted(const char *kind, const char *const *kinds, size_t count);
 
 /* ---- sink_dead.c: the list of rows that could not be delivered ---- */
 
-enum { SINK_DEAD_BYTES = 256 << 20 };   /* ceiling of the list; beyond, the sink stops rather than lose a row */
+enum {
+    SINK_DEAD_BYTES = 256 << 20,            /* ceiling of the list; beyond, the sink stops rather than lose a row */
+    SINK_DEAD_LINE_BYTES = SINK_ROW_BYTES * 2,
+};
+/* One line of the list with its end: the row, the sink, when and why. */
+int sink_dead_line(struct buf *out, const char *sink, const struct sink_row *row, const char *why, int64_t now_us);
 /* Appends and makes it durable. 0, -ENOSPC, -EFBIG (the ceiling), -EIO... Holds the file's lock meanwhile. */
 int sink_dead_add(const char *path, const char *sink, const struct sink_row *row, const char *why, int64_t now_us) MUST_USE;
 

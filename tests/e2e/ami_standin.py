@@ -130,10 +130,10 @@ class AmiStandin:
         self.lose()
 
 
-def authority(context, name):
-    """An own CA, and a certificate of 127.0.0.1 that it signed: (CA's file, the certificate's name without ending)."""
+def authority(context, name, names="IP:127.0.0.1"):
+    """An own CA, and a certificate of 127.0.0.1 (or of other names) that it signed: (CA's file, the certificate's name without ending)."""
     ca, cert = context.path(name), context.path(name + "-server")
-    extensions = context.write(name + ".ext", "subjectAltName=IP:127.0.0.1")
+    extensions = context.write(name + ".ext", "subjectAltName=" + names)
     for command in (f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -keyout {ca}.key -out {ca}.pem",
                     f"openssl req -newkey rsa:2048 -nodes -subj /CN=server -keyout {cert}.key -out {cert}.csr",
                     f"openssl x509 -req -in {cert}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days 2 -extfile {extensions} -out {cert}.pem"):
