@@ -212,6 +212,8 @@ static void read_own(struct teller *t, const char *path, struct text id)
 
 static void print_lines(struct teller *t)
 {
+    if (t->lines.count == 0)
+        return;                         /* JSON is printed as it comes; and qsort takes no NULL */
     qsort(t->lines.list, t->lines.count, sizeof *t->lines.list, compare);
     for (size_t i = 0; i < t->lines.count; i++) {
         const int64_t zero = t->started_us ? t->started_us : t->lines.list[0].at_us;
