@@ -1,4 +1,4 @@
-/* A WebSocket, of either end: dials or was accepted, shakes hands, then moves frames between a stream and its user. */
+/* A WebSocket, of either end: dials or was accepted, then moves frames between a stream and its user; the handshake is ws_opening.c's. */
 #include "net/websocket.h"
 
 #include <stdio.h>
@@ -9,8 +9,7 @@
 #include "base/ref.h"
 #include "net/dialer_internal.h"
 #include "net/stream_internal.h"
-#include "net/ws_framing.h"
-#include "net/ws_handshake.h"
+#include "net/websocket_internal.h"
 
 enum {
     MESSAGE_MAX = 1024 * 1024,
@@ -18,47 +17,12 @@ enum {
     STAGED_MAX = 64 * 1024,      /* frames leave in pieces of this size; a small message is one write, one TLS record */
     FLOOD_MAX = 64 * 1024,       /* pongs that wait, above the user's ceiling: then we read no more pings */
     CLOSE_MS = 1500,             /* for the peer's close frame */
-    CLOSE_LINGER_MS = 400,       /* and then for its FIN: two seconds in all */
     PINGS_UNANSWERED = 2,
-    DETAIL_MAX = 480,
-};
-
-/* DIALING -> SHAKING -> OPEN -> CLOSING (a close frame is under way) -> ENDING (the stream closes) -> CLOSED
- * Every state but the last may go to ENDING or CLOSED at once. */
-enum websocket_state { WS_DIALING, WS_SHAKING, WS_OPEN, WS_CLOSING, WS_ENDING, WS_CLOSED };
-
-struct websocket {
-    struct loop *loop;
-    struct websocket_handlers on;
-    void *arg;
-    enum websocket_state state;
-    struct dial *dial;
-    struct stream *stream;
-    struct ws_framing *framing;
-    websocket_on_request *on_request; /* the server's end; NULL: we are the client */
-    struct buf request;          /* until it is sent: may hold a password */
-    struct buf answer;           /* its head, until it is judged */
-    struct buf staged;           /* frames on their way to the stream */
-    char key[WS_KEY_TEXT + 1];
-    char *subprotocol;
-    size_t queue_max;
-    int64_t ping_ms;
-    struct timer *deadline, *pinger;
-    struct loop_deferred ending; /* on_closed, when it may not run at once */
-    bool is_refused;             /* on_drain is owed */
-    bool is_flooded;             /* reading waits until the peer reads */
-    bool has_heard;              /* something came since the last ping */
-    unsigned pings_unanswered;
-    int close_wanted;            /* status of the close frame that waits until every message is out; 0: none */
-    char close_reason[WS_REASON_MAX + 8];
-    bool has_cause;
-    int err, status;             /* the cause: the first one counts */
-    char detail[DETAIL_MAX];
 };
 
 /* ---- the end ---- */
 
-static void set_cause(struct websocket *w, int err, int status, const char *detail)
+void websocket_cause(struct websocket *w, int err, int status, const char *detail)
 {
     if (w->has_cause)
         return;
@@ -78,7 +42,7 @@ static void finish(struct websocket *w)
     timer_stop(w->deadline);
     timer_stop(w->pinger);
     w->stream = ref_drop(w->stream);
-    set_cause(w, 0, 0, "closed before it was open");
+    websocket_cause(w, 0, 0, "closed before it was open");
     if (w->on.on_closed)
         w->on.on_closed(w, w->err, w->status, w->detail, w->arg);
     ref_drop(w);
@@ -89,9 +53,9 @@ static void on_ending(void *arg)
     finish(arg);
 }
 
-static void abort_with(struct websocket *w, int err, const char *detail)
+void websocket_fail(struct websocket *w, int err, const char *detail)
 {
-    set_cause(w, err, 0, detail);
+    websocket_cause(w, err, 0, detail);
     w->state = WS_ENDING;
     stream_abort(w->stream);
 }
@@ -117,13 +81,13 @@ static int fault_err(int status)
 
 static void set_peer_cause(struct websocket *w, const struct ws_close_seen *seen)
 {
-    char detail[DETAIL_MAX];
+    char detail[WS_DETAIL_MAX];
 
     snprintf(detail, sizeof detail, "the peer closed with %d%s%s", seen->status, seen->reason[0] ? ": " : "", seen->reason);
     for (char *c = detail; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
-    set_cause(w, 0, seen->status, detail);
+    websocket_cause(w, 0, seen->status, detail);
 }
 
 /* Both close frames are done with, or the peer was faulty and was told so. */
@@ -134,14 +98,14 @@ static void end_in_order(struct websocket *w)
 
     ws_framing_close_seen(w->framing, &seen);
     if (ws_framing_is_broken(w->framing))
-        set_cause(w, -EPROTO, 1002, fault_text(1002));
+        websocket_cause(w, -EPROTO, 1002, fault_text(1002));
     else if (seen.status)
         set_peer_cause(w, &seen);
     else
-        set_cause(w, fault_err(sent), sent, fault_text(sent));
+        websocket_cause(w, fault_err(sent), sent, fault_text(sent));
     w->state = WS_ENDING;
     timer_stop(w->deadline);
-    stream_close(w->stream, CLOSE_LINGER_MS);
+    stream_close(w->stream, WS_CLOSE_LINGER_MS);
 }
 
 /* ---- output ---- */
@@ -159,7 +123,7 @@ static void flush(struct websocket *w)
         return; /* on_drain comes back here */
     buf_clear(&w->staged);
     if (err == -ENOMEM)
-        abort_with(w, err, "out of memory");
+        websocket_fail(w, err, "out of memory");
     /* -EPIPE: the stream's on_closed is on its way. */
 }
 
@@ -173,7 +137,7 @@ static size_t on_frame_bytes(struct text bytes, void *arg)
     n = STAGED_MAX - w->staged.n;
     n = n < bytes.n ? n : bytes.n;
     if (n > 0 && buf_add(&w->staged, bytes.p, n)) {
-        abort_with(w, -ENOMEM, "out of memory");
+        websocket_fail(w, -ENOMEM, "out of memory");
         return 0;
     }
     return n;
@@ -201,7 +165,7 @@ static void pump(struct websocket *w)
     if (w->state != WS_OPEN && w->state != WS_CLOSING)
         return;
     if (ws_framing_pump(w->framing) || close_frame_queue(w))
-        abort_with(w, -ENOMEM, "out of memory");
+        websocket_fail(w, -ENOMEM, "out of memory");
     flush(w);
     if (w->state == WS_ENDING)
         return;
@@ -261,142 +225,14 @@ static void on_message(bool is_text, struct text message, void *arg)
         w->on.on_message(w, is_text, message, w->arg);
 }
 
-static void frames_take(struct websocket *w, struct text bytes)
+void websocket_frames(struct websocket *w, struct text bytes)
 {
     w->has_heard = true;
     if (ws_framing_read(w->framing, bytes))
-        abort_with(w, -ENOMEM, "out of memory");
+        websocket_fail(w, -ENOMEM, "out of memory");
     pump(w);
     if (w->state == WS_OPEN)
         flood_check(w);
-}
-
-static void opened(struct websocket *w)
-{
-    timer_stop(w->deadline);
-    buf_free(&w->answer);
-    w->state = WS_OPEN;
-    w->has_heard = true;
-    if (w->ping_ms > 0)
-        timer_start(w->pinger, w->ping_ms);
-    if (w->on.on_open)
-        w->on.on_open(w, w->arg);
-}
-
-/* What of the answer's body came with its head tells more than the status ("insufficient_quota"). Not of 401 and 403: a server may
- * repeat the credentials there. */
-static void refused(struct websocket *w, int err, const char *what, int status, struct text body)
-{
-    char detail[DETAIL_MAX];
-
-    if (status < 300) /* it did upgrade, but wrongly */
-        status = 0;
-    if (status == 0 || status == 401 || status == 403)
-        body.n = 0;
-    snprintf(detail, sizeof detail, "%.90s%s%.*s", what, body.n > 0 ? ": " : "", (int)(body.n < 360 ? body.n : 360), body.p ? body.p : "");
-    for (char *c = detail; *c; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
-            *c = ' ';
-    set_cause(w, err, status, detail);
-    abort_with(w, err, detail);
-}
-
-/* Takes what belongs to the answer's head; the rest are frames already. */
-static void answer_take(struct websocket *w, struct text bytes)
-{
-    struct buf *head = &w->answer;
-    const size_t before = head->n;
-    const struct text mine = text_head(bytes, WS_HEAD_MAX - before);
-    char detail[DETAIL_MAX];
-    ptrdiff_t end;
-    int err;
-
-    if (buf_add_text(head, mine)) {
-        abort_with(w, -ENOMEM, "out of memory");
-        return;
-    }
-    end = text_find_text(buf_text(head), TEXT("\r\n\r\n"));
-    if (end < 0 && head->n == WS_HEAD_MAX)
-        abort_with(w, -EMSGSIZE, "the server's answer has a head over 16 KiB");
-    if (end < 0)
-        return;
-    end += 4;
-    err = ws_answer_check(text_make(head->p, (size_t)end), w->key, w->subprotocol, detail, sizeof detail);
-    if (err) {
-        refused(w, err, detail, ws_answer_status(buf_text(head)), text_skip(bytes, (size_t)end - before));
-        return;
-    }
-    bytes = text_skip(bytes, (size_t)end - before);
-    opened(w);
-    if (bytes.n > 0 && (w->state == WS_OPEN || w->state == WS_CLOSING))
-        frames_take(w, bytes);
-}
-
-/* ---- the server's end of the handshake ---- */
-
-static void request_refuse(struct websocket *w, int status, const char *body, const char *detail)
-{
-    struct buf b;
-
-    buf_init(&b, WS_HEAD_MAX);
-    buf_addf(&b, "HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", status,
-             strlen(body), body);
-    set_cause(w, -EACCES, status, detail);
-    if (!b.err && stream_send_text(w->stream, buf_text(&b)) == 0) {
-        timer_stop(w->deadline);
-        w->state = WS_ENDING;
-        stream_close(w->stream, CLOSE_LINGER_MS);
-    } else {
-        abort_with(w, -EACCES, detail);
-    }
-    buf_free(&b);
-}
-
-static void request_answer(struct websocket *w, struct text head)
-{
-    struct websocket_reply reply = { .body = "{}" };
-    struct ws_asked asked;
-    char detail[DETAIL_MAX];
-    struct buf b;
-    int status;
-
-    if (ws_request_check(head, &asked, detail, sizeof detail)) {
-        request_refuse(w, 400, reply.body, detail);
-        return;
-    }
-    status = w->on_request(asked.target, asked.authorization, &reply, w->arg);
-    if (status != 101) {
-        request_refuse(w, status, reply.body, "refused by us");
-        return;
-    }
-    buf_init(&b, WS_HEAD_MAX);
-    if (ws_answer_write(&b, asked.key) || stream_send_text(w->stream, buf_text(&b)))
-        abort_with(w, -ENOMEM, "out of memory");
-    else
-        opened(w);
-    buf_free(&b);
-}
-
-static void request_take(struct websocket *w, struct text bytes)
-{
-    const size_t before = w->request.n;
-    ptrdiff_t end;
-
-    if (buf_add_text(&w->request, text_head(bytes, WS_HEAD_MAX - before))) {
-        abort_with(w, -ENOMEM, "out of memory");
-        return;
-    }
-    end = text_find_text(buf_text(&w->request), TEXT("\r\n\r\n"));
-    if (end < 0 && w->request.n == WS_HEAD_MAX)
-        abort_with(w, -EMSGSIZE, "the client's request has a head over 16 KiB");
-    if (end < 0)
-        return;
-    end += 4;
-    request_answer(w, text_make(w->request.p, (size_t)end));
-    explicit_bzero(w->request.p, w->request.n); /* it held credentials */
-    bytes = text_skip(bytes, (size_t)end - before);
-    if (bytes.n > 0 && (w->state == WS_OPEN || w->state == WS_CLOSING))
-        frames_take(w, bytes);
 }
 
 static void on_stream_data(struct stream *s, struct text bytes, void *arg)
@@ -405,11 +241,11 @@ static void on_stream_data(struct stream *s, struct text bytes, void *arg)
 
     (void)s;
     if (w->state == WS_SHAKING && w->on_request)
-        request_take(w, bytes);
+        ws_opening_request(w, bytes);
     else if (w->state == WS_SHAKING)
-        answer_take(w, bytes);
+        ws_opening_answer(w, bytes);
     else if (w->state == WS_OPEN || w->state == WS_CLOSING)
-        frames_take(w, bytes);
+        websocket_frames(w, bytes);
     ref_drop(w);
 }
 
@@ -419,9 +255,9 @@ static void set_lost_cause(struct websocket *w, int err, const char *detail)
     const int sent = w->state == WS_CLOSING ? ws_framing_close_sent(w->framing) : 0;
 
     if (sent)
-        set_cause(w, fault_err(sent), sent, fault_text(sent));
+        websocket_cause(w, fault_err(sent), sent, fault_text(sent));
     else
-        set_cause(w, err, 0, detail);
+        websocket_cause(w, err, 0, detail);
 }
 
 static void on_stream_end(struct stream *s, void *arg)
@@ -431,7 +267,7 @@ static void on_stream_end(struct stream *s, void *arg)
     (void)s;
     set_lost_cause(w, -ECONNRESET, w->state == WS_SHAKING ? "the server hung up before its answer was complete"
                                                           : "the connection ended without a close frame");
-    abort_with(w, 0, "");
+    websocket_fail(w, 0, "");
 }
 
 static void on_stream_closed(struct stream *s, int err, void *arg)
@@ -453,15 +289,15 @@ static void on_deadline(void *arg)
     case WS_DIALING:
         dial_cancel(w->dial);
         w->dial = NULL;
-        set_cause(w, -ETIMEDOUT, 0, "the connection was not made in time");
+        websocket_cause(w, -ETIMEDOUT, 0, "the connection was not made in time");
         finish(w);
         break;
     case WS_SHAKING:
-        abort_with(w, -ETIMEDOUT, "the server did not answer the request in time");
+        websocket_fail(w, -ETIMEDOUT, "the server did not answer the request in time");
         break;
     case WS_CLOSING:
         set_lost_cause(w, -ETIMEDOUT, "the peer did not take what was sent before the close");
-        abort_with(w, 0, "");
+        websocket_fail(w, 0, "");
         break;
     default:
         break;
@@ -477,7 +313,7 @@ static void on_ping_time(void *arg)
     w->pings_unanswered = w->has_heard ? 0 : w->pings_unanswered + 1;
     w->has_heard = false;
     if (w->pings_unanswered == PINGS_UNANSWERED) {
-        abort_with(w, -ETIMEDOUT, "nothing came back for two pings");
+        websocket_fail(w, -ETIMEDOUT, "nothing came back for two pings");
         return;
     }
     timer_start(w->pinger, w->ping_ms);
@@ -495,7 +331,7 @@ static void on_dialed(struct stream *s, int err, const char *detail, void *arg)
 
     w->dial = NULL;
     if (err) {
-        set_cause(w, err, 0, detail);
+        websocket_cause(w, err, 0, detail);
         finish(w);
         return;
     }
@@ -506,7 +342,7 @@ static void on_dialed(struct stream *s, int err, const char *detail, void *arg)
     explicit_bzero(w->request.p, w->request.n);
     buf_free(&w->request);
     if (err)
-        abort_with(w, err, "the request could not be sent");
+        websocket_fail(w, err, "the request could not be sent");
 }
 
 static void on_dial_abandoned(void *arg)
@@ -514,7 +350,7 @@ static void on_dial_abandoned(void *arg)
     struct websocket *w = arg;
 
     w->dial = NULL;
-    set_cause(w, -ECANCELED, 0, "the dialer was closed");
+    websocket_cause(w, -ECANCELED, 0, "the dialer was closed");
     loop_defer(w->loop, &w->ending);
 }
 
@@ -660,7 +496,7 @@ void websocket_deafen(struct websocket *w)
 void websocket_abort(struct websocket *w)
 {
     if (w->state == WS_OPEN || w->state == WS_CLOSING)
-        abort_with(w, 0, "given up by us");
+        websocket_fail(w, 0, "given up by us");
     else
         websocket_close(w, 1000, NULL);
 }
@@ -691,13 +527,13 @@ void websocket_close(struct websocket *w, int status, const char *reason)
     case WS_DIALING:
         dial_cancel(w->dial);
         w->dial = NULL;
-        set_cause(w, 0, 0, "closed before it was open");
+        websocket_cause(w, 0, 0, "closed before it was open");
         timer_stop(w->deadline);
         w->state = WS_ENDING;
         loop_defer(w->loop, &w->ending);
         break;
     case WS_SHAKING:
-        abort_with(w, 0, "closed before it was open");
+        websocket_fail(w, 0, "closed before it was open");
         break;
     case WS_OPEN:
         w->close_wanted = status > 0 ? status : 1000;

@@ -199,15 +199,23 @@ static bool line_cut(struct text *rest, struct text *line)
     return true;
 }
 
-static int header_take(struct answer *a, struct text line)
+static bool header_cut(struct text line, struct text *name, struct text *value)
 {
     const ptrdiff_t colon = text_find(line, ':');
-    struct text name, value;
 
     if (colon < 1 || !text_is_one_line(line) || line.p[0] == ' ' || line.p[0] == '\t')
+        return false;
+    *name = text_head(line, (size_t)colon);
+    *value = text_trim(text_skip(line, (size_t)colon + 1));
+    return true;
+}
+
+static int header_take(struct answer *a, struct text line)
+{
+    struct text name, value;
+
+    if (!header_cut(line, &name, &value))
         return -EPROTO;
-    name = text_head(line, (size_t)colon);
-    value = text_trim(text_skip(line, (size_t)colon + 1));
     if (text_eq_nocase(name, TEXT("Sec-WebSocket-Accept"))) {
         a->accept = value;
         a->accepts++;
@@ -284,13 +292,10 @@ struct wanted {
 
 static int wanted_take(struct wanted *w, struct ws_asked *a, struct text line)
 {
-    const ptrdiff_t colon = text_find(line, ':');
     struct text name, value;
 
-    if (colon < 1 || !text_is_one_line(line) || line.p[0] == ' ' || line.p[0] == '\t')
+    if (!header_cut(line, &name, &value))
         return -EPROTO;
-    name = text_head(line, (size_t)colon);
-    value = text_trim(text_skip(line, (size_t)colon + 1));
     if (text_eq_nocase(name, TEXT("Sec-WebSocket-Key"))) {
         a->key = value;
         w->keys++;

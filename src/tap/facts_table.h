@@ -24,7 +24,7 @@
     X(FACT_AGENT_NO_ANSWER, "agent.no_answer", "queue agent interface ring_ms", "An agent did not answer in time.") \
     X(FACT_AGENT_COMPLETED, "agent.completed", "queue agent interface talk_s reason", "Agent and caller parted; reason: caller, agent or transfer.") \
     X(FACT_AGENT_DUMPED, "agent.dumped", "queue agent interface", "The agent hung up while the announcement to him was playing.") \
-    X(FACT_AGENT_PAUSED, "agent.paused", "queue agent interface reason", "An agent takes no calls of this queue for now.") \
+    X(FACT_AGENT_PAUSED, "agent.paused", "queue agent interface reason", "An agent is paused: the queue offers him no calls.") \
     X(FACT_AGENT_UNPAUSED, "agent.unpaused", "queue agent interface reason", "An agent takes calls of this queue again.") \
     X(FACT_AGENT_ADDED, "agent.added", "queue agent interface", "An agent became a member of the queue.") \
     X(FACT_AGENT_REMOVED, "agent.removed", "queue agent interface", "An agent is no longer a member of the queue.") \
