@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/journal_parts.h"
 
 /* A call whose first fact was stored, but whose row was not yet: rows come behind facts by JOURNAL_RECOVER_US at most. */
@@ -21,7 +22,11 @@ static const char close_legs[] = "UPDATE leg SET ended_us = max(started_us, ?2) 
 /* Where watching ended: the last time the writer said so, or the last event, if it is not far from the end: the writer says so with each batch. */
 static const char last_seen[] =
     "SELECT max(n.seen_us, coalesce((SELECT e.at_us FROM event e JOIN session s ON s.id = e.session WHERE s.node = n.id"
-    " AND e.id > (SELECT max(id) - 100000 FROM event) ORDER BY e.id DESC LIMIT 1), 0)) FROM node n WHERE n.id = ?1";
+    " AND e.id > (SELECT max(id) - 100000 FROM event) ORDER BY e.id DESC LIMIT 1), n.seen_us)) FROM node n WHERE n.id = ?1";
+
+/* The first start of a node: killed before its first batch, it leaves no other trace of what it may have seen. Negative, so that any time of the
+ * node itself stands above it. */
+static const char watch_begins[] = "UPDATE node SET seen_us = ?2 WHERE id = ?1";
 
 /* Sinks learn that those calls have ended as of any other: with the whole record. The fact's key is that of the last fact of the node, and an n
  * that no event reaches. */
@@ -66,8 +71,11 @@ static int recover_node(struct journal *j, uint32_t node)
     int64_t seen = 0, kind;
     int err = run(j, last_seen, id, 0, &seen);
 
-    if (err || seen == 0)
+    if (err)
         return err;
+    if (seen == 0)
+        return run(j, watch_begins, id, -clock_wall_us(), NULL);
+    seen = seen < 0 ? -seen : seen;
     err = run(j, recover_rows, id, seen - JOURNAL_RECOVER_US, NULL);
     if (!err)
         err = journal_kind_id(j, "call.ended", &kind);

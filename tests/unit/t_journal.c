@@ -456,20 +456,39 @@ static void an_earlier_run_is_closed(void **state)
     assert_non_null(strstr(p->texts[0], "unobserved"));
     assert_true(p->calls[0].is_partial);
     assert_int_equal(p->calls[0].ended_us, T0 + 20 * 1000 - 100);
-    assert_int_equal(read_gaps(p), 1);          /* pbx2 was never heard of: it has none */
+    assert_int_equal(read_gaps(p), 2);          /* pbx2 was never heard of: nothing is known of it since the first start */
+    assert_string_equal(p->texts[1], "pbx2 restart ");
     assert_string_equal(p->texts[0], "pbx1 restart ");
     assert_int_equal(p->gaps[0].from_us, T0 + 20 * 1000 - 100);
     assert_int_equal(p->gaps[0].to_us, 0);
     assert_int_equal(p->gaps[0].calls_affected, 1);
     reopen(p);                                  /* still not heard of: the same gap */
     assert_int_equal(read_facts(p, TEXT_NONE), 2);
-    assert_int_equal(read_gaps(p), 1);
+    assert_int_equal(read_gaps(p), 2);
     assert_int_equal(p->gaps[0].from_us, T0 + 20 * 1000 - 100);
     begin(p);
     assert_int_equal(journal_gap_end(p->j, 0, T0 + 90000, 0), 0);
     commit(p);
-    assert_int_equal(read_gaps(p), 1);
+    assert_int_equal(read_gaps(p), 2);
     assert_int_equal(p->gaps[0].to_us, T0 + 90000);
+    assert_int_equal(p->gaps[1].to_us, 0);
+}
+
+/* Killed before its first batch: what it saw until then was in no file. */
+static void a_first_start_that_stored_nothing_leaves_a_gap(void **state)
+{
+    struct place *p = *state;
+    const int64_t now = clock_wall_us();
+
+    assert_int_equal(read_gaps(p), 0);
+    reopen(p);
+    assert_int_equal(read_gaps(p), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_in_range(p->gaps[i].from_us, now - 600 * 1000000LL, now);
+        assert_int_equal(p->gaps[i].to_us, 0);
+    }
+    reopen(p);
+    assert_int_equal(read_gaps(p), 2);
 }
 
 static void one_open_gap_a_node(void **state)
@@ -689,7 +708,7 @@ static void what_is_too_old_goes(void **state)
     assert_int_equal(read_facts(p, TEXT_NONE), 201);
     assert_int_equal(read_calls(p, (struct journal_query){ 0 }), 1);
     assert_string_equal(p->calls[0].id, "b-2.0");
-    assert_int_equal(read_gaps(p), 0);
+    assert_int_equal(read_gaps(p), 2);  /* those of the restart; none for what was trimmed */
 }
 
 static void an_unread_row_does_not_go_for_its_age(void **state)
@@ -713,7 +732,7 @@ static void an_unread_row_does_not_go_for_its_age(void **state)
     commit(p);
     trim_all(p, INT64_MAX / 2);
     assert_int_equal(read_events(p, TEXT_NONE), 180);
-    assert_int_equal(read_gaps(p), 0);
+    assert_int_equal(read_gaps(p), 2);  /* those of the restart */
 }
 
 /* All rows may go but the newest: the ids that sinks keep must never come again. */
@@ -763,7 +782,7 @@ static void the_file_keeps_its_size(void **state)
     assert_int_equal(journal_reader_open(&p->r, p->db), 0);
     read_events(p, TEXT_NONE);
     assert_true(p->seen > 1000 && p->seen < 5000);
-    assert_int_equal(read_gaps(p), 1);  /* that of the restart: nobody had a cursor */
+    assert_int_equal(read_gaps(p), 2);  /* those of the restart: nobody had a cursor */
 }
 
 /* Facts alone (events are not kept) are under the same limit, and calls without facts go, too. */
@@ -814,11 +833,11 @@ static void unread_rows_that_go_are_a_gap(void **state)
     read_events(p, TEXT_NONE);
     first_left = p->ids[0];
     assert_true(first_left > 501);
-    assert_int_equal(read_gaps(p), 2);  /* one for all steps, beside the restart's */
-    assert_string_equal(p->texts[1], "pbx1 retention events that crm had not read");
-    assert_int_equal(p->gaps[1].events_lost, first_left - 501);
-    assert_int_equal(p->gaps[1].from_us, T0 + 501 * 1000 - 100);
-    assert_true(p->gaps[1].to_us >= T0 + (first_left - 1) * 1000 - 100);
+    assert_int_equal(read_gaps(p), 3);  /* one for all steps, beside those of the restart */
+    assert_string_equal(p->texts[2], "pbx1 retention events that crm had not read");
+    assert_int_equal(p->gaps[2].events_lost, first_left - 501);
+    assert_int_equal(p->gaps[2].from_us, T0 + 501 * 1000 - 100);
+    assert_true(p->gaps[2].to_us >= T0 + (first_left - 1) * 1000 - 100);
 }
 
 /* A call's number may be given back while the call goes on much later: then it gets a new one, and is found. */
@@ -888,7 +907,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_event_comes_out_as_it_went_in), T(names_are_in_the_file), T(made_up_names_do_not_fill_the_file), T(notes_are_left_out),
         T(a_rolled_back_batch_leaves_nothing_and_can_be_given_again), T(events_of_one_call_are_found_by_any_of_its_ids), T(calls_are_found),
-        T(an_earlier_run_is_closed), T(one_open_gap_a_node), T(cursors_are_kept), T(a_sink_that_is_configured_no_more_holds_nothing_back),
+        T(an_earlier_run_is_closed), T(a_first_start_that_stored_nothing_leaves_a_gap), T(one_open_gap_a_node), T(cursors_are_kept), T(a_sink_that_is_configured_no_more_holds_nothing_back),
         T(another_process_reads), T(a_newer_file_is_refused),
         T(a_foreign_file_is_refused), T(a_damaged_file_is_an_error_not_a_crash), T(nothing_is_trimmed_without_a_limit), T(what_is_too_old_goes),
         T(an_unread_row_does_not_go_for_its_age), T(ids_never_come_again), T(the_file_keeps_its_size), T(facts_and_calls_are_under_the_limit_too),
