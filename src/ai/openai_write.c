@@ -39,7 +39,7 @@ static void tools_add(struct buf *b, const struct openai_settings *s)
 {
     buf_addf(b, ",\"tools\":[");
     for (size_t i = 0; i < s->tool_count; i++) {
-        const struct openai_tool *t = &s->tools[i];
+        const struct ai_tool *t = &s->tools[i];
 
         buf_addf(b, "%s{\"type\":\"function\"", i ? "," : "");
         field_add(b, "name", text_of(t->name));

@@ -5,15 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ai/tool.h"
 #include "base/buf.h"
 
 enum openai_audio { OPENAI_ULAW, OPENAI_PCM };       /* G.711 mu-law at 8 kHz; 16 bits at 24 kHz */
-
-struct openai_tool {
-    const char *name;
-    const char *description;       /* NULL: none */
-    const char *parameters;        /* JSON schema of an object; NULL: no arguments */
-};
 
 /* Outlives every provider made of it. Strings may be NULL where a default is told. */
 struct openai_settings {
@@ -25,7 +20,7 @@ struct openai_settings {
     const char *transcription;     /* model that writes down the caller's words; NULL: none does */
     enum openai_audio audio;
     unsigned silence_ms;           /* that ends the caller's turn; 0 = 500 */
-    const struct openai_tool *tools;
+    const struct ai_tool *tools;
     size_t tool_count;
 };
 

@@ -1,23 +1,17 @@
 /* The agents that the configuration names, loaded and checked: file, grammar, tools. Built once, read by every call loop. */
 #pragma once
 
-#include "ai/agent_file.h"
-#include "ai/openai_write.h"
-#include "ai/speech.h"
+#include "app/agent_kind.h"
+#include "app/agent_tools.h"
 #include "app/config.h"
 #include "call/stasis.h"
 
-struct agent_tool {
-    char *name, *path;             /* path of the Lua file */
-};
-
 struct agent {
     char *name;
-    struct agent_file *file;       /* of the embedded provider; NULL: another one's */
-    struct grammar *grammar;
-    struct agent_openai *openai;   /* NULL: the embedded provider */
-    struct agent_tool *tools;      /* the allow-list: an intent that names another tool is refused at load */
-    size_t tool_count;
+    const struct agent_kind *kind;
+    void *settings;                /* the kind's */
+    struct agent_barge_in barge_in;
+    struct agent_tools tools;      /* the allow-list: an intent that names another tool is refused at load */
     int64_t max_ms;
     char *fallback[3];             /* context, extension, priority; NULL: none */
     enum stasis_media media[STASIS_MEDIA_COUNT]; /* the first choice first */

@@ -34,15 +34,15 @@ static int load_tools(struct call_loop *c, const char *http_hosts, void (*proble
     for (size_t i = 0; i < agents_count(c->agents); i++) {
         const struct agent *a = agents_at(c->agents, i);
 
-        c->own[i].tools = calloc(a->tool_count + 1, sizeof *c->own[i].tools);
+        c->own[i].tools = calloc(a->tools.file_count + 1, sizeof *c->own[i].tools);
         if (!c->own[i].tools)
             return -ENOMEM;
-        for (size_t k = 0; k < a->tool_count; k++) {
+        for (size_t k = 0; k < a->tools.file_count; k++) {
             char *why = NULL, line[700];
-            const int e = script_load(&c->own[i].tools[k], c->engine, a->tools[k].path, "run", &why);
+            const int e = script_load(&c->own[i].tools[k], c->engine, a->tools.items[k].path, "run", &why);
 
             if (e) {
-                snprintf(line, sizeof line, "agent %s: tool %s: %s", a->name, a->tools[k].name, why ? why : err_text(e));
+                snprintf(line, sizeof line, "agent %s: tool %s: %s", a->name, a->tools.items[k].name, why ? why : err_text(e));
                 problem(line, arg);
                 err = e;
             } else {
@@ -183,7 +183,7 @@ static size_t reload_tools(struct call_loop *c)
             const int err = script_reload(&c->own[i].tools[k], &why);
 
             if (err) {
-                snprintf(line, sizeof line, "agent %s: tool %s: %s", agents_at(c->agents, i)->name, agents_at(c->agents, i)->tools[k].name,
+                snprintf(line, sizeof line, "agent %s: tool %s: %s", agents_at(c->agents, i)->name, agents_at(c->agents, i)->tools.items[k].name,
                          why ? why : err_text(err));
                 on_kept(line, c);
             }

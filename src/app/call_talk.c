@@ -14,9 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ai/local.h"
-#include "ai/openai_realtime.h"
-#include "app/agent_openai.h"
 #include "app/call_loop_parts.h"
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
@@ -132,18 +129,16 @@ static int run_tool(void *arg, struct tool_run **out, struct text name, struct t
 {
     struct call_talk *t = arg;
     const struct agent *a = agents_at(t->home->agents, t->agent);
+    const struct agent_tool *tool = agent_tools_find(&a->tools, name);
     struct script_run *run;
     int err;
 
-    for (size_t i = 0; i < a->tool_count; i++) {
-        if (!text_eq(text_of(a->tools[i].name), name))
-            continue;
-        err = script_run_tool(&run, t->home->own[t->agent].tools[i], args, context, deadline_ms, on_result, result_arg);
-        if (!err)
-            *out = (struct tool_run *)run; /* the same object under the layer's own name */
-        return err;
-    }
-    return -ENOENT;
+    if (!tool)
+        return -ENOENT;
+    err = script_run_tool(&run, t->home->own[t->agent].tools[tool - a->tools.items], args, context, deadline_ms, on_result, result_arg);
+    if (!err)
+        *out = (struct tool_run *)run; /* the same object under the layer's own name */
+    return err;
 }
 
 static void stop_tool(void *arg, struct tool_run *run)
@@ -161,14 +156,9 @@ static void drop_leg(struct leg *leg)
 
 static int provider_make(struct provider **out, struct call_loop *c, const struct agent *a)
 {
-    const struct local_options lo = { .agent = a->file, .grammar = a->grammar, .voice = c->voice, .pool = c->speech };
+    const struct agent_ground g = { .loop = c->loop, .dialer = c->dialer, .voice = c->voice, .speech = c->speech, .log = &c->log };
 
-    if (a->openai) {
-        const struct openai_options oo = { .settings = agent_openai_settings(a->openai), .key = agent_openai_key(a->openai), .dialer = c->dialer };
-
-        return openai_realtime_new(out, c->loop, &oo, &c->log);
-    }
-    return local_new(out, c->loop, &lo, &c->log);
+    return a->kind->make(out, a->settings, &g);
 }
 
 static int make_leg(struct leg **out, struct call_talk *t)
@@ -187,7 +177,7 @@ static int hold_conversation(struct call_talk *t)
     const struct agent *a = agents_at(c->agents, t->agent);
     const struct conversation_options co = {
         .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
-        .max_ms = a->max_ms, .barge_in_voice = !a->file || a->file->barge_in_voice, .barge_in_dtmf = !a->file || a->file->barge_in_dtmf,
+        .max_ms = a->max_ms, .barge_in_voice = a->barge_in.voice, .barge_in_dtmf = a->barge_in.dtmf,
     };
     struct leg *leg;
     struct provider *provider;

@@ -157,7 +157,11 @@ struct config_sink {
 };
 extern const char *const config_drivers[];
 
-enum config_provider { CONFIG_PROVIDER_LOCAL, CONFIG_PROVIDER_OPENAI };
+enum config_provider {
+    CONFIG_PROVIDER_LOCAL,
+    CONFIG_PROVIDER_OPENAI,
+};
+extern const char *const config_providers[];
 
 struct config_tool {
     const char *name;

@@ -112,9 +112,7 @@ const char *config_file_fault(const char *path)
     return access(path, R_OK) < 0 ? "may not be read" : NULL;
 }
 
-static const char *const remote_keys[] = { "key", "url", "model", "voice", "instructions", "greeting", "audio", "transcribe", "silence" };
-
-/* Carried out by the provider itself. */
+/* Carried out by the conversation, without a file. */
 static bool is_built_in(struct config_agent *a, const char *name)
 {
     const bool is_back = !strcmp(name, "hand_back"), is_end = !strcmp(name, "hang_up");
@@ -185,23 +183,42 @@ static void check_agent_url(struct config_build *b, const struct config_agent *a
         config_key_problem(b, CONF_ERROR, built_of(b, a), "url", "expected wss://, because the key is sent there, came \"%.200s\"", a->url);
 }
 
+#define OF(provider) (1u << CONFIG_PROVIDER_##provider)
+
+/* Keys that mean something to some providers only, and those that cannot do without. */
+static const struct provider_key {
+    const char *name;
+    unsigned means, needs;         /* bits of enum config_provider */
+    const char *what, *example;    /* of those that are needed */
+} provider_keys[] = {
+    { .name = "file", .means = OF(LOCAL), .needs = OF(LOCAL), .what = "path", .example = "reception.agent" },
+    { .name = "key", .means = OF(OPENAI), .needs = OF(OPENAI), .what = "secret", .example = "@env:OPENAI_API_KEY" },
+    { .name = "url", .means = OF(OPENAI) },
+    { .name = "model", .means = OF(OPENAI) },
+    { .name = "voice", .means = OF(OPENAI) },
+    { .name = "instructions", .means = OF(OPENAI) },
+    { .name = "greeting", .means = OF(OPENAI) },
+    { .name = "audio", .means = OF(OPENAI) },
+    { .name = "transcribe", .means = OF(OPENAI) },
+    { .name = "silence", .means = OF(OPENAI) },
+};
+
 static void check_provider(struct config_build *b, const struct config_agent *a)
 {
     const struct config_built *s = built_of(b, a);
-    const bool is_local = a->provider == CONFIG_PROVIDER_LOCAL;
+    const unsigned bit = 1u << a->provider;
 
-    if (is_local && !a->file && !config_is_written(s, "file"))
-        config_key_problem(b, CONF_ERROR, s, "file", "expected a value (path), came none; for example: file = reception.agent");
-    if (!is_local && a->file)
-        config_key_problem(b, CONF_WARNING, s, "file", "has no effect with provider = openai");
-    if (!is_local && !config_is_written(s, "key"))
-        config_key_problem(b, CONF_ERROR, s, "key", "expected a value (secret), came none; for example: key = @env:OPENAI_API_KEY");
+    for (size_t i = 0; i < sizeof provider_keys / sizeof *provider_keys; i++) {
+        const struct provider_key *const k = &provider_keys[i];
+        const bool is_written = config_is_written(s, k->name);
+
+        if ((k->needs & bit) && !is_written)
+            config_key_problem(b, CONF_ERROR, s, k->name, "expected a value (%s), came none; for example: %s = %s", k->what, k->name, k->example);
+        if (!(k->means & bit) && is_written)
+            config_key_problem(b, CONF_WARNING, s, k->name, "has no effect with provider = %s", config_providers[a->provider]);
+    }
     if (a->url)
         check_agent_url(b, a);
-    if (is_local)
-        for (size_t i = 0; i < sizeof remote_keys / sizeof *remote_keys; i++)
-            if (config_is_written(s, remote_keys[i]))
-                config_key_problem(b, CONF_WARNING, s, remote_keys[i], "has no effect with provider = local");
 }
 
 /* A number from 1, or a label. */

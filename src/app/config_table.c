@@ -5,7 +5,11 @@
 
 static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL }; /* order of enum log_level */
 static const char *const on_full[] = { "busy", "fallback", NULL };                    /* order of enum config_on_full */
-static const char *const providers[] = { "local", "openai", NULL };                   /* order of enum config_provider */
+const char *const config_providers[] = {                                              /* order of enum config_provider */
+    "local",
+    "openai",
+    NULL,
+};
 static const char *const audios[] = { "ulaw", "pcm", NULL };                         /* order of enum openai_audio */
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
@@ -247,7 +251,7 @@ static const struct config_key route_keys[] = {
 
 static const struct config_key agent_keys[] = {
     { .name = "provider", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, provider), .standard = "local",
-      .choices = providers, .reloads = true,
+      .choices = config_providers, .reloads = true,
       .help = "Who talks: local is the embedded agent, which needs no key and no network; openai is a voice model behind the Realtime API." },
     { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, file), .standard_help = "needed by provider = local",
       .example = "reception.agent", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,

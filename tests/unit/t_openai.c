@@ -24,7 +24,7 @@
 static const struct log_sink quiet = { .fd = 2, .level = LOG_OFF };
 static const struct log test_log = { .sink = &quiet, .module = "test" };
 
-static const struct openai_tool tools[] = {
+static const struct ai_tool tools[] = {
     { .name = "hours", .description = "When \"open\"?", .parameters = "{\"type\":\"object\",\"properties\":{\"day\":{\"type\":\"string\"}}}" },
     { .name = OPENAI_HAND_BACK },
 };

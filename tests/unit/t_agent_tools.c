@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "app/agent_openai.h"
+#include "app/agent_tools.h"
 #include "fail_alloc.h"
 
 static const char source[] =

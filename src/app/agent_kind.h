@@ -1,0 +1,55 @@
+/* What makes a provider out of an [agent] section: one entry for each `provider =`. Its file knows the provider; agents.c, call_talk.c and the rest
+ * of the daemon do not. */
+#pragma once
+
+#include "ai/provider.h"
+#include "ai/speech.h"
+#include "app/config.h"
+#include "base/log.h"
+#include "net/dialer.h"
+#include "net/loop.h"
+
+struct agent_tools;
+
+/* Where mistakes of one agent go: a line each. */
+struct agent_complaint {
+    const char *agent;
+    void (*problem)(const char *line, void *arg);
+    void *arg;
+};
+/* place: "FILE" or "FILE:LINE". */
+void agent_complain(const struct agent_complaint *to, const char *place, const char *message);
+
+struct agent_load {
+    const struct config_agent *from;
+    const struct agent_tools *tools;       /* read already; outlive the settings */
+    const char *cache_dir;
+    const struct agent_complaint *to;
+};
+
+/* What one loop gives to the providers that live on it. */
+struct agent_ground {
+    struct loop *loop;
+    struct dialer *dialer;                 /* of services */
+    struct synthesiser *voice;
+    struct worker_pool *speech;
+    const struct log *log;
+};
+
+struct agent_barge_in {
+    bool voice, dtmf;
+};
+
+struct agent_kind {
+    /* At start, once. *settings is immutable afterwards, and read by every loop. 0, -EINVAL (told), -ENOMEM. */
+    int (*load)(void **settings, const struct agent_load *l);
+    void (*free)(void *settings);          /* NULL passes */
+    /* On a call loop. */
+    int (*make)(struct provider **out, const void *settings, const struct agent_ground *g);
+    /* NULL: both. */
+    struct agent_barge_in (*barge_in)(const void *settings);
+};
+
+/* provider: enum config_provider. */
+const struct agent_kind *agent_kind_of(int provider);
+extern const struct agent_kind agent_kind_local, agent_kind_openai;
