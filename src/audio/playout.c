@@ -7,7 +7,10 @@
 
 #include "audio/pcm.h"
 
-enum { FADE_MS = 8 };
+enum {
+    FADE_MS = 8,
+    SMALL_MS = 500,  /* room that an empty queue keeps */
+};
 
 struct mark {
     uint32_t item;
@@ -19,7 +22,8 @@ struct mark {
 struct playout {
     unsigned rate_hz;
     int16_t *ring;
-    size_t cap, head, used; /* head: next sample to take */
+    size_t max, small;      /* samples: the ceiling, and what an empty queue keeps */
+    size_t cap, head, used; /* cap: present size of the ring; head: next sample to take */
     struct mark marks[PLAYOUT_ITEMS];
     size_t first, count; /* of marks, a ring too */
     int16_t *fade;       /* end of what a flush cut off */
@@ -35,7 +39,9 @@ int playout_new(struct playout **out, unsigned rate_hz, size_t max_ms)
     if (!p)
         return -ENOMEM;
     p->rate_hz = rate_hz;
-    p->cap = max_ms * rate_hz / 1000;
+    p->max = max_ms * rate_hz / 1000;
+    p->small = (max_ms < SMALL_MS ? max_ms : SMALL_MS) * rate_hz / 1000;
+    p->cap = p->small;
     p->ring = malloc(p->cap * sizeof *p->ring);
     p->fade = malloc(rate_hz * FADE_MS / 1000 * sizeof *p->fade);
     if (!p->ring || !p->fade) {
@@ -65,10 +71,40 @@ static struct mark *mark_last(struct playout *p)
     return p->count ? &p->marks[(p->first + p->count - 1) % PLAYOUT_ITEMS] : NULL;
 }
 
+/* Moves what waits to a ring of another size. False: no memory; all stays as it was. */
+static bool ring_resize(struct playout *p, size_t cap)
+{
+    int16_t *const ring = malloc(cap * sizeof *ring);
+    const size_t straight = p->used < p->cap - p->head ? p->used : p->cap - p->head;
+
+    if (!ring)
+        return false;
+    memcpy(ring, p->ring + p->head, straight * sizeof *ring);
+    memcpy(ring + straight, p->ring, (p->used - straight) * sizeof *ring);
+    free(p->ring);
+    p->ring = ring;
+    p->cap = cap;
+    p->head = 0;
+    return true;
+}
+
+/* A service may send a whole answer at once: there is room for it then, and only then. */
+static void ring_grow(struct playout *p, size_t n)
+{
+    size_t cap = p->cap;
+
+    while (cap < p->used + n && cap < p->max)
+        cap = cap * 2 < p->max ? cap * 2 : p->max;
+    if (cap > p->cap)
+        ring_resize(p, cap);
+}
+
 int playout_begin(struct playout *p, uint32_t item)
 {
     if (p->count == PLAYOUT_ITEMS)
         return -ENOBUFS;
+    if (p->used == 0 && p->cap > p->small)
+        ring_resize(p, p->small); /* without memory it stays as it is */
     playout_finish(p); /* only the newest item can grow */
     p->count++;
     *mark_last(p) = (struct mark){.item = item};
@@ -81,6 +117,8 @@ size_t playout_add(struct playout *p, const int16_t *pcm, size_t n)
 
     if (!m || m->finished)
         return 0;
+    if (n > p->cap - p->used)
+        ring_grow(p, n);
     if (n > p->cap - p->used)
         n = p->cap - p->used;
     const size_t at = (p->head + p->used) % p->cap;
@@ -182,7 +220,7 @@ unsigned playout_waiting_ms(const struct playout *p)
 
 size_t playout_room(const struct playout *p)
 {
-    return p->cap - p->used;
+    return p->max - p->used;
 }
 
 bool playout_is_talking(const struct playout *p)

@@ -206,6 +206,43 @@ static void test_long_run_keeps_every_sample(void **state)
     }
 }
 
+/* Grown in the middle of the ring, small again after silence: no sample is lost or moved. */
+static void test_it_grows_and_is_small_again(void **state)
+{
+    struct playout *p = *state;
+    int16_t in[5000];
+    uint32_t ended;
+
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 5000; i++)
+            in[i] = (int16_t)(i + 1);
+        assert_int_equal(playout_begin(p, (uint32_t)round + 1), 0);
+        assert_int_equal(playout_add(p, in, 3000), 3000);
+        assert_int_equal(playout_take(p, out, 2500, &ended), 2500);
+        assert_int_equal(playout_add(p, in + 3000, 2000), 2000);    /* around the end of the small ring */
+        assert_int_equal(playout_add(p, in, 5000), 5000);
+        playout_finish(p);
+        assert_int_equal(playout_take(p, out + 2500, 8000, &ended), 7500);
+        for (size_t i = 0; i < 10000; i++)
+            assert_int_equal(out[i], i % 5000 + 1);
+    }
+}
+
+static void test_without_memory_it_takes_what_fits(void **state)
+{
+    struct playout *p = *state;
+    size_t took;
+
+    assert_int_equal(playout_begin(p, 1), 0);
+    fail_alloc_at(1);
+    took = playout_add(p, ones, 7000);
+    assert_true(fail_alloc_hit());
+    fail_alloc_off();
+    assert_true(took > 0 && took < 7000);
+    assert_int_equal(playout_add(p, ones, 7000 - took), 7000 - took);
+    assert_int_equal(playout_waiting_ms(p), 875);
+}
+
 static void test_refusals_and_memory(void **state)
 {
     struct playout *p = NULL;
@@ -234,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ceilings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_underruns_are_counted_once_it_plays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_run_keeps_every_sample, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_it_grows_and_is_small_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_it_takes_what_fits, setup, teardown),
         cmocka_unit_test(test_refusals_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
