@@ -30,7 +30,8 @@ struct call_talk {
     /* call loop's: */
     struct call_talk *next, **link;
     struct conversation *conversation;
-    size_t agent;
+    size_t agent;                  /* who talks now: next_agent moves on */
+    unsigned leg_hz;
     struct stasis_talk_request media; /* what carries it: media, peer and format only */
     int fd;
     char *call, *context;
@@ -169,7 +170,7 @@ static int next_agent(struct provider **out, void *arg)
 
     for (int next = agents_at(all, t->agent)->next; next >= 0; next = agents_at(all, t->agent)->next) {
         const struct agent *a = agents_at(all, (size_t)next);
-        const int err = provider_make(out, t->home, a);
+        const int err = provider_make(out, t->home, a, t->leg_hz);
 
         t->agent = (size_t)next;
         log_info(&t->home->log, "next_agent", kv_str("call", t->call), kv_str("agent", a->name), kv_err(err));
@@ -206,7 +207,8 @@ static int hold_conversation(struct call_talk *t)
     if (err)
         return err;
     t->fd = -1;
-    err = provider_make(&provider, c, a, leg_rate(leg));
+    t->leg_hz = leg_rate(leg);
+    err = provider_make(&provider, c, a, t->leg_hz);
     if (err) {
         drop_leg(leg);
         return err;
