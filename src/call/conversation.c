@@ -187,7 +187,13 @@ static void on_silent(void *arg)
         wish_grant(c);
 }
 
-static const struct voice_handlers voice_on = { .on_heard = on_heard, .on_cut = on_cut, .on_silent = on_silent };
+static void on_began(int64_t at_us, void *arg)
+{
+    (void)at_us;
+    (void)arg;
+}
+
+static const struct voice_handlers voice_on = { .on_heard = on_heard, .on_cut = on_cut, .on_silent = on_silent, .on_began = on_began };
 
 void talk_interrupt(struct conversation *c, const char *by, int64_t onset_us)
 {
