@@ -32,8 +32,7 @@ struct call_talk {
     struct conversation *conversation;
     size_t agent;                  /* who talks now: next_agent moves on */
     unsigned leg_hz;
-    struct stasis_talk_request media; /* what carries it: media, peer and format only */
-    int fd;
+    struct stasis_way way;         /* .fd is -1 once the leg has it */
     char *call, *context;
     struct tools tools;
     struct stasis_talk_end end;    /* written by the call loop before "ended" is posted, read by control after */
@@ -174,20 +173,22 @@ static int next_agent(struct provider **out, void *arg)
 
         t->agent = (size_t)next;
         log_info(&t->home->log, "next_agent", kv_str("call", t->call), kv_str("agent", a->name), kv_err(err));
-        if (!err)
+        if (!err) {
+            conversation_set_manner(t->conversation, &a->manner);
             return 0;
+        }
     }
     return -ENOENT;
 }
 
 static int make_leg(struct leg **out, struct call_talk *t)
 {
-    const struct leg_rtp_options ro = { .format = t->media.format, .peer = t->media.peer };
+    const struct leg_rtp_options ro = { .format = t->way.format, .peer = t->way.peer };
     struct call_loop *c = t->home;
 
-    if (t->media.media == STASIS_RTP)
-        return leg_rtp_new(out, c->loop, c->ticker, t->fd, &ro, &c->log);
-    return leg_audiosocket_new(out, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+    if (t->way.media == STASIS_RTP)
+        return leg_rtp_new(out, c->loop, c->ticker, t->way.fd, &ro, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, TALK_RATE_HZ, &c->log);
 }
 
 static int hold_conversation(struct call_talk *t)
@@ -197,7 +198,7 @@ static int hold_conversation(struct call_talk *t)
     const struct conversation_options co = {
         .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
         .next = next_agent, .next_arg = t,
-        .max_ms = a->max_ms, .barge_in_voice = a->barge_in.voice, .barge_in_dtmf = a->barge_in.dtmf,
+        .max_ms = a->max_ms, .manner = &a->manner,
     };
     struct leg *leg;
     struct provider *provider;
@@ -206,7 +207,7 @@ static int hold_conversation(struct call_talk *t)
     err = make_leg(&leg, t);
     if (err)
         return err;
-    t->fd = -1;
+    t->way.fd = -1;
     t->leg_hz = leg_rate(leg);
     err = provider_make(&provider, c, a, t->leg_hz);
     if (err) {
@@ -230,8 +231,8 @@ static void begin_on_loop(void *arg)
     t->tools = (struct tools){ .run = run_tool, .stop = stop_tool, .arg = t };
     err = c->is_closing ? -ESHUTDOWN : hold_conversation(t);
     if (err) {
-        if (t->fd >= 0)
-            close(t->fd);
+        if (t->way.fd >= 0)
+            close(t->way.fd);
         log_error(&c->log, "talk_failed", kv_str("call", t->call), kv_err(err));
         tell_end(t, "ERROR", TEXT("no_media"), false);
         return;
@@ -288,8 +289,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
     if (t) {
         t->home = c;
         t->agent = (size_t)agent;
-        t->fd = req->fd;
-        t->media = (struct stasis_talk_request){ .media = req->media, .peer = req->peer, .format = req->format };
+        t->way = req->way;
         t->on_end = on_end;
         t->end_arg = arg;
         t->call = text_dup(req->call);
@@ -298,7 +298,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
             err = loop_post(c->loop, begin_on_loop, t);
     }
     if (err) {
-        close(req->fd);
+        close(req->way.fd);
         if (t)
             talk_free(t);
         return err;
