@@ -1,5 +1,6 @@
 /* What answers the caller: one small interface for the embedded agent and for every cloud service.
- * Thread: the loop of the conversation. Handlers never run from inside a call you make.
+ * Thread: the loop of the conversation. Handlers never run from inside a call you make; on_audio alone may, from inside provider_hear
+ * and provider_digit (an echo does so).
  * Audio both ways: 16-bit linear mono at the provider's rate. */
 #pragma once
 

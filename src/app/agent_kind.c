@@ -16,6 +16,8 @@ const struct agent_kind *agent_kind_of(int provider)
     static const struct agent_kind *const kinds[] = {
         [CONFIG_PROVIDER_LOCAL] = &agent_kind_local,
         [CONFIG_PROVIDER_OPENAI] = &agent_kind_openai,
+        [CONFIG_PROVIDER_ECHO] = &agent_kind_echo,
+        [CONFIG_PROVIDER_RECORD] = &agent_kind_record,
     };
 
     return kinds[provider];

@@ -30,6 +30,7 @@ struct agent_load {
 /* What one loop gives to the providers that live on it. */
 struct agent_ground {
     struct loop *loop;
+    unsigned leg_hz;                       /* of the caller's leg */
     struct dialer *dialer;                 /* of services */
     struct synthesiser *voice;
     struct worker_pool *speech;
@@ -52,4 +53,7 @@ struct agent_kind {
 
 /* provider: enum config_provider. */
 const struct agent_kind *agent_kind_of(int provider);
-extern const struct agent_kind agent_kind_local, agent_kind_openai;
+extern const struct agent_kind agent_kind_local;
+extern const struct agent_kind agent_kind_openai;
+extern const struct agent_kind agent_kind_echo;
+extern const struct agent_kind agent_kind_record;

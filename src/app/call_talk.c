@@ -154,9 +154,9 @@ static void drop_leg(struct leg *leg)
     ref_drop(leg);
 }
 
-static int provider_make(struct provider **out, struct call_loop *c, const struct agent *a)
+static int provider_make(struct provider **out, struct call_loop *c, const struct agent *a, unsigned leg_hz)
 {
-    const struct agent_ground g = { .loop = c->loop, .dialer = c->dialer, .voice = c->voice, .speech = c->speech, .log = &c->log };
+    const struct agent_ground g = { .loop = c->loop, .leg_hz = leg_hz, .dialer = c->dialer, .voice = c->voice, .speech = c->speech, .log = &c->log };
 
     return a->kind->make(out, a->settings, &g);
 }
@@ -187,7 +187,7 @@ static int hold_conversation(struct call_talk *t)
     if (err)
         return err;
     t->fd = -1;
-    err = provider_make(&provider, c, a);
+    err = provider_make(&provider, c, a, leg_rate(leg));
     if (err) {
         drop_leg(leg);
         return err;

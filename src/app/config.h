@@ -160,6 +160,8 @@ extern const char *const config_drivers[];
 enum config_provider {
     CONFIG_PROVIDER_LOCAL,
     CONFIG_PROVIDER_OPENAI,
+    CONFIG_PROVIDER_ECHO,
+    CONFIG_PROVIDER_RECORD,
 };
 extern const char *const config_providers[];
 

@@ -8,6 +8,8 @@ static const char *const on_full[] = { "busy", "fallback", NULL };              
 const char *const config_providers[] = {                                              /* order of enum config_provider */
     "local",
     "openai",
+    "echo",
+    "record",
     NULL,
 };
 static const char *const audios[] = { "ulaw", "pcm", NULL };                         /* order of enum openai_audio */
@@ -252,7 +254,8 @@ static const struct config_key route_keys[] = {
 static const struct config_key agent_keys[] = {
     { .name = "provider", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, provider), .standard = "local",
       .choices = config_providers, .reloads = true,
-      .help = "Who talks: local is the embedded agent, which needs no key and no network; openai is a voice model behind the Realtime API." },
+      .help = "Who talks: local is the embedded agent, which needs no key and no network; openai is a voice model behind the Realtime API; "
+              "echo and record are for checks of the line: the caller hears himself." },
     { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, file), .standard_help = "needed by provider = local",
       .example = "reception.agent", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
       .help = "What the embedded agent says and understands; relative to agents/ beside the configuration file." },

@@ -280,7 +280,7 @@ static void test_each_mistake(void **state)
     bad(p, "[route a]\nhandler = tools\n", "2 route a/handler: ", "not a regular file");
     bad(p, "[route a]\nhandler = /nowhere/x.lua\n", "2 route a/handler: ", "came /nowhere/x.lua: no such file");
     bad(p, "[agent a]\nfile = nowhere.conf\n", "2 agent a/file: ", "/agents/nowhere.conf: no such file");
-    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai, came \"hal\"");
+    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai echo record, came \"hal\"");
     bad(p, "[agent a]\nprovider = local\n", "1 agent a/file: ", "for example: file = reception.agent");
     bad(p, "[agent a]\nprovider = openai\n", "1 agent a/key: ", "for example: key = @env:OPENAI_API_KEY");
     bad(p, OPENAI "key = sk-abc\n", "3 agent a/key: ", "@env:");
