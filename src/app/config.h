@@ -108,7 +108,11 @@ struct config_route {
 
 struct config_node {
     struct config_head head;
-    const char *ari;                /* http:// or https://, no trailing slash; NULL: AMI only */
+    const char *ari;                /* http:// or https://, no trailing slash; NULL: none */
+    struct address ari_listen;      /* where Asterisk opens its connection to us; host "": we open it */
+    bool ari_per_call;
+    int ari_rest;                   /* enum ari_rest */
+    bool broadcast;
     const char *ari_user;
     struct secret ari_secret;
     const char *app;
@@ -128,6 +132,12 @@ struct config_node {
     int64_t calls_max;
     const char *default_agent;      /* names one of agents; NULL: none */
 };
+
+/* Calls in Stasis: wanted, whoever opens the connection. */
+static inline bool config_node_has_ari(const struct config_node *n)
+{
+    return n->ari || n->ari_listen.host[0];
+}
 
 struct config_tap {
     struct config_head head;

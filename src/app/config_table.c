@@ -83,6 +83,8 @@ static const struct config_key console_keys[] = {
       .help = "Plain HTTP with /metrics, /live and /ready; put a proxy with TLS in front where others must reach it." },
 };
 
+static const char *const rests[] = { "auto", "websocket", "http", NULL };               /* order of enum ari_rest */
+
 static const struct config_key node_keys[] = {
     { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .standard_help = "the node has AMI only",
       .example = "http://127.0.0.1:8088", .help = "The Asterisk's HTTP server, http:// or https://." },
@@ -92,6 +94,15 @@ static const struct config_key node_keys[] = {
       .standard_help = "the node has AMI only", .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
     { .name = "app", .type = CONFIG_NAME, .offset = offsetof(struct config_node, app), .standard = "sidetone",
       .help = "The name that the dialplan gives to Stasis()." },
+    { .name = "ari_listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_node, ari_listen),
+      .standard_help = "the daemon opens the event connection", .example = "127.0.0.1:8090",
+      .help = "Where Asterisk opens its event connection (outbound_websocket of ari.conf) with ari_user and ari_secret; ari may then be left out." },
+    { .name = "ari_per_call", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, ari_per_call), .standard = "no",
+      .help = "Asterisk opens one for each call (connection_type = per_call_config): the node counts as up while the daemon listens." },
+    { .name = "ari_rest", .type = CONFIG_ENUM, .offset = offsetof(struct config_node, ari_rest), .standard = "auto", .choices = rests,
+      .help = "Which way requests go: over the event connection, over HTTP, or as Asterisk offers." },
+    { .name = "broadcast", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, broadcast), .standard = "yes",
+      .help = "Claim calls that StasisBroadcast() offers to app, as long as there is room for them." },
     { .name = "ami", .type = CONFIG_AMI_URL, .offset = offsetof(struct config_node, ami),
       .standard_help = "no AMI session is opened", .example = "tcp://127.0.0.1:5038",
       .help = "The Asterisk's manager port, tcp:// or tls://." },
