@@ -195,6 +195,33 @@ void voice_figures(const struct voice *v, struct voice_figures *out)
 
 /* ---- construction ---- */
 
+static int resampler_make(struct resampler **out, unsigned leg_hz, unsigned provider_hz)
+{
+    *out = NULL;
+    if (leg_hz > provider_hz * RATE_RATIO_MAX || provider_hz > leg_hz * RATE_RATIO_MAX)
+        return -EINVAL;
+    return leg_hz == provider_hz ? 0 : resampler_new(out, provider_hz, leg_hz);
+}
+
+int voice_switch(struct voice *v, unsigned provider_hz)
+{
+    struct resampler *fresh;
+    unsigned played_ms;
+    uint32_t item;
+    const int err = resampler_make(&fresh, v->leg_hz, provider_hz);
+
+    if (err)
+        return err;
+    resampler_free(v->resampler);
+    v->resampler = fresh;
+    cut_tell(v);
+    playout_flush(v->playout, &item, &played_ms);
+    v->newest = v->cut_up_to = v->refused = 0;
+    v->is_open = false;
+    v->ended_count = 0;
+    return 0;
+}
+
 void voice_free(struct voice *v)
 {
     if (!v)
@@ -211,8 +238,6 @@ int voice_new(struct voice **out, struct loop *l, unsigned leg_hz, unsigned prov
     struct voice *v;
     int err;
 
-    if (leg_hz > provider_hz * RATE_RATIO_MAX || provider_hz > leg_hz * RATE_RATIO_MAX)
-        return -EINVAL;
     v = calloc(1, sizeof *v);
     if (!v)
         return -ENOMEM;
@@ -222,8 +247,8 @@ int voice_new(struct voice **out, struct loop *l, unsigned leg_hz, unsigned prov
     err = timer_new(&v->turn, l, on_turn, v);
     if (!err)
         err = playout_new(&v->playout, leg_hz, PLAYOUT_MS);
-    if (!err && leg_hz != provider_hz)
-        err = resampler_new(&v->resampler, provider_hz, leg_hz);
+    if (!err)
+        err = resampler_make(&v->resampler, leg_hz, provider_hz);
     if (err) {
         voice_free(v);
         return err;

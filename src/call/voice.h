@@ -41,6 +41,9 @@ bool voice_add(struct voice *v, uint32_t item, const int16_t *pcm, size_t n, boo
 bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, uint32_t *item, unsigned *played_ms);
 /* In the audio tick: no allocation, lock, log or formatting. */
 void voice_take(struct voice *v, int16_t *out, size_t n, int64_t at_us);
+/* Empties it, for a provider of another rate whose items count from 1 again; nothing of the old one is told any more. -EINVAL, -ENOMEM:
+ * all stays as it was. */
+int voice_switch(struct voice *v, unsigned provider_hz) MUST_USE;
 void voice_await_silence(struct voice *v);
 /* Tells a cut that is not measured yet; no handler runs later. */
 void voice_stop(struct voice *v);
