@@ -30,7 +30,8 @@ struct call_talk {
     /* call loop's: */
     struct call_talk *next, **link;
     struct conversation *conversation;
-    size_t agent;
+    size_t agent;                  /* who talks now: next_agent moves on */
+    unsigned leg_hz;
     struct stasis_talk_request media; /* what carries it: media, peer and format only */
     int fd;
     char *call, *context;
@@ -161,6 +162,24 @@ static int provider_make(struct provider **out, struct call_loop *c, const struc
     return a->kind->make(out, a->settings, &g);
 }
 
+/* The agent that has failed is followed by the one that its `next =` names, or by that one's next when it cannot even be made. */
+static int next_agent(struct provider **out, void *arg)
+{
+    struct call_talk *t = arg;
+    const struct agents *all = t->home->agents;
+
+    for (int next = agents_at(all, t->agent)->next; next >= 0; next = agents_at(all, t->agent)->next) {
+        const struct agent *a = agents_at(all, (size_t)next);
+        const int err = provider_make(out, t->home, a, t->leg_hz);
+
+        t->agent = (size_t)next;
+        log_info(&t->home->log, "next_agent", kv_str("call", t->call), kv_str("agent", a->name), kv_err(err));
+        if (!err)
+            return 0;
+    }
+    return -ENOENT;
+}
+
 static int make_leg(struct leg **out, struct call_talk *t)
 {
     const struct leg_rtp_options ro = { .format = t->media.format, .peer = t->media.peer };
@@ -177,6 +196,7 @@ static int hold_conversation(struct call_talk *t)
     const struct agent *a = agents_at(c->agents, t->agent);
     const struct conversation_options co = {
         .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
+        .next = next_agent, .next_arg = t,
         .max_ms = a->max_ms, .barge_in_voice = a->barge_in.voice, .barge_in_dtmf = a->barge_in.dtmf,
     };
     struct leg *leg;
@@ -187,7 +207,8 @@ static int hold_conversation(struct call_talk *t)
     if (err)
         return err;
     t->fd = -1;
-    err = provider_make(&provider, c, a, leg_rate(leg));
+    t->leg_hz = leg_rate(leg);
+    err = provider_make(&provider, c, a, t->leg_hz);
     if (err) {
         drop_leg(leg);
         return err;

@@ -191,6 +191,7 @@ struct config_agent {
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
     struct config_list media;       /* names, checked; none: audiosocket */
+    const char *next;               /* names another of agents, never in a circle; NULL: none */
 };
 
 struct config {

@@ -345,6 +345,7 @@ void config_check(struct config_build *b)
         check_provider(b, &c->agents[i]);
         check_media(b, &c->agents[i]);
         check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);
+        config_talk_check(b, built_of(b, &c->agents[i]), &c->agents[i]);
     }
     fill_derived(b, c);
 }

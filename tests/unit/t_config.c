@@ -298,6 +298,9 @@ static void test_each_mistake(void **state)
     bad(p, AGENT "fallback = a,b,0\n", "3 agent reception/fallback: ", "came \"a,b,0\"");
     bad(p, AGENT "fallback = a,b,1,2\n", "3 agent reception/fallback: ", "came \"a,b,1,2\"");
     bad(p, AGENT "fallback = a,,1\n", "3 agent reception/fallback: ", "came \"a,,1\"");
+    bad(p, AGENT "next = ghost\n", "3 agent reception/next: ", "[agent NAME] section, came \"ghost\"");
+    bad(p, AGENT "next = reception\n", "3 agent reception/next: ", "does not lead back");
+    bad(p, AGENT "next = b\n[agent b]\nfile = reception.agent\nnext = c\n[agent c]\nfile = reception.agent\nnext = reception\n", "3 agent reception/next: ", "does not lead back");
     bad(p, NODE "default_agent = ghost\n", "5 node pbx1/default_agent: ", "came \"ghost\"");
     bad(p, NODE "insecure = perhaps\n", "5 node pbx1/insecure: ", "yes or no, came \"perhaps\"");
     bad(p, NODE "app = my app\n", "5 node pbx1/app: ", "came \"my app\"");
@@ -504,7 +507,7 @@ static void test_sample(void **state)
 {
     struct place *p = *state;
     char *sample = printed(print_sample, NULL);
-    ptrdiff_t script_at;
+    ptrdiff_t script_at, next_at;
     struct config *c = good(p, sample);
 
     assert_int_equal(c->node_count + c->route_count + c->agent_count, 0);
@@ -513,6 +516,9 @@ static void test_sample(void **state)
     script_at = text_find_text(text_of(sample), TEXT("\nscript = "));
     assert_true(script_at > 0);
     sample[script_at + 1] = ';'; /* a route has one of both */
+    next_at = text_find_text(text_of(sample), TEXT("\nnext = "));
+    assert_true(next_at > 0);
+    sample[next_at + 1] = ';';   /* an agent that the sample has not */
     /* every key that it shows exists, and every default and example is good */
     c = good(p, sample);
     assert_int_equal(c->node_count, 1);
