@@ -112,11 +112,30 @@ static void on_tool_result(uint32_t id, int err, struct text result, void *arg)
         provider_tool_result(p->provider, id, err, result);
 }
 
+static int on_tool_end(uint32_t id, enum builtin how, struct text reason, void *arg)
+{
+    struct conversation *c = talk_of(arg);
+
+    return c ? talk_part_for_good(c, arg, id, how, reason) : -EALREADY;
+}
+
+static int on_tool_switch(uint32_t id, struct text agent, void *arg)
+{
+    struct conversation *c = talk_of(arg);
+
+    return c ? talk_part_to(c, arg, id, agent) : -EALREADY;
+}
+
+static const struct toolbox_handlers tools_on = { .on_result = on_tool_result, .on_end = on_tool_end, .on_switch = on_tool_switch };
+
+/* A tool's wish goes before the provider's own: that one only says that the last words were said. */
 static void on_wish(enum provider_wish wish, struct text reason, void *arg)
 {
     struct conversation *c = talk_of(arg);
 
-    if (c)
+    if (c && c->parting.is_set)
+        talk_parting_go(c);
+    else if (c)
         talk_wish(c, wish == PROVIDER_HANG_UP ? TALK_HANG_UP : TALK_HAND_BACK, reason);
 }
 
@@ -146,6 +165,10 @@ static void on_error(enum provider_error kind, struct text detail, void *arg)
         return;
     log_error(&c->log, "provider_failed", kv_str("call", c->call), kv_str("kind", provider_error_name(kind)),
               kv_text("detail", detail));
+    if (c->state == TALK_TALKING && c->parting.is_set) {
+        talk_parting_go(c);        /* it was the last that was wanted of it */
+        return;
+    }
     if (c->state == TALK_WISHED)
         return;                    /* what it said last is heard, then the wish is granted */
     err = next_take_over(c);
@@ -267,7 +290,7 @@ int party_new(struct party **out, struct conversation *c, struct provider *provi
     if (!err && leg_rate(c->leg) != provider->rate_hz)
         err = resampler_new(&p->resampler, leg_rate(c->leg), provider->rate_hz);
     if (!err)
-        err = toolbox_new(&p->tools, c->loop, &tools, on_tool_result, p);
+        err = toolbox_new(&p->tools, c->loop, &tools, &tools_on, p);
     if (err) {
         party_free(p);
         return err;
