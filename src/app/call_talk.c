@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "app/call_loop_parts.h"
+#include "app/tool_run.h"
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
 #include "pbx/leg_rtp.h"
@@ -35,6 +36,7 @@ struct call_talk {
     struct stasis_way way;         /* .fd is -1 once the leg has it */
     char *call, *context;
     struct tools tools;
+    struct talk_after after;       /* what the talk leaves for the dialplan */
     struct stasis_talk_end end;    /* written by the call loop before "ended" is posted, read by control after */
 };
 
@@ -81,7 +83,7 @@ static void on_stopped_at_control(void *arg)
 
 static void tell_end(struct call_talk *t, const char *status, struct text reason, bool hang_up)
 {
-    t->end = (struct stasis_talk_end){ .status = status, .hang_up = hang_up };
+    t->end = (struct stasis_talk_end){ .status = status, .hang_up = hang_up, .after = &t->after };
     text_copy(t->end.reason, sizeof t->end.reason, reason);
     post_surely(t->home->control, on_ended_at_control, t);
 }
@@ -124,27 +126,42 @@ static void on_conversation_ended(enum talk_end how, struct text reason, const s
     call_loop_check_done(home);
 }
 
+/* ---- its tools: those of the agent who talks now ---- */
+
+static const struct agent_tools *tools_of(const struct call_talk *t)
+{
+    return &agents_at(t->home->agents, t->agent)->tools;
+}
+
+static const struct tool_entry *find_tool(void *arg, struct text name)
+{
+    const struct agent_tool *tool = agent_tools_find(tools_of(arg), name);
+
+    return tool ? &tool->entry : NULL;
+}
+
+static const struct builtin_rules *tool_rules(void *arg)
+{
+    return &tools_of(arg)->rules;
+}
+
 static int run_tool(void *arg, struct tool_run **out, struct text name, struct text args, struct text context,
                     int64_t deadline_ms, tool_on_result *on_result, void *result_arg)
 {
     struct call_talk *t = arg;
-    const struct agent *a = agents_at(t->home->agents, t->agent);
-    const struct agent_tool *tool = agent_tools_find(&a->tools, name);
-    struct script_run *run;
-    int err;
+    const struct agent_tool *tool = agent_tools_find(tools_of(t), name);
+    const struct tool_ground g = { .loop = t->home->loop, .dialer = t->home->dialer, .store = t->home->store, .call = text_of(t->call) };
 
     if (!tool)
         return -ENOENT;
-    err = script_run_tool(&run, t->home->own[t->agent].tools[tool - a->tools.items], args, context, deadline_ms, on_result, result_arg);
-    if (!err)
-        *out = (struct tool_run *)run; /* the same object under the layer's own name */
-    return err;
+    return tool_run_start(out, tool, tool->path ? t->home->own[t->agent].tools[tool - tools_of(t)->items] : NULL, &g, args, context, deadline_ms,
+                          on_result, result_arg);
 }
 
 static void stop_tool(void *arg, struct tool_run *run)
 {
     (void)arg;
-    script_stop((struct script_run *)run);
+    tool_run_stop(run);
 }
 
 /* A leg that nobody took: ends its carrier in order. */
@@ -179,6 +196,27 @@ static int next_agent(struct provider **out, void *arg)
         }
     }
     return -ENOENT;
+}
+
+/* A tool of the one who talks gives the talk to another. */
+static int switch_agent(void *arg, struct text name)
+{
+    struct call_talk *t = arg;
+    const struct agents *all = t->home->agents;
+    const int i = agents_find(all, name);
+    struct provider *next;
+    int err = i < 0 ? -ENOENT : provider_make(&next, t->home, agents_at(all, (size_t)i), t->leg_hz);
+
+    if (err)
+        return err;
+    err = conversation_switch(t->conversation, next);
+    if (err) {
+        provider_close(next);
+        return err;
+    }
+    t->agent = (size_t)i;
+    conversation_set_manner(t->conversation, &agents_at(all, t->agent)->manner);
+    return 0;
 }
 
 static int make_leg(struct leg **out, struct call_talk *t)
@@ -228,7 +266,8 @@ static void begin_on_loop(void *arg)
     struct call_loop *c = t->home;
     int err;
 
-    t->tools = (struct tools){ .run = run_tool, .stop = stop_tool, .arg = t };
+    t->tools = (struct tools){ .find = find_tool, .run = run_tool, .stop = stop_tool, .rules = tool_rules, .switch_agent = switch_agent,
+                               .after = &t->after, .arg = t };
     err = c->is_closing ? -ESHUTDOWN : hold_conversation(t);
     if (err) {
         if (t->way.fd >= 0)

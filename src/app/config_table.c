@@ -83,6 +83,8 @@ static const struct config_key console_keys[] = {
       .help = "Plain HTTP with /metrics, /live and /ready; put a proxy with TLS in front where others must reach it." },
 };
 
+static const char *const rests[] = { "auto", "websocket", "http", NULL };               /* order of enum ari_rest */
+
 static const struct config_key node_keys[] = {
     { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .standard_help = "the node has AMI only",
       .example = "http://127.0.0.1:8088", .help = "The Asterisk's HTTP server, http:// or https://." },
@@ -92,6 +94,15 @@ static const struct config_key node_keys[] = {
       .standard_help = "the node has AMI only", .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
     { .name = "app", .type = CONFIG_NAME, .offset = offsetof(struct config_node, app), .standard = "sidetone",
       .help = "The name that the dialplan gives to Stasis()." },
+    { .name = "ari_listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_node, ari_listen),
+      .standard_help = "the daemon opens the event connection", .example = "127.0.0.1:8090",
+      .help = "Where Asterisk opens its event connection (outbound_websocket of ari.conf) with ari_user and ari_secret; ari may then be left out." },
+    { .name = "ari_per_call", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, ari_per_call), .standard = "no",
+      .help = "Asterisk opens one for each call (connection_type = per_call_config): the node counts as up while the daemon listens." },
+    { .name = "ari_rest", .type = CONFIG_ENUM, .offset = offsetof(struct config_node, ari_rest), .standard = "auto", .choices = rests,
+      .help = "Which way requests go: over the event connection, over HTTP, or as Asterisk offers." },
+    { .name = "broadcast", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, broadcast), .standard = "yes",
+      .help = "Claim calls that StasisBroadcast() offers to app, as long as there is room for them." },
     { .name = "ami", .type = CONFIG_AMI_URL, .offset = offsetof(struct config_node, ami),
       .standard_help = "no AMI session is opened", .example = "tcp://127.0.0.1:5038",
       .help = "The Asterisk's manager port, tcp:// or tls://." },
@@ -251,6 +262,31 @@ static const struct config_key route_keys[] = {
       .help = "A Lua file that runs beside the handler on the same replies, touches nothing, and whose differences are counted." },
 };
 
+static const char *const methods[] = { "get", "post", "put", "delete", NULL };         /* order of enum config_method */
+
+static const struct config_key tool_keys[] = {
+    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, url), .standard_help = "the tool is NAME.lua in tool_dir",
+      .example = "https://crm.example.com/orders/{id}",
+      .help = "What is asked: {argument} is filled in, encoded; the host has to be one of http_hosts." },
+    { .name = "method", .type = CONFIG_ENUM, .offset = offsetof(struct config_tool_section, method), .standard = "get", .choices = methods,
+      .help = "How it is asked." },
+    { .name = "header", .type = CONFIG_LINES, .offset = offsetof(struct config_tool_section, headers), .standard_help = "none beside HTTP's own",
+      .example = "Authorization: Bearer {secret}", .help = "A header of the request; may be repeated. {secret} is the value of secret." },
+    { .name = "secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_tool_section, secret), .standard_help = "none is sent",
+      .example = "@env:CRM_TOKEN", .help = "What {secret} stands for, by reference: @env:NAME, @file:PATH or @credential:NAME." },
+    { .name = "body", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, body), .standard_help = "the arguments, as a JSON object",
+      .example = "{\"order\":\"{id}\"}", .help = "Of post and put: a JSON value with {argument} in its texts; a text that is nothing else becomes the argument itself." },
+    { .name = "description", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, description), .standard_help = "the model knows the name only",
+      .example = "The state of an order.", .help = "What the model is told of it." },
+    { .name = "parameters", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, parameters), .standard_help = "it has no arguments",
+      .example = "{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\",\"maxLength\":20}},\"required\":[\"id\"]}",
+      .help = "JSON schema of its arguments, or the file that has it, relative to the configuration file's directory." },
+    { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_tool_section, deadline_ms), .standard = "5s", .min = 50,
+      .max = 60000, .help = "What is not answered by then has failed; of a Lua file, too." },
+    { .name = "answer_size", .type = CONFIG_BYTES, .offset = offsetof(struct config_tool_section, answer_bytes), .standard = "16k", .min = 64,
+      .max = 262144, .help = "A longer answer is an error." },
+};
+
 static const struct config_key agent_keys[] = {
     { .name = "provider", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, provider), .standard = "local",
       .choices = config_providers, .reloads = true,
@@ -281,9 +317,23 @@ static const struct config_key agent_keys[] = {
       .reloads = true, .help = "Silence that ends the caller's turn, as the service's voice detection counts it." },
     { .name = "tools", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, tool_names), .standard_help = "the agent has none",
       .example = "opening_hours, take_message", .reloads = true,
-      .help = "Names of the tools that it may call; each is NAME.lua in tool_dir. With openai also hand_back and hang_up, which need no file." },
+      .help = "Names of the tools that it may call: hand_back, hang_up, transfer, take_message, set_variable and switch_agent are built in, "
+              "others have a [tool NAME] section with a url, or are NAME.lua in tool_dir." },
     { .name = "tool_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, tool_dir), .standard = "handlers/tools",
       .base = "", .reloads = true, .help = "Directory of its tools; relative to the configuration file's." },
+    { .name = "transfer", .type = CONFIG_LINES, .offset = offsetof(struct config_agent, transfer), .standard_help = "to no name",
+      .example = "sales: default,2001,1", .reloads = true,
+      .help = "Where the tool transfer may send a call, as NAME: context,extension,priority; may be repeated. The model knows the name only." },
+    { .name = "transfer_numbers", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, transfer_numbers), .standard_help = "to no number",
+      .example = "20XX, 3ZX", .reloads = true, .help = "Numbers that it may send a call to: digits, X (0-9), Z (1-9), N (2-9)." },
+    { .name = "transfer_context", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, transfer_context),
+      .standard_help = "needed by transfer_numbers", .example = "internal", .reloads = true, .help = "The context in which these numbers are dialled." },
+    { .name = "variables", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, variables), .standard_help = "none", .example = "TOPIC, ORDER_ID",
+      .reloads = true, .help = "Channel variables that the tool set_variable may leave for the dialplan." },
+    { .name = "switch_to", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, switch_to), .standard_help = "to nobody", .example = "reception",
+      .reloads = true, .help = "Agents that the tool switch_agent may give the talk to." },
+    { .name = "mask", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, mask), .standard = "none", .choices = masks, .reloads = true,
+      .help = "numbers: in the arguments of tools that the timeline keeps, the digits of numbers (four and more) become stars." },
     { .name = "media", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, media), .standard_help = "audiosocket",
       .example = "rtp, audiosocket",
       .help = "What carries the caller's voice, the first choice first: audiosocket, rtp; the next is tried when one cannot be set up." },
@@ -351,6 +401,10 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                             .help = "Stasis(sidetone,NAME): who talks with the caller.", KEYS(agent_keys),
                             .size = sizeof(struct config_agent), .offset = offsetof(struct config, agents),
                             .count_offset = offsetof(struct config, agent_count) },
+    [CONFIG_KIND_TOOL] = { .name = "tool", .is_named = true, .example_name = "order_status",
+                           .help = "A tool of agents that asks a service over HTTP; or, without url, what holds for a Lua file.", KEYS(tool_keys),
+                           .size = sizeof(struct config_tool_section), .offset = offsetof(struct config, tools),
+                           .count_offset = offsetof(struct config, tool_count) },
     [CONFIG_KIND_SINK] = { .name = "sink", .is_named = true, .example_name = "calls-log",
                            .help = "Where facts and events go beside tap.db; each has its own place in the order, and may be away for a day.",
                            KEYS(sink_keys), .size = sizeof(struct config_sink), .offset = offsetof(struct config, sinks),

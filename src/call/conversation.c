@@ -16,7 +16,6 @@
 #include "call/conversation_internal.h"
 
 enum {
-    WISH_MS = 30 * 1000,           /* longest farewell */
     CLOSE_MS = 5000,               /* leg and provider end within; then on_ended runs without them */
     TALK_MAX_MS = 30 * 60 * 1000,
     TOOL_MS = 5000,
@@ -133,16 +132,20 @@ void talk_wish(struct conversation *c, enum talk_end how, struct text reason)
     c->how = how;
     text_copy(c->reason, sizeof c->reason, reason);
     voice_await_silence(c->voice);
-    timer_start(c->farewell, WISH_MS);
+    timer_start(c->farewell, TALK_WISH_MS);
 }
 
-/* WISHED: the farewell took too long. CLOSING: a side does not close. */
+/* WISHED, parting: the farewell took too long. CLOSING: a side does not close. */
 static void on_farewell(void *arg)
 {
     struct conversation *c = arg;
 
     if (c->state == TALK_WISHED) {
         wish_grant(c);
+        return;
+    }
+    if (c->state == TALK_TALKING) {
+        talk_parting_late(c);
         return;
     }
     log_error(&c->log, "close_late", kv_str("call", c->call), kv_str("waiting_for", c->leg ? "leg" : "provider"));
@@ -186,6 +189,8 @@ static void on_silent(void *arg)
 
     if (c->state == TALK_WISHED)
         wish_grant(c);
+    else if (c->state == TALK_TALKING)
+        talk_parting_silent(c);
 }
 
 static void on_began(int64_t at_us, void *arg)

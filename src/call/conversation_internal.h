@@ -1,7 +1,8 @@
 /* What the files of a conversation share; nobody else includes this.
  *   conversation.c        its life: states, the leg, the end
  *   conversation_party.c  the providers that talk in it, one after the other
- *   conversation_wait.c   what is said when nobody else does */
+ *   conversation_wait.c   what is said when nobody else does
+ *   conversation_parting.c  the end that a tool asks for */
 #pragma once
 
 #include "call/conversation.h"
@@ -12,6 +13,15 @@
 enum talk_state { TALK_TALKING, TALK_WISHED, TALK_CLOSING, TALK_ENDED };
 
 enum { TALK_REASON_MAX = 200 };
+enum { TALK_WISH_MS = 30 * 1000 }; /* longest farewell */
+
+/* Asked for by a built-in tool, and waiting for the last words. */
+struct talk_parting {
+    bool is_set;
+    char agent[64];                /* who takes over; "": nobody, the talk ends */
+    enum talk_end how;
+    char reason[TALK_REASON_MAX];
+};
 
 /* One provider's time on the line. What belongs to it goes with it: its tools, the conversion to its rate. Freed when it has closed. */
 struct party {
@@ -47,6 +57,7 @@ struct conversation {
     bool has_dropped;              /* logged once */
     enum talk_end how;
     char reason[TALK_REASON_MAX];
+    struct talk_parting parting;
     struct conversation_figures figures;
     struct leg_figures media;      /* known once the leg has closed */
     conversation_on_ended *on_ended;
@@ -64,6 +75,15 @@ void talk_wish(struct conversation *c, enum talk_end how, struct text reason);
 void talk_interrupt(struct conversation *c, const char *by, int64_t onset_us);
 /* The leg or a party has closed: the last of them ends the talk. Drops one reference. */
 void talk_side_closed(struct conversation *c);
+
+/* ---- conversation_parting.c ---- */
+/* What call `id` of a tool of p asks for: 0, or -EALREADY when the talk is parting or ending already. */
+int talk_part_for_good(struct conversation *c, struct party *p, uint32_t id, enum builtin how, struct text reason) MUST_USE;
+int talk_part_to(struct conversation *c, struct party *p, uint32_t id, struct text agent) MUST_USE;
+/* When parting is set: the provider has said its last words; all was heard; it took too long. */
+void talk_parting_go(struct conversation *c);
+void talk_parting_silent(struct conversation *c);
+void talk_parting_late(struct conversation *c);
 
 /* ---- conversation_party.c ---- */
 /* -ENOMEM, -EINVAL for rates too far apart. The provider is taken over on success, not started. */

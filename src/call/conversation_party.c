@@ -121,7 +121,6 @@ static void on_tool_call(uint32_t id, struct text name, struct text args, void *
 static void on_tool_result(uint32_t id, int err, struct text result, void *arg)
 {
     struct party *p = arg;
-
     struct conversation *c = talk_of(p);
 
     if (!c)
@@ -130,11 +129,30 @@ static void on_tool_result(uint32_t id, int err, struct text result, void *arg)
     provider_tool_result(p->provider, id, err, result);
 }
 
+static int on_tool_end(uint32_t id, enum builtin how, struct text reason, void *arg)
+{
+    struct conversation *c = talk_of(arg);
+
+    return c ? talk_part_for_good(c, arg, id, how, reason) : -EALREADY;
+}
+
+static int on_tool_switch(uint32_t id, struct text agent, void *arg)
+{
+    struct conversation *c = talk_of(arg);
+
+    return c ? talk_part_to(c, arg, id, agent) : -EALREADY;
+}
+
+static const struct toolbox_handlers tools_on = { .on_result = on_tool_result, .on_end = on_tool_end, .on_switch = on_tool_switch };
+
+/* A tool's wish goes before the provider's own: that one only says that the last words were said. */
 static void on_wish(enum provider_wish wish, struct text reason, void *arg)
 {
     struct conversation *c = talk_of(arg);
 
-    if (c)
+    if (c && c->parting.is_set)
+        talk_parting_go(c);
+    else if (c)
         talk_wish(c, wish == PROVIDER_HANG_UP ? TALK_HANG_UP : TALK_HAND_BACK, reason);
 }
 
@@ -177,9 +195,11 @@ static void on_error(enum provider_error kind, struct text detail, void *arg)
     log_error(&c->log, "provider_failed", kv_str("call", c->call), kv_str("kind", provider_error_name(kind)),
               kv_text("detail", detail));
     timer_start(c->party->leave, 0);
-    if (c->state == TALK_WISHED) {
-        c->party = NULL;           /* what it said last is heard, then the wish is granted */
+    if (c->state == TALK_WISHED || c->parting.is_set) {
+        c->party = NULL;           /* what it said last is heard, and was all that was wanted of it */
         voice_finish(c->voice);
+        if (c->state == TALK_TALKING)
+            talk_parting_go(c);
         return;
     }
     err = next_take_over(c);
@@ -306,7 +326,7 @@ int party_new(struct party **out, struct conversation *c, struct provider *provi
     if (!err && leg_rate(c->leg) != provider->rate_hz)
         err = resampler_new(&p->resampler, leg_rate(c->leg), provider->rate_hz);
     if (!err)
-        err = toolbox_new(&p->tools, c->loop, &tools, on_tool_result, p);
+        err = toolbox_new(&p->tools, c->loop, &tools, &tools_on, p);
     if (err) {
         party_free(p);
         return err;

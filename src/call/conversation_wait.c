@@ -65,6 +65,8 @@ static void on_step(void *arg)
     if (c->state != TALK_TALKING)
         return;
     timer_start(c->step, STEP_MS);
+    if (c->parting.is_set)
+        return;                    /* the last words */
     carry_out(c, patience_step(&c->patience, &view, wait_now_ms(c)));
 }
 

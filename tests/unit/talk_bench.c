@@ -161,6 +161,14 @@ const struct fact *talk_bench_fact(const struct talk_bench *b, const char *kind,
     return NULL;
 }
 
+static const struct tool_entry *find_any(void *arg, struct text name)
+{
+    static const struct tool_entry plain = { .builtin = BUILTIN_NONE };
+
+    (void)arg;
+    return name.n > 0 ? &plain : NULL;
+}
+
 static int tool_run_fake(void *arg, struct tool_run **out, struct text name, struct text args, struct text context,
                          int64_t deadline_ms, tool_on_result *on_result, void *result_arg)
 {
@@ -229,7 +237,7 @@ struct talk_bench *talk_bench_new(void)
     assert_non_null(b);
     assert_int_equal(loop_new(&b->loop, &test_log), 0);
     b->timeline = (struct timeline){ .publish = publish, .arg = b };
-    b->tools = (struct tools){ .run = tool_run_fake, .stop = tool_stop_fake, .arg = b };
+    b->tools = (struct tools){ .find = find_any, .run = tool_run_fake, .stop = tool_stop_fake, .arg = b };
     return b;
 }
 
