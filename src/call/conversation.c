@@ -219,8 +219,8 @@ static void on_leg_audio(const int16_t *pcm, size_t n, int64_t at_us, void *arg)
 {
     struct conversation *c = arg;
 
-    if (talk_is_on(c) && c->party)
-        party_hear(c->party, pcm, n, at_us);
+    if (talk_is_on(c))
+        talk_hear(c, pcm, n, at_us);
 }
 
 static void on_digit(char digit, void *arg)
@@ -241,10 +241,12 @@ static void on_fill(int16_t *out, size_t n, int64_t at_us, void *arg)
 {
     struct conversation *c = arg;
 
-    if (talk_is_on(c))
-        voice_take(c->voice, out, n, at_us);
-    else
+    if (!talk_is_on(c)) {
         memset(out, 0, n * sizeof *out);
+        return;
+    }
+    voice_take(c->voice, out, n, at_us);
+    barge_in_played(&c->ear, out, n);
 }
 
 static const struct leg_handlers leg_on = {
@@ -261,6 +263,7 @@ static void destroy(void *obj)
     timer_free(c->step);
     timer_free(c->farewell);
     voice_free(c->voice);
+    look_back_free(c->before);
     free(c->call);
     free(c->context);
 }
@@ -276,6 +279,8 @@ static int make(struct conversation *c, struct provider *provider, struct party 
         err = timer_new(&c->farewell, c->loop, on_farewell, c);
     if (!err)
         err = wait_new(c);
+    if (!err)
+        err = talk_ear_new(c);
     if (!err)
         err = voice_new(&c->voice, c->loop, leg_rate(c->leg), provider->rate_hz, &voice_on, c);
     if (!err)

@@ -1,11 +1,14 @@
 /* What the files of a conversation share; nobody else includes this.
  *   conversation.c        its life: states, the leg, the end
  *   conversation_party.c  the providers that talk in it, one after the other
+ *   conversation_ear.c    what the caller says
  *   conversation_wait.c   what is said when nobody else does
  *   conversation_parting.c  the end that a tool asks for */
 #pragma once
 
+#include "call/barge_in.h"
 #include "call/conversation.h"
+#include "call/look_back.h"
 #include "call/patience.h"
 #include "call/toolbox.h"
 #include "call/voice.h"
@@ -49,6 +52,9 @@ struct conversation {
     struct patience patience;
     struct timer *step;            /* of patience */
     bool caller_talks;             /* as the provider says */
+    struct barge_in ear;           /* ours */
+    struct look_back *before;      /* what the provider has not heard */
+    bool withholds;
     conversation_next *next;
     void *next_arg;
     struct timer *longest, *farewell; /* farewell: of a wish, then of closing */
@@ -94,6 +100,11 @@ void party_start(struct party *p);
 /* Closes it; its events are not heard any more once it is not c->party. */
 void party_close(struct party *p);
 void party_hear(struct party *p, const int16_t *pcm, size_t n, int64_t at_us);
+
+/* ---- conversation_ear.c ---- */
+int talk_ear_new(struct conversation *c) MUST_USE;
+void talk_hear(struct conversation *c, const int16_t *pcm, size_t n, int64_t at_us);
+bool talk_caller_talks(const struct conversation *c);
 
 /* ---- conversation_wait.c ---- */
 int wait_new(struct conversation *c) MUST_USE;

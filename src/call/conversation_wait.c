@@ -58,7 +58,7 @@ static void on_step(void *arg)
     const struct patience_view view = {
         .agent_talks = voice_is_talking(c->voice) && !is_dry,
         .is_dry = is_dry,
-        .caller_talks = c->caller_talks,
+        .caller_talks = c->caller_talks || talk_caller_talks(c),
         .has_tool = c->party && toolbox_running(c->party->tools) > 0,
     };
 
@@ -73,6 +73,8 @@ static void on_step(void *arg)
 void conversation_set_manner(struct conversation *c, const struct talk_manner *m)
 {
     c->manner = m ? m : &plain;
+    if (c->manner->barge_in_ms)
+        c->ear.after_ms = (int)c->manner->barge_in_ms;
     c->patience.limit = (struct patience_limits){
         .sorry_ms = c->manner->sorry.pcm ? c->manner->sorry_ms ? c->manner->sorry_ms : SORRY_MS : 0,
         .filler_ms = c->manner->filler.pcm ? c->manner->filler_ms ? c->manner->filler_ms : FILLER_MS : 0,

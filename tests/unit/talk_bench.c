@@ -76,8 +76,10 @@ static void fake_hear(struct provider *p, const int16_t *pcm, size_t n, int64_t 
     (void)at_us;
     f->hears++;
     f->hear_samples += (unsigned)n;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         f->hear_peak = pcm[i] > f->hear_peak ? pcm[i] : f->hear_peak;
+        f->loud_samples += pcm[i] > 1000 || pcm[i] < -1000;
+    }
 }
 
 static void fake_digit(struct provider *p, char digit)

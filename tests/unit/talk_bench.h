@@ -25,6 +25,7 @@ struct talk_provider {
     bool started, closed, gone;    /* gone: it has told on_closed */
     unsigned hears, hear_samples, digits, interruptions, heard_count, results;
     int16_t hear_peak;
+    unsigned loud_samples;         /* beyond 1000 */
     uint32_t interrupted_item, heard_item, result_id;
     unsigned played_ms;
     int result_err;
