@@ -31,8 +31,7 @@ struct call_talk {
     struct call_talk *next, **link;
     struct conversation *conversation;
     size_t agent;
-    struct stasis_talk_request media; /* what carries it: media, peer and format only */
-    int fd;
+    struct stasis_way way;         /* .fd is -1 once the leg has it */
     char *call, *context;
     struct tools tools;
     struct stasis_talk_end end;    /* written by the call loop before "ended" is posted, read by control after */
@@ -163,12 +162,12 @@ static int provider_make(struct provider **out, struct call_loop *c, const struc
 
 static int make_leg(struct leg **out, struct call_talk *t)
 {
-    const struct leg_rtp_options ro = { .format = t->media.format, .peer = t->media.peer };
+    const struct leg_rtp_options ro = { .format = t->way.format, .peer = t->way.peer };
     struct call_loop *c = t->home;
 
-    if (t->media.media == STASIS_RTP)
-        return leg_rtp_new(out, c->loop, c->ticker, t->fd, &ro, &c->log);
-    return leg_audiosocket_new(out, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+    if (t->way.media == STASIS_RTP)
+        return leg_rtp_new(out, c->loop, c->ticker, t->way.fd, &ro, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, TALK_RATE_HZ, &c->log);
 }
 
 static int hold_conversation(struct call_talk *t)
@@ -186,7 +185,7 @@ static int hold_conversation(struct call_talk *t)
     err = make_leg(&leg, t);
     if (err)
         return err;
-    t->fd = -1;
+    t->way.fd = -1;
     err = provider_make(&provider, c, a, leg_rate(leg));
     if (err) {
         drop_leg(leg);
@@ -209,8 +208,8 @@ static void begin_on_loop(void *arg)
     t->tools = (struct tools){ .run = run_tool, .stop = stop_tool, .arg = t };
     err = c->is_closing ? -ESHUTDOWN : hold_conversation(t);
     if (err) {
-        if (t->fd >= 0)
-            close(t->fd);
+        if (t->way.fd >= 0)
+            close(t->way.fd);
         log_error(&c->log, "talk_failed", kv_str("call", t->call), kv_err(err));
         tell_end(t, "ERROR", TEXT("no_media"), false);
         return;
@@ -267,8 +266,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
     if (t) {
         t->home = c;
         t->agent = (size_t)agent;
-        t->fd = req->fd;
-        t->media = (struct stasis_talk_request){ .media = req->media, .peer = req->peer, .format = req->format };
+        t->way = req->way;
         t->on_end = on_end;
         t->end_arg = arg;
         t->call = text_dup(req->call);
@@ -277,7 +275,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
             err = loop_post(c->loop, begin_on_loop, t);
     }
     if (err) {
-        close(req->fd);
+        close(req->way.fd);
         if (t)
             talk_free(t);
         return err;

@@ -160,7 +160,7 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     struct bench *b = arg;
 
     b->talks++;
-    b->fd = req->fd;
+    b->fd = req->way.fd;
     b->on_end = on_end;
     b->end_arg = end_arg;
     *talk = b;
