@@ -33,8 +33,7 @@ struct call_talk {
     struct conversation *conversation;
     size_t agent;                  /* who talks now: next_agent moves on */
     unsigned leg_hz;
-    struct stasis_talk_request media; /* what carries it: media, peer and format only */
-    int fd;
+    struct stasis_way way;         /* .fd is -1 once the leg has it */
     char *call, *context;
     struct tools tools;
     struct talk_after after;       /* what the talk leaves for the dialplan */
@@ -217,12 +216,12 @@ static int switch_agent(void *arg, struct text name)
 
 static int make_leg(struct leg **out, struct call_talk *t)
 {
-    const struct leg_rtp_options ro = { .format = t->media.format, .peer = t->media.peer };
+    const struct leg_rtp_options ro = { .format = t->way.format, .peer = t->way.peer };
     struct call_loop *c = t->home;
 
-    if (t->media.media == STASIS_RTP)
-        return leg_rtp_new(out, c->loop, c->ticker, t->fd, &ro, &c->log);
-    return leg_audiosocket_new(out, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+    if (t->way.media == STASIS_RTP)
+        return leg_rtp_new(out, c->loop, c->ticker, t->way.fd, &ro, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, TALK_RATE_HZ, &c->log);
 }
 
 static int hold_conversation(struct call_talk *t)
@@ -241,7 +240,7 @@ static int hold_conversation(struct call_talk *t)
     err = make_leg(&leg, t);
     if (err)
         return err;
-    t->fd = -1;
+    t->way.fd = -1;
     t->leg_hz = leg_rate(leg);
     err = provider_make(&provider, c, a, t->leg_hz);
     if (err) {
@@ -266,8 +265,8 @@ static void begin_on_loop(void *arg)
                                .after = &t->after, .arg = t };
     err = c->is_closing ? -ESHUTDOWN : hold_conversation(t);
     if (err) {
-        if (t->fd >= 0)
-            close(t->fd);
+        if (t->way.fd >= 0)
+            close(t->way.fd);
         log_error(&c->log, "talk_failed", kv_str("call", t->call), kv_err(err));
         tell_end(t, "ERROR", TEXT("no_media"), false);
         return;
@@ -324,8 +323,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
     if (t) {
         t->home = c;
         t->agent = (size_t)agent;
-        t->fd = req->fd;
-        t->media = (struct stasis_talk_request){ .media = req->media, .peer = req->peer, .format = req->format };
+        t->way = req->way;
         t->on_end = on_end;
         t->end_arg = arg;
         t->call = text_dup(req->call);
@@ -334,7 +332,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
             err = loop_post(c->loop, begin_on_loop, t);
     }
     if (err) {
-        close(req->fd);
+        close(req->way.fd);
         if (t)
             talk_free(t);
         return err;

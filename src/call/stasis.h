@@ -33,13 +33,18 @@ struct stasis_place {
     const char *context, *extension, *priority;  /* priority: a number or a label */
 };
 
-struct stasis_talk_request {
-    struct text call, agent;              /* Uniqueid; first Stasis argument ("" = the node's default agent) */
-    struct text caller_number, caller_name;
+/* How a talk reaches Asterisk. */
+struct stasis_way {
     enum stasis_media media;
     int fd;                               /* connected AudioSocket, UUID already read; or bound UDP socket. The talk owns it */
     struct address peer;                  /* STASIS_RTP: where Asterisk sends from and takes from */
     enum leg_rtp_format format;           /* STASIS_RTP */
+};
+
+struct stasis_talk_request {
+    struct text call, agent;              /* Uniqueid; first Stasis argument ("" = the node's default agent) */
+    struct text caller_number, caller_name;
+    struct stasis_way way;
 };
 
 struct stasis_talks {

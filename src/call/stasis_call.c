@@ -15,15 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/ref.h"
+#include "call/stasis_media.h"
 
 enum {
     AGAIN_MS = 100,                /* after a request that could not even be sent */
     TRIES = 2,
     NEXT_MS = 500,                 /* for one carrier of media, when another is left */
-    PORT_TRIES = 64,
 };
 
 #define TO(s) (1u << CALL_##s)
@@ -137,11 +136,7 @@ static void over(struct stasis_call *c)
 
 static void let_go(struct stasis_call *c)
 {
-    door_forget(c->ticket);
-    c->ticket = NULL;
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
+    stasis_media_forget(c);
     if (c->is_talking)
         c->ground->talks.stop(c->ground->talks.arg, c->talk);
     c->is_talking = false;
@@ -183,15 +178,11 @@ static void fail(struct stasis_call *c, const char *how)
 
 static void media_check(struct stasis_call *c)
 {
-    const bool has_way = c->fd >= 0 && (c->kinds[c->kind_at] != STASIS_RTP || c->peer.port != 0);
-
-    if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && has_way)
+    if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && stasis_media_is_open(c))
         enter(c, CALL_JOIN);
 }
 
 /* ---- one carrier of media after the other ---- */
-
-static const char *const media_names[STASIS_MEDIA_COUNT] = { [STASIS_AUDIOSOCKET] = "audiosocket", [STASIS_RTP] = "rtp" };
 
 static bool has_next_media(const struct stasis_call *c)
 {
@@ -201,12 +192,7 @@ static bool has_next_media(const struct stasis_call *c)
 static void media_forget(struct stasis_call *c)
 {
     forget_request(c);
-    door_forget(c->ticket);
-    c->ticket = NULL;
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
-    c->peer.port = 0;
+    stasis_media_forget(c);
     c->media_answered = c->media_inside = false;
 }
 
@@ -226,10 +212,10 @@ static void media_fail(struct stasis_call *c, const char *how)
         fail(c, how);
         return;
     }
-    log_warn(&c->ground->log, "media_next", kv_str("call", c->channel), kv_str("failed", media_names[c->kinds[c->kind_at]]),
-             kv_str("why", how), kv_str("next", media_names[c->kinds[c->kind_at + 1]]));
-    TIMELINE(c->ground->timeline, text_of(c->channel), "media.next", kv_str("failed", media_names[c->kinds[c->kind_at]]),
-             kv_str("why", how), kv_str("next", media_names[c->kinds[c->kind_at + 1]]));
+    log_warn(&c->ground->log, "media_next", kv_str("call", c->channel), kv_str("failed", stasis_media_name(c->kinds[c->kind_at])),
+             kv_str("why", how), kv_str("next", stasis_media_name(c->kinds[c->kind_at + 1])));
+    TIMELINE(c->ground->timeline, text_of(c->channel), "media.next", kv_str("failed", stasis_media_name(c->kinds[c->kind_at])),
+             kv_str("why", how), kv_str("next", stasis_media_name(c->kinds[c->kind_at + 1])));
     c->kind_at++;
     media_forget(c);
     if (c->media_asked)
@@ -238,24 +224,10 @@ static void media_fail(struct stasis_call *c, const char *how)
         media_again(c);
 }
 
-/* Asterisk's end of the RTP stream; false when the answer does not name it. */
-static bool media_peer(struct stasis_call *c, struct text body)
-{
-    char port[8];
-    int64_t n;
-
-    if (ari_channelvar(body, "UNICASTRTP_LOCAL_ADDRESS", c->peer.host, sizeof c->peer.host) != 0 ||
-        ari_channelvar(body, "UNICASTRTP_LOCAL_PORT", port, sizeof port) != 0 || text_to_i64(text_of(port), &n) != 0 || n < 1 ||
-        n > UINT16_MAX)
-        return false;
-    c->peer.port = (uint16_t)n;
-    return true;
-}
-
 static void media_done(struct stasis_call *c, struct text body)
 {
     c->media_answered = true;
-    if (c->kinds[c->kind_at] == STASIS_RTP && !media_peer(c, body))
+    if (!stasis_media_answered(c, body))
         media_fail(c, "failed");
     else
         media_check(c);
@@ -427,21 +399,6 @@ static void on_again(void *arg)
 
 /* ---- entering a step ---- */
 
-static void on_arrival(int fd_or_err, const char *peer, void *arg)
-{
-    struct stasis_call *c = ref_hold(arg);
-
-    (void)peer;
-    c->ticket = NULL;
-    if (fd_or_err >= 0) {
-        c->fd = fd_or_err;
-        media_check(c);
-    } else {
-        media_fail(c, "timeout");
-    }
-    ref_drop(c);
-}
-
 /* Without memory the call goes on all the same: behind Stasis(), and it says so. */
 static bool after_keep(struct stasis_call *c, const struct talk_after *after)
 {
@@ -471,29 +428,13 @@ static void on_talk_end(const struct stasis_talk_end *e, void *arg)
     ref_drop(c);
 }
 
-/* The ports are used in turn: a packet that comes late for the call before does not find the next one. */
-static int bind_rtp(struct stasis_call *c)
-{
-    struct stasis_ground *g = c->ground;
-    struct address at = g->rtp;
-    int err = at.host[0] ? -EADDRINUSE : -EADDRNOTAVAIL;
-
-    for (unsigned i = 0; err == -EADDRINUSE && i < PORT_TRIES && (i == 0 || i < g->rtp_ports); i++) {
-        if (g->rtp_ports > 0)
-            at.port = (uint16_t)(g->rtp.port + g->rtp_next++ % g->rtp_ports);
-        err = udp_bind(&c->fd, &at, &c->here);
-    }
-    return err;
-}
-
 static void enter_media(struct stasis_call *c)
 {
-    const int err = c->kinds[c->kind_at] == STASIS_RTP ? bind_rtp(c) :
-                    door_expect(&c->ticket, c->ground->door, &c->id, c->ground->step_ms, on_arrival, c);
+    const int err = stasis_media_prepare(c);
 
     if (err) {
         log_warn(&c->ground->log, "media_not_ready", kv_str("call", c->channel),
-                 kv_str("media", media_names[c->kinds[c->kind_at]]), kv_err(err));
+                 kv_str("media", stasis_media_name(c->kinds[c->kind_at])), kv_err(err));
         media_fail(c, "failed");
         return;
     }
@@ -503,21 +444,17 @@ static void enter_media(struct stasis_call *c)
 
 static void enter_talk(struct stasis_call *c)
 {
-    const struct stasis_talk_request req = {
+    struct stasis_talk_request req = {
         .call = text_of(c->channel),
         .agent = text_of(c->agent),
         .caller_number = text_of(c->number),
         .caller_name = text_of(c->name),
-        .media = c->kinds[c->kind_at],
-        .fd = c->fd,
-        .peer = c->peer,
-        .format = c->ground->rtp_format,
     };
     int err;
 
     timer_stop(c->deadline);
-    c->fd = -1;                    /* the talk's, whatever comes */
-    TIMELINE(c->ground->timeline, req.call, "stasis.media", kv_int("ms", age_ms(c)), kv_str("media", media_names[req.media]));
+    stasis_media_give(c, &req.way);
+    TIMELINE(c->ground->timeline, req.call, "stasis.media", kv_int("ms", age_ms(c)), kv_str("media", stasis_media_name(req.way.media)));
     err = c->ground->talks.start(c->ground->talks.arg, &c->talk, &req, on_talk_end, c);
     if (!err) {
         c->is_talking = true;
@@ -584,6 +521,16 @@ void stasis_call_lost(struct stasis_call *c)
     }
 }
 
+void stasis_call_media_open(struct stasis_call *c, int err)
+{
+    ref_hold(c);
+    if (!err)
+        media_check(c);
+    else if (c->state == CALL_MEDIA && !c->is_ending)
+        media_fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
+    ref_drop(c);
+}
+
 void stasis_call_media_inside(struct stasis_call *c)
 {
     c->media_inside = true;
@@ -640,7 +587,7 @@ int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct te
     if (!c)
         return -ENOMEM;
     c->ground = g;
-    c->fd = -1;
+    c->way.fd = -1;
     c->caller_lives = true;
     c->began_ms = loop_now_ms(g->loop);
     err = stasis_call_name(c, channel, start);

@@ -58,11 +58,11 @@ struct stasis_call {               /* counted; the members up to `state` are for
     struct timer *again;           /* the present request once more */
     unsigned tries;                /* answers that did not help, in this step */
     unsigned variable;             /* in CALL_STATUS: which */
-    struct door_ticket *ticket;
-    int fd;                        /* AudioSocket connection or UDP socket until the talk has it; -1 none */
+    struct door_ticket *ticket;    /* somebody is expected at a door */
+    struct stasis_way way;         /* to Asterisk, until the talk has it; .fd is -1 without one */
     enum stasis_media kinds[STASIS_MEDIA_COUNT];
     size_t kind_count, kind_at;    /* kinds[kind_at] is tried or in use */
-    struct address here, peer;     /* RTP: our port, and Asterisk's; peer.port 0: not known yet */
+    struct address here;           /* RTP: our port */
     void *talk;
     bool is_talking, is_ending, is_up, caller_lives, hang_up;
     bool bridge_asked, media_asked, media_answered, media_inside;
@@ -83,6 +83,8 @@ int stasis_call_rename(struct stasis_call *c) MUST_USE;
 unsigned stasis_call_variables(const struct stasis_call *c);
 int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer) MUST_USE;
 
+void stasis_json_field(struct buf *b, const char *name, const char *value);
+
 /* start: NULL when the channel was found inside after a restart. One reference is the caller's. */
 int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct text channel, const struct ari_event *start)
     MUST_USE;
@@ -92,6 +94,8 @@ void stasis_call_begin(struct stasis_call *c);
 void stasis_call_give_back(struct stasis_call *c, const char *status, const char *reason);
 /* The caller's channel has left Stasis or is no more. */
 void stasis_call_lost(struct stasis_call *c);
+/* The way to Asterisk may be there now; or err: it cannot be had. */
+void stasis_call_media_open(struct stasis_call *c, int err);
 void stasis_call_media_inside(struct stasis_call *c);
 void stasis_call_media_lost(struct stasis_call *c);
 /* Lets go of everything at once, without a word to Asterisk; on_over does not run. */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "call/stasis_call.h"
+#include "call/stasis_media.h"
 
 enum { PATH_MAX_BYTES = 2000, BODY_MAX = 8 * 1024 };
 
@@ -22,7 +23,7 @@ static int send_at(struct stasis_call *c, ari_on_answer *on_answer, const char *
     return send(c, on_answer, method, path, TEXT_NONE);
 }
 
-static void json_field(struct buf *b, const char *name, const char *value)
+void stasis_json_field(struct buf *b, const char *name, const char *value)
 {
     buf_addf(b, "%s\"%s\":\"", b->n ? "," : "{", name);
     buf_add_json(b, text_of(value));
@@ -31,34 +32,15 @@ static void json_field(struct buf *b, const char *name, const char *value)
 
 /* ---- the steps' requests ---- */
 
-static void media_fields(const struct stasis_call *c, struct buf *b)
-{
-    char here[100];
-
-    if (c->kinds[c->kind_at] == STASIS_RTP) {
-        address_format(&c->here, here, sizeof here);
-        json_field(b, "external_host", here);
-        json_field(b, "encapsulation", "rtp");
-        json_field(b, "transport", "udp");
-        json_field(b, "format", leg_rtp_format_name(c->ground->rtp_format));
-        return;
-    }
-    json_field(b, "external_host", c->ground->media_host);
-    json_field(b, "encapsulation", "audiosocket");
-    json_field(b, "transport", "tcp");
-    json_field(b, "data", c->id_text);
-    json_field(b, "format", "slin");
-}
-
 static int ask_media(struct stasis_call *c, ari_on_answer *on_answer)
 {
     struct buf b;
     int err;
 
     buf_init(&b, BODY_MAX);
-    json_field(&b, "app", c->ground->app);
-    json_field(&b, "channelId", c->media);
-    media_fields(c, &b);
+    stasis_json_field(&b, "app", c->ground->app);
+    stasis_json_field(&b, "channelId", c->media);
+    stasis_media_fields(c, &b);
     buf_add_char(&b, '}');
     err = b.err ? b.err : send(c, on_answer, "POST", "channels/externalMedia", buf_text(&b));
     buf_free(&b);
@@ -90,8 +72,8 @@ static int ask_variable(struct stasis_call *c, ari_on_answer *on_answer)
     int err;
 
     buf_init(&b, BODY_MAX);
-    json_field(&b, "variable", own ? own->name : variable_names[c->variable]);
-    json_field(&b, "value", own ? own->value : values[c->variable]);
+    stasis_json_field(&b, "variable", own ? own->name : variable_names[c->variable]);
+    stasis_json_field(&b, "value", own ? own->value : values[c->variable]);
     buf_add_char(&b, '}');
     snprintf(path, sizeof path, "%s/variable", c->channel_path);
     err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));
@@ -128,12 +110,12 @@ static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
     if (!place_of(c, &to))
         return send_at(c, on_answer, "POST", c->channel_path, "/continue");
     buf_init(&b, BODY_MAX);
-    json_field(&b, "context", to.context);
-    json_field(&b, "extension", to.extension);
+    stasis_json_field(&b, "context", to.context);
+    stasis_json_field(&b, "extension", to.extension);
     if (to.priority[0] >= '0' && to.priority[0] <= '9')
         buf_addf(&b, ",\"priority\":%s", to.priority);
     else
-        json_field(&b, "label", to.priority);
+        stasis_json_field(&b, "label", to.priority);
     buf_add_char(&b, '}');
     snprintf(path, sizeof path, "%s/continue", c->channel_path);
     err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));

@@ -1,4 +1,4 @@
-/* What a stream has in common whatever carries it, and the few calls that differ (stream_uv.c, stream_curl.c). */
+/* What a stream has in common whatever carries it, and the few calls that differ (stream_tcp.c, stream_curl.c). */
 #pragma once
 
 #include <stdbool.h>

@@ -213,7 +213,7 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     struct bench *b = arg;
 
     if (b->start_err) {
-        close(req->fd);
+        close(req->way.fd);
         return b->start_err;
     }
     b->starts++;
@@ -221,9 +221,9 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     text_copy(b->agent, sizeof b->agent, req->agent);
     text_copy(b->number, sizeof b->number, req->caller_number);
     text_copy(b->name, sizeof b->name, req->caller_name);
-    b->fd = req->fd;
-    b->kind = req->media;
-    b->talk_peer = req->peer;
+    b->fd = req->way.fd;
+    b->kind = req->way.media;
+    b->talk_peer = req->way.peer;
     b->on_end = on_end;
     b->end_arg = end_arg;
     *talk = b;
