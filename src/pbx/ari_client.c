@@ -177,8 +177,8 @@ static void replaced(struct ari_client *c)
     set_state(c, ARI_REPLACED);
     c->is_taken = true;
     log_error(&c->log, "replaced", kv_str("node", c->node), kv_str("app", c->app), kv_str("why", why),
-              kv_str("do", c->listener ? "end that program, then on Asterisk: module reload res_ari.so, or ari shutdown websocket session all and reload"
-                                       : "end that program, or give it another application name: ours is taken back as soon as it is free"));
+              kv_str("do", c->listener ? "end that program, or give it another name; then, on Asterisk: ari shutdown websocket session NAME, ari start outbound-websocket NAME"
+                                       : "end that program, or give it another name: ours is taken back as soon as it is free"));
     if (!c->listener)
         timer_start(c->timer, c->retry_max_ms);
     c->on.on_down(-EADDRINUSE, why, c->arg);
@@ -260,8 +260,8 @@ static void on_rest(struct ari_link *k, bool is_offered, void *arg)
         up(c);
     } else if (!is_offered) {
         log_error(&c->log, "not_registered", kv_str("node", c->node), kv_str("app", c->app),
-                  kv_str("why", "Asterisk answers no request on the connection it opened: it no longer has the application, because another program took its name and went"),
-                  kv_str("do", "on Asterisk: module unload res_ari.so and load it again, or restart it"));
+                  kv_str("why", "no request is answered on the connection that Asterisk opened: another program took the name and went"),
+                  kv_str("do", "on Asterisk: ari shutdown websocket session NAME, ari start outbound-websocket NAME"));
     }
 }
 

@@ -238,7 +238,7 @@ static bool take_request(struct conn *c)
     snprintf(seen.path, sizeof seen.path, "%.399s", target + 5);
     snprintf(seen.body, sizeof seen.body, "%.*s", (int)body, c->in + head);
     header(c->in, "\r\nAuthorization: ", seen.authorization, sizeof seen.authorization);
-    if (strncmp(seen.path, "events", 6) == 0) {
+    if (strncmp(seen.path, "events?", 7) == 0) {
         p->events_request = seen;
         upgrade(c, c->in);
     } else {
