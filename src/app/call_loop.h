@@ -22,6 +22,7 @@ struct call_loop_options {
     struct store *store;
     struct synthesiser *voice;
     struct worker_pool *speech;
+    const struct talk_meters *meters;     /* NULL: nobody counts */
     struct loop *control;                 /* where talk ends are told */
     const struct log *log;
 };

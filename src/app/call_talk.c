@@ -236,7 +236,7 @@ static int hold_conversation(struct call_talk *t)
     const struct conversation_options co = {
         .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
         .next = next_agent, .next_arg = t,
-        .max_ms = a->max_ms, .manner = &a->manner,
+        .max_ms = a->max_ms, .manner = &a->manner, .meters = c->meters,
     };
     struct leg *leg;
     struct provider *provider;

@@ -16,6 +16,7 @@
 #include "app/serve_nodes.h"
 #include "app/serve_scripts.h"
 #include "app/serve_tap.h"
+#include "call/talk_meters.h"
 #include "store/store.h"
 
 enum {
@@ -44,6 +45,7 @@ struct daemon {
     struct admin_routes admin_routes;
     struct admin_verb admin_verbs[1];
     struct metrics *metrics;
+    struct talk_meters talk_meters;
     struct serve_console *console;
     struct serve_tap *tap;
     struct timer *ready;
@@ -123,7 +125,7 @@ static int open_loops(struct daemon *d)
     struct route_options *routes = calloc(c->route_count + 1, sizeof *routes);
     struct call_loop_options lo = {
         .fastagi = c->fastagi.listen, .has_fastagi = c->route_count > 0, .agents = d->agents, .store = d->store,
-        .voice = d->voice, .speech = d->speech, .control = d->control, .log = &d->log,
+        .voice = d->voice, .speech = d->speech, .meters = &d->talk_meters, .control = d->control, .log = &d->log,
         .allow = &c->fastagi.allow, .http_hosts = c->sidetone.http_hosts,
         .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max, .gate = &d->sessions,
                     .env_ms = c->fastagi.env_ms, .recordings = store_recordings(d->store) },
@@ -272,6 +274,8 @@ static int open_all(struct daemon *d)
         err = open_speech(d);
     if (!err)
         err = metrics_new(&d->metrics);
+    if (!err)
+        err = talk_meters_add(&d->talk_meters, d->metrics);
     if (!err)
         err = loop_new(&d->control, &d->log);
     if (!err)

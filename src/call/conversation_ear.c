@@ -72,6 +72,7 @@ static void act(struct conversation *c, enum barge_event e)
     case BARGE_RESUME:
         voice_resume(c->voice);
         TIMELINE(c->timeline, talk_call(c), "barge_in.false");
+        talk_meters_barge_in(c->meters, "false");
         break;
     }
 }

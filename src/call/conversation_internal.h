@@ -59,6 +59,12 @@ struct conversation {
     void *next_arg;
     struct timer *longest, *farewell; /* farewell: of a wish, then of closing */
 
+    const struct talk_meters *meters;
+    bool is_counted;
+    const char *counted;           /* under which provider this talk is counted now */
+    uint64_t underruns_told;
+    int64_t began_us;              /* of the agent's last answer */
+
     int64_t started_us;
     bool has_dropped;              /* logged once */
     enum talk_end how;
@@ -110,6 +116,9 @@ bool talk_caller_talks(const struct conversation *c);
 int wait_new(struct conversation *c) MUST_USE;
 /* From the start to talk_end. */
 void wait_start(struct conversation *c);
+void wait_stop(struct conversation *c);
+/* Tells the meters who talks; "": nobody any more. */
+void wait_count(struct conversation *c, const char *provider);
 /* Says a phrase, when there is one; why: for the fact. */
 void wait_say(struct conversation *c, const struct phrase *phrase, const char *why);
 /* Somebody else has to be fetched: the caller hears of it at once. */

@@ -103,6 +103,7 @@ static void on_caller_text(struct text words, struct text intent, double score, 
     if (!c)
         return;
     c->figures.turns++;
+    talk_meters_turn(c->meters);
     patience_input(&c->patience);
     TIMELINE(c->timeline, talk_call(c), "caller.said", kv_text("text", words), kv_text("intent", intent),
              kv_int("score", (int64_t)score), kv_int("accepted", accepted));
@@ -194,6 +195,7 @@ static void on_error(enum provider_error kind, struct text detail, void *arg)
         return;
     log_error(&c->log, "provider_failed", kv_str("call", c->call), kv_str("kind", provider_error_name(kind)),
               kv_text("detail", detail));
+    talk_meters_failed(c->meters, c->manner->provider, provider_error_name(kind));
     timer_start(c->party->leave, 0);
     if (c->state == TALK_WISHED || c->parting.is_set) {
         c->party = NULL;           /* what it said last is heard, and was all that was wanted of it */

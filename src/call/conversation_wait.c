@@ -20,7 +20,36 @@ void wait_say(struct conversation *c, const struct phrase *phrase, const char *w
 {
     if (!phrase->pcm || voice_say(c->voice, phrase->pcm, phrase->n))
         return;
+    talk_meters_phrase(c->meters, why);
     TIMELINE(c->timeline, talk_call(c), "agent.phrase", kv_str("why", why), kv_str("text", phrase->words));
+}
+
+void wait_count(struct conversation *c, const char *provider)
+{
+    const bool is_end = provider && !*provider;
+
+    if (c->is_counted)
+        talk_meters_talks(c->meters, c->counted, -1);
+    c->is_counted = !is_end;
+    c->counted = is_end ? NULL : provider;
+    if (c->is_counted)
+        talk_meters_talks(c->meters, c->counted, 1);
+}
+
+static void underruns_count(struct conversation *c)
+{
+    struct voice_figures f;
+
+    voice_figures(c->voice, &f);
+    talk_meters_underruns(c->meters, (int64_t)(f.underruns - c->underruns_told));
+    c->underruns_told = f.underruns;
+}
+
+void wait_stop(struct conversation *c)
+{
+    timer_stop(c->step);
+    underruns_count(c);
+    wait_count(c, "");
 }
 
 void wait_failed(struct conversation *c)
@@ -65,6 +94,7 @@ static void on_step(void *arg)
     if (c->state != TALK_TALKING)
         return;
     timer_start(c->step, STEP_MS);
+    underruns_count(c);
     if (c->parting.is_set)
         return;                    /* the last words */
     carry_out(c, patience_step(&c->patience, &view, wait_now_ms(c)));
@@ -81,6 +111,7 @@ void conversation_set_manner(struct conversation *c, const struct talk_manner *m
         .no_input_ms = c->manner->no_input_ms,
         .no_input_times = c->manner->no_input.pcm ? c->manner->no_input_times : 0,
     };
+    wait_count(c, c->manner->provider);
 }
 
 int wait_new(struct conversation *c)
