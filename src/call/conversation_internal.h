@@ -121,6 +121,6 @@ void wait_stop(struct conversation *c);
 void wait_count(struct conversation *c, const char *provider);
 /* Says a phrase, when there is one; why: for the fact. */
 void wait_say(struct conversation *c, const struct phrase *phrase, const char *why);
-/* Somebody else has to be fetched: the caller hears of it at once. */
-void wait_failed(struct conversation *c);
+/* Somebody else has to be fetched: the caller hears of it at once, in the words of who failed. */
+void wait_failed(struct conversation *c, const struct phrase *sorry);
 int64_t wait_now_ms(const struct conversation *c);

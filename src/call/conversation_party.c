@@ -188,6 +188,7 @@ static void give_up(struct conversation *c, struct text reason)
 static void on_error(enum provider_error kind, struct text detail, void *arg)
 {
     struct conversation *c = talk_of(arg);
+    const struct talk_manner *const was = c ? c->manner : NULL;
     char reason[TALK_REASON_MAX];
     int err;
 
@@ -205,9 +206,9 @@ static void on_error(enum provider_error kind, struct text detail, void *arg)
         return;
     }
     err = next_take_over(c);
-    TIMELINE(c->timeline, talk_call(c), "provider.failed", kv_str("kind", provider_error_name(kind)), kv_str("next", err ? "none" : "yes"));
+    TIMELINE(c->timeline, talk_call(c), "provider.failed", kv_str("error", provider_error_name(kind)), kv_str("next", err ? "none" : "yes"));
     if (!err) {
-        wait_failed(c);
+        wait_failed(c, &was->sorry);
         return;
     }
     if (err != -ENOENT)

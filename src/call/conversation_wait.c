@@ -52,10 +52,10 @@ void wait_stop(struct conversation *c)
     wait_count(c, "");
 }
 
-void wait_failed(struct conversation *c)
+void wait_failed(struct conversation *c, const struct phrase *sorry)
 {
     if (!c->patience.said_sorry)
-        wait_say(c, &c->manner->sorry, "failed");
+        wait_say(c, sorry, "failed");
     patience_owe(&c->patience, wait_now_ms(c));
     patience_has_said_sorry(&c->patience);
 }

@@ -284,6 +284,16 @@ void talk_bench_fails(struct talk_bench *b, size_t i, enum provider_error kind)
     p->on->on_error(kind, TEXT("it broke"), p->arg);
 }
 
+static bool is_gone(void *arg)
+{
+    return ((struct talk_provider *)arg)->gone;
+}
+
+void talk_bench_gone(struct talk_bench *b, size_t i)
+{
+    assert_true(turn_until(b->loop, is_gone, b->providers[i], 3000));
+}
+
 size_t talk_bench_tick(struct talk_bench *b, int16_t *out)
 {
     int16_t own[TALK_FRAME], *const to = out ? out : own;
