@@ -226,8 +226,11 @@ static void on_leg_audio(const int16_t *pcm, size_t n, int64_t at_us, void *arg)
 {
     struct conversation *c = arg;
 
-    if (talk_is_on(c))
-        talk_hear(c, pcm, n, at_us);
+    if (!talk_is_on(c))
+        return;
+    if (c->keeper)
+        keeper_heard(c->keeper, pcm, n);
+    talk_hear(c, pcm, n, at_us);
 }
 
 static void on_digit(char digit, void *arg)
@@ -254,6 +257,8 @@ static void on_fill(int16_t *out, size_t n, int64_t at_us, void *arg)
     }
     voice_take(c->voice, out, n, at_us);
     barge_in_played(&c->ear, out, n);
+    if (c->keeper)
+        keeper_played(c->keeper, out, n);
 }
 
 static const struct leg_handlers leg_on = {
@@ -324,6 +329,7 @@ int conversation_start(struct conversation **out, struct loop *l, struct leg *le
         return err;
     }
     c->meters = opt->meters;
+    c->keeper = opt->keeper;
     conversation_set_manner(c, opt->manner);
     c->started_us = clock_mono_us();
     TIMELINE(c->timeline, talk_call(c), "talk.start", kv_int("rate_hz", leg_rate(leg)));

@@ -59,6 +59,7 @@ struct conversation {
     void *next_arg;
     struct timer *longest, *farewell; /* farewell: of a wish, then of closing */
 
+    struct keeper *keeper;
     const struct talk_meters *meters;
     bool is_counted;
     const char *counted;           /* under which provider this talk is counted now */

@@ -115,7 +115,7 @@ static void t_a_tool_switches(void **state)
     assert_int_equal(b->providers[0]->results, 0);
     turn_for(b->loop, 5);
     assert_int_equal(b->tool_stops, 0);
-    assert_true(b->providers[0]->gone);
+    talk_bench_gone(b, 0);
     conversation_stop(b->talk);
     talk_bench_end(b, TALK_STOPPED, "stopped");
 }
