@@ -16,6 +16,7 @@
 #include "app/serve_nodes.h"
 #include "app/serve_scripts.h"
 #include "app/serve_tap.h"
+#include "app/talk_files.h"
 #include "call/talk_meters.h"
 #include "store/store.h"
 
@@ -46,6 +47,7 @@ struct daemon {
     struct admin_verb admin_verbs[1];
     struct metrics *metrics;
     struct talk_meters talk_meters;
+    struct talk_files *files;
     struct serve_console *console;
     struct serve_tap *tap;
     struct timer *ready;
@@ -125,7 +127,7 @@ static int open_loops(struct daemon *d)
     struct route_options *routes = calloc(c->route_count + 1, sizeof *routes);
     struct call_loop_options lo = {
         .fastagi = c->fastagi.listen, .has_fastagi = c->route_count > 0, .agents = d->agents, .store = d->store,
-        .voice = d->voice, .speech = d->speech, .meters = &d->talk_meters, .control = d->control, .log = &d->log,
+        .voice = d->voice, .speech = d->speech, .meters = &d->talk_meters, .files = d->files, .control = d->control, .log = &d->log,
         .allow = &c->fastagi.allow, .http_hosts = c->sidetone.http_hosts,
         .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max, .gate = &d->sessions,
                     .env_ms = c->fastagi.env_ms, .recordings = store_recordings(d->store) },
@@ -289,6 +291,8 @@ static int open_all(struct daemon *d)
     if (!err)
         err = loop_signal_new(&d->hangup, d->control, SIGHUP, on_reload, d);
     if (!err)
+        err = talk_files_open(&d->files, d->control, d->config->recordings_dir, d->config->sidetone.keep_recordings_ms, &d->log);
+    if (!err)
         err = open_loops(d);
     if (!err)
         err = open_nodes(d);
@@ -373,6 +377,7 @@ static void close_all(struct daemon *d)
     /* Speech and store answer by posts, so they go before the loops; loop_free runs the posts that still wait. */
     if (d->speech)
         worker_pool_free(d->speech);
+    talk_files_close(d->files);
     store_close(d->store);
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_free(d->loops[i]);

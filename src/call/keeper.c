@@ -97,7 +97,7 @@ void keeper_mask(char *json)
             continue;
         n = number_of(at, &digits);
         for (size_t i = 0; digits >= 4 && i < n; i++)
-            at[i] = is_digit(at[i]) ? 'x' : at[i];
+            at[i] = is_digit(at[i]) ? '*' : at[i];
         at += n - 1;
     }
 }
@@ -198,6 +198,8 @@ static void files_open(struct keeper *k)
     if (k->is_open)
         return;
     k->is_open = true;
+    if (!k->audio_path && !k->words_path)
+        return;
     if (mkdir(k->folder, 0750) && errno != EEXIST)
         k->err = -errno;
     if (!k->err && k->audio_path)
@@ -375,7 +377,7 @@ int keeper_new(struct keeper **out, struct loop *l, const struct keeper_options 
     struct keeper *k;
     int err = 0;
 
-    if (!(opt->has_audio || opt->has_words) || opt->rate_hz < 1000 || opt->rate_hz > LATE_RATE_MAX)
+    if (!(opt->has_audio || opt->has_words || opt->masks) || opt->rate_hz < 1000 || opt->rate_hz > LATE_RATE_MAX)
         return -EINVAL;
     k = calloc(1, sizeof *k);
     if (!k)

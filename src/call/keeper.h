@@ -22,7 +22,7 @@ struct keeper_options {
     struct worker_pool *pool;      /* of one thread: what is asked first is done first */
 };
 
-/* -EINVAL: neither audio nor words. -ENOMEM. Nothing is written yet. */
+/* masks alone makes no files. -EINVAL: nothing is wanted. -ENOMEM. Nothing is written yet. */
 int keeper_new(struct keeper **out, struct loop *l, const struct keeper_options *opt, const struct log *log) MUST_USE;
 /* The files that will be there; NULL: it is not kept. */
 const char *keeper_audio_path(const struct keeper *k);
@@ -36,5 +36,5 @@ const struct timeline *keeper_timeline(struct keeper *k, const struct timeline *
 /* Writes the rest; frees itself. NULL passes. */
 void keeper_close(struct keeper *k);
 
-/* In the strings of a JSON text: digits of every number of four or more (blanks, dots, dashes and brackets may stand between them) become x. */
+/* In the strings of a JSON text: digits of every number of four or more (blanks, dots, dashes and brackets may stand between them) become stars. */
 void keeper_mask(char *json);

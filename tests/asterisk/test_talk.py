@@ -1,5 +1,11 @@
 """What the caller hears when a provider fails or he cuts in: a real Asterisk, the daemon, the stand-in, a caller who hears and speaks only sound."""
-from caller import Caller
+import array
+import json
+import os
+import time
+import wave
+
+from caller import Caller, rms
 from house import House
 from openai import KEY, OpenAi
 from test_call import recognise
@@ -83,7 +89,7 @@ def test_silence_of_the_service_is_bridged(context):
 
 def test_our_own_ear_cuts_the_agent_off(context):
     peer = OpenAi(context, f"hear what are your opening hours\nsay {LONG}\nsay Thank you.\n")
-    house = house_with(context, peer.url, "barge_in = voice")
+    house = house_with(context, peer.url, "barge_in = voice\nrecording = yes\ntranscript = yes")
     caller = Caller(context, """
 wait-speech 20s
 wait 1500ms
@@ -104,3 +110,41 @@ wait 500ms
     stopped = [m["at_us"] for m in caller.all("heard-stop") if m["at_us"] > began]
     assert stopped and stopped[0] - began < 2_000_000, (began, caller.story())
     house.nothing_left()
+    assert house.daemon.stop() == 0
+    kept = house.facts("talk.kept")[0]
+    # both sides by the clock of what was heard: the caller's sentence left, the agent's words right
+    rate, left, right = stereo(kept["recording"])
+    assert rate == 8000 and rms(left) > 100 and rms(right) > 100
+    heard = recognise(context, kept["recording"], ["what are your opening hours", *OTHERS[2:], SORRY], 0, len(left) / 8, "left")
+    assert heard["words"] == "what are your opening hours", heard
+    with open(kept["transcript"]) as f:
+        lines = [json.loads(line) for line in f]
+    assert [(x["kind"], x.get("text")) for x in lines if x["kind"].endswith(".said")][:2] == [
+        ("agent.said", LONG), ("caller.said", "what are your opening hours")], lines
+    assert [x["played_ms"] for x in lines if x["kind"] == "barge_in"][0] == cut["played_ms"], lines
+    assert lines[-1]["kind"] == "talk.end" and [x["ms"] for x in lines] == sorted(x["ms"] for x in lines), lines
+
+
+def stereo(path):
+    with wave.open(path) as f:
+        assert f.getnchannels() == 2 and f.getsampwidth() == 2
+        both = array.array("h", f.readframes(f.getnframes()))
+        return f.getframerate(), both[0::2], both[1::2]
+
+
+def test_a_daemon_that_is_killed_leaves_a_recording(context):
+    house = House(context, agent_conf="provider = local\nfile = reception.agent\ntools = opening_hours\nrecording = yes\n")
+    house.start()
+    caller = Caller(context, "wait-hangup 30s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    caller.wait("heard-start")
+    path = house.wait_fact("talk.kept")["recording"]
+    limit = time.monotonic() + 20
+    while not (os.path.exists(path) and os.path.getsize(path) > 16000 * 2):  # a second of it
+        assert time.monotonic() < limit, path
+        time.sleep(0.05)
+    house.daemon.process.kill()
+    house.daemon.process.wait(10)
+    rate, left, right = stereo(path)
+    assert rate == 8000 and len(left) >= 4000 and rms(right) > 100, (len(left), rms(right))
+    caller.kill()
