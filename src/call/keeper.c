@@ -104,8 +104,8 @@ void keeper_mask(char *json)
 
 static bool is_spoken(const char *kind)
 {
-    static const char *const kinds[] = { "caller.said", "agent.said", "agent.phrase", "barge_in", "barge_in.false", "agent.heard", "tool.start",
-                                         "tool.end", "talk.switch", "agent.switch", "provider.failed", "talk.end" };
+    static const char *const kinds[] = { "caller.said", "agent.said", "agent.phrase", "barge_in", "barge_in.false", "agent.heard", "tool",
+                                         "talk.switch", "agent.switch", "provider.failed", "talk.end" };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kind, kinds[i]))

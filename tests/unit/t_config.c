@@ -299,6 +299,11 @@ static void test_each_mistake(void **state)
     bad(p, AGENT "fallback = a,b,0\n", "3 agent reception/fallback: ", "came \"a,b,0\"");
     bad(p, AGENT "fallback = a,b,1,2\n", "3 agent reception/fallback: ", "came \"a,b,1,2\"");
     bad(p, AGENT "fallback = a,,1\n", "3 agent reception/fallback: ", "came \"a,,1\"");
+    bad(p, AGENT "barge_in = voice, ears\n", "3 agent reception/barge_in: ", "provider, voice, dtmf or none, came \"ears\"");
+    bad(p, AGENT "barge_in = none, dtmf\n", "3 agent reception/barge_in: ", "none alone");
+    bad(p, AGENT "barge_in_after = 10ms\n", "3 agent reception/barge_in_after: ", "from 60ms to 2s");
+    bad(p, AGENT "sorry = nothing.wav\n", "3 agent reception/sorry: ", "/agents/nothing.wav: no such file");
+    bad(p, AGENT "phrase_voice = hal\n", "3 agent reception/phrase_voice: ", "came \"hal\"");
     bad(p, AGENT "next = ghost\n", "3 agent reception/next: ", "[agent NAME] section, came \"ghost\"");
     bad(p, AGENT "next = reception\n", "3 agent reception/next: ", "does not lead back");
     bad(p, AGENT "next = b\n[agent b]\nfile = reception.agent\nnext = c\n[agent c]\nfile = reception.agent\nnext = reception\n", "3 agent reception/next: ", "does not lead back");
