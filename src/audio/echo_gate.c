@@ -7,16 +7,18 @@ void echo_gate_init(struct echo_gate *g, unsigned rate_hz)
 {
     memset(g, 0, sizeof *g);
     g->step = rate_hz / ECHO_HZ ? rate_hz / ECHO_HZ : 1;
+    g->part = 1.0F / (float)g->step;
 }
 
-static void feed(struct echo_line *l, unsigned step, const int16_t *pcm, size_t n)
+/* In every frame of every talk: no division. */
+static void feed(const struct echo_gate *g, struct echo_line *l, const int16_t *pcm, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         l->sum += pcm[i];
-        if (++l->count < step)
+        if (++l->count < g->step)
             continue;
-        l->past[l->at] = (int16_t)(l->sum / (int32_t)step);
-        l->at = (l->at + 1) % ECHO_PAST;
+        l->past[l->at] = (int16_t)((float)l->sum * g->part);
+        l->at = l->at + 1 < ECHO_PAST ? l->at + 1 : 0;
         l->sum = 0;
         l->count = 0;
     }
@@ -24,12 +26,12 @@ static void feed(struct echo_line *l, unsigned step, const int16_t *pcm, size_t 
 
 void echo_gate_played(struct echo_gate *g, const int16_t *pcm, size_t n)
 {
-    feed(&g->played, g->step, pcm, n);
+    feed(g, &g->played, pcm, n);
 }
 
 void echo_gate_heard(struct echo_gate *g, const int16_t *pcm, size_t n)
 {
-    feed(&g->heard, g->step, pcm, n);
+    feed(g, &g->heard, pcm, n);
 }
 
 enum { SHIFT = 4 }; /* 12 bits a sample: sums of products of a window fit 32 bits */

@@ -256,7 +256,8 @@ static void on_fill(int16_t *out, size_t n, int64_t at_us, void *arg)
         return;
     }
     voice_take(c->voice, out, n, at_us);
-    barge_in_played(&c->ear, out, n);
+    if (c->ear_is_on)
+        barge_in_played(&c->ear, out, n);
     if (c->keeper)
         keeper_played(c->keeper, out, n);
 }

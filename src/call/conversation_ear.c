@@ -104,6 +104,11 @@ void talk_hear(struct conversation *c, const int16_t *pcm, size_t n, int64_t at_
 {
     const size_t frame = c->ear.rate_hz * LEG_FRAME_MS / 1000;
 
+    if (!c->ear_is_on) {
+        if (c->party)
+            party_hear(c->party, pcm, n, at_us);
+        return;
+    }
     while (n > 0 && talk_is_on(c)) {
         const size_t piece = n < frame ? n : frame;
 

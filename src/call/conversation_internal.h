@@ -53,6 +53,7 @@ struct conversation {
     struct timer *step;            /* of patience */
     bool caller_talks;             /* as the provider says */
     struct barge_in ear;           /* ours */
+    bool ear_is_on;                /* somebody wants to know what it hears */
     struct look_back *before;      /* what the provider has not heard */
     bool withholds;
     conversation_next *next;

@@ -103,6 +103,7 @@ static void on_step(void *arg)
 void conversation_set_manner(struct conversation *c, const struct talk_manner *m)
 {
     c->manner = m ? m : &plain;
+    c->ear_is_on = c->meters || c->manner->barge_in_voice || c->manner->no_input_ms || c->manner->sorry.pcm;
     if (c->manner->barge_in_ms)
         c->ear.after_ms = (int)c->manner->barge_in_ms;
     c->patience.limit = (struct patience_limits){
