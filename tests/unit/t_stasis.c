@@ -33,6 +33,7 @@ struct quirk {
 };
 
 struct bench {
+    const struct talk_after *after; /* what the talk leaves; NULL: nothing */
     struct stasis_place fallback;  /* of the agent reception; without context: none */
     struct loop *loop;
     struct dialer *dialer;
@@ -252,7 +253,7 @@ static void talk_stop(void *arg, void *talk)
 
 static void talk_ends(struct bench *b, const char *status, const char *reason, bool hang_up)
 {
-    struct stasis_talk_end e = { .status = status, .hang_up = hang_up };
+    struct stasis_talk_end e = { .status = status, .hang_up = hang_up, .after = b->after };
 
     snprintf(e.reason, sizeof e.reason, "%s", reason);
     assert_non_null(b->on_end);
@@ -693,6 +694,50 @@ static void t_fallback(void **state)
     expect_place("TIMEOUT", "late", "\"reception\"", "{\"context\":\"emergency\",\"extension\":\"desk\",\"label\":\"late\"}");
     expect_place("OK", "1", "\"reception\"", "");
     expect_place("ERROR", "1", "\"another\"", "");
+}
+
+static void expect_after(const char *status, const struct talk_after *after, const char *body)
+{
+    struct bench *b = bench_up(PATIENT_MS);
+    char name[40], value[100];
+    size_t set = 0;
+
+    b->after = after;
+    b->fallback = (struct stasis_place){ "emergency", "desk", "1" };
+    caller_comes(b, "Ring", "\"reception\"");
+    expect_talk(b);
+    talk_ends(b, status, "why", false);
+    expect_over(b);
+    assert_string_equal(continue_body(b), body);
+    expect_status(b, status, "why");
+    for (size_t i = 0; i < ari_peer_count(b->peer); i++) {
+        const struct ari_seen *s = ari_peer_seen(b->peer, i);
+
+        if (!strstr(s->path, "/variable"))
+            continue;
+        json_text(s->body, "variable", name, sizeof name);
+        json_text(s->body, "value", value, sizeof value);
+        if (strcmp(name, "TOPIC") == 0 || strcmp(name, "ORDER") == 0) {
+            assert_string_equal(value, name[0] == 'T' ? "new cars" : "A7");
+            set++;
+        }
+    }
+    assert_int_equal(set, 2);
+    bench_free(b);
+}
+
+/* A transfer goes where the talk says; a talk that failed goes to the fallback, with its variables all the same. */
+static void t_what_the_talk_leaves(void **state)
+{
+    struct talk_after after = { .context = "default", .extension = "2001", .priority = "1" };
+
+    (void)state;
+    assert_int_equal(talk_after_set(&after, TEXT("TOPIC"), TEXT("new cars")), 0);
+    assert_int_equal(talk_after_set(&after, TEXT("ORDER"), TEXT("A7")), 0);
+    expect_after("OK", &after, "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    expect_after("ERROR", &after, "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    after.context[0] = '\0';
+    expect_after("OK", &after, "");
 }
 
 /* ---- every step fails once ---- */
@@ -1204,6 +1249,7 @@ int main(void)
         cmocka_unit_test(t_no_agent),
         cmocka_unit_test(t_too_many_calls),
         cmocka_unit_test(t_fallback),
+        cmocka_unit_test(t_what_the_talk_leaves),
         cmocka_unit_test(t_each_step_fails),
         cmocka_unit_test(t_talk_does_not_start),
         cmocka_unit_test(t_caller_hangs_up_at_each_step),
