@@ -109,7 +109,11 @@ struct config_route {
 
 struct config_node {
     struct config_head head;
-    const char *ari;                /* http:// or https://, no trailing slash; NULL: AMI only */
+    const char *ari;                /* http:// or https://, no trailing slash; NULL: none */
+    struct address ari_listen;      /* where Asterisk opens its connection to us; host "": we open it */
+    bool ari_per_call;
+    int ari_rest;                   /* enum ari_rest */
+    bool broadcast;
     const char *ari_user;
     struct secret ari_secret;
     const char *app;
@@ -129,6 +133,12 @@ struct config_node {
     int64_t calls_max;
     const char *default_agent;      /* names one of agents; NULL: none */
 };
+
+/* Calls in Stasis: wanted, whoever opens the connection. */
+static inline bool config_node_has_ari(const struct config_node *n)
+{
+    return n->ari || n->ari_listen.host[0];
+}
 
 struct config_tap {
     struct config_head head;
@@ -217,6 +227,11 @@ struct config_agent {
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
     struct config_list media;       /* names, checked; none: audiosocket */
+    struct config_list barge_in;    /* provider, voice, dtmf, or none; checked; empty: the provider's usual */
+    int64_t barge_in_after_ms;
+    const char *phrase_voice;
+    const char *sorry, *give_up, *filler, *no_input; /* words, the absolute path of a WAV file, or "none"; NULL: the usual */
+    int64_t sorry_after_ms, filler_after_ms, no_input_after_ms, no_input_times;
     const char *next;               /* names another of agents, never in a circle; NULL: none */
 };
 

@@ -10,6 +10,7 @@
 #include "app/config_parts.h"
 #include "app/script_env.h"
 #include "net/ws_handshake.h"
+#include "pbx/ari_client.h"
 
 static const struct config_built *built_of(const struct config_build *b, const void *value)
 {
@@ -27,7 +28,7 @@ static bool is_any_host(const struct address *a)
 static bool has_ari(const struct config *c)
 {
     for (size_t i = 0; i < c->node_count; i++)
-        if (c->nodes[i].ari)
+        if (config_node_has_ari(&c->nodes[i]))
             return true;
     return false;
 }
@@ -72,14 +73,49 @@ static const struct config_agent *agent_named(const struct config *c, const char
 
 static void check_ari(struct config_build *b, const struct config_built *s, const struct config_node *n)
 {
-    if (!n->ari && !n->ami && !config_is_written(s, "ari") && !config_is_written(s, "ami"))
+    const bool has_ari = config_node_has_ari(n), is_written = config_is_written(s, "ari") || config_is_written(s, "ari_listen");
+
+    if (!has_ari && !n->ami && !is_written && !config_is_written(s, "ami"))
         config_key_problem(b, CONF_ERROR, s, "ari", "expected ari, or ami, or both: without them there is nothing to connect to");
-    else if (!n->ari && !config_is_written(s, "ari") && (n->ari_user || n->default_agent))
+    else if (!has_ari && !is_written && (n->ari_user || n->default_agent))
         config_key_problem(b, CONF_ERROR, s, "ari", "expected a value (URL), which ari_user and default_agent need, came none");
-    if (n->ari && !n->ari_user && !config_is_written(s, "ari_user"))
+    if (has_ari && !n->ari_user && !config_is_written(s, "ari_user"))
         config_key_problem(b, CONF_ERROR, s, "ari_user", "expected a value (text), came none; for example: ari_user = sidetone");
-    if (n->ari && !config_is_written(s, "ari_secret"))
+    if (has_ari && !config_is_written(s, "ari_secret"))
         config_key_problem(b, CONF_ERROR, s, "ari_secret", "expected a value (secret), came none; for example: ari_secret = @env:PBX1_ARI");
+}
+
+static bool is_same_port(const struct address *a, const struct address *b)
+{
+    return a->port && a->port == b->port && (!strcmp(a->host, b->host) || is_any_host(a) || is_any_host(b));
+}
+
+static bool is_port_taken(const struct config *c, const struct config_node *n)
+{
+    const struct address *at = &n->ari_listen;
+    bool is_taken = is_same_port(at, &c->fastagi.listen) || is_same_port(at, &c->audiosocket.listen) ||
+                    (c->console.listen.host[0] && is_same_port(at, &c->console.listen));
+
+    for (const struct config_node *other = c->nodes; !is_taken && other < n; other++)
+        is_taken = other->ari_listen.host[0] && is_same_port(at, &other->ari_listen);
+    return is_taken;
+}
+
+static void check_ari_listen(struct config_build *b, const struct config_built *s, const struct config_node *n)
+{
+    const struct address *at = &n->ari_listen;
+
+    if (!at->host[0]) {
+        if (n->ari_per_call)
+            config_key_problem(b, CONF_ERROR, s, "ari_per_call", "expected ari_listen = ADDRESS:PORT beside it: Asterisk opens those connections");
+        return;
+    }
+    if (is_port_taken(b->c, n))
+        config_key_problem(b, CONF_ERROR, s, "ari_listen", "expected a port of its own, came port %u, which another section has already", at->port);
+    if (strncmp(at->host, "127.", 4) && strcmp(at->host, "::1"))
+        config_key_problem(b, CONF_WARNING, s, "ari_listen", "the password crosses the network in clear: put a proxy with TLS in front");
+    if (n->ari_rest == ARI_REST_HTTP && !n->ari)
+        config_key_problem(b, CONF_ERROR, s, "ari_rest", "expected ari = http://HOST:PORT beside ari_rest = http");
 }
 
 static void check_node(struct config_build *b, struct config_node *n)
@@ -95,6 +131,7 @@ static void check_node(struct config_build *b, struct config_node *n)
     else if (n->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
     check_ari(b, s, n);
+    check_ari_listen(b, s, n);
     config_node_check_ami(b, s, n);
     if (n->default_agent && !agent_named(b->c, n->default_agent))
         config_key_problem(b, CONF_ERROR, s, "default_agent", "expected the name of an [agent NAME] section, came \"%s\"",

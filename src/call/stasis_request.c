@@ -38,7 +38,7 @@ static int ask_media(struct stasis_call *c, ari_on_answer *on_answer)
     int err;
 
     buf_init(&b, BODY_MAX);
-    stasis_json_field(&b, "app", c->ground->app);
+    stasis_json_field(&b, "app", c->app);
     stasis_json_field(&b, "channelId", c->media);
     stasis_media_fields(c, &b);
     buf_add_char(&b, '}');
@@ -145,6 +145,7 @@ int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
         return ask_leave(c, on_answer);
     case CALL_NEW:
     case CALL_TALK:
+    case CALL_SETTLE:
     case CALL_OVER:
         return 0;                  /* steps without a request */
     }
@@ -188,6 +189,15 @@ static char *copy(struct text t)
     return text_dup(t.p ? t : TEXT(""));
 }
 
+/* Asterisk names the application of one call "app:CHANNEL NAME"; its external channel must go there, too, or nobody hears of it. */
+static char *app_of(const char *app, const struct ari_event *start)
+{
+    const size_t n = strlen(app);
+    const struct text told = start ? start->application : TEXT_NONE;
+
+    return text_dup(told.n > n && text_starts(told, text_of(app)) && told.p[n] == ':' ? told : text_of(app));
+}
+
 int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start)
 {
     const struct ari_channel *from = start ? &start->channel : &(struct ari_channel){ 0 };
@@ -197,12 +207,13 @@ int stasis_call_name(struct stasis_call *c, struct text channel, const struct ar
     uuid_format(&c->id, c->id_text);
     c->is_up = text_eq(from->state, TEXT("Up"));
     c->channel = copy(channel);
+    c->app = app_of(c->ground->app, start);
     c->agent = text_dup(arg.n ? arg : TEXT("default"));
     c->number = copy(from->caller_number);
     c->name = copy(from->caller_name);
     c->media = id_make(c->ground->app, 'x', c->id_text);
     c->bridge = id_make(c->ground->app, 'b', c->id_text);
-    if (!c->channel || !c->agent || !c->number || !c->name || !c->media || !c->bridge)
+    if (!c->channel || !c->app || !c->agent || !c->number || !c->name || !c->media || !c->bridge)
         return -ENOMEM;
     c->channel_path = path_make("channels/", c->channel);
     c->media_path = path_make("channels/", c->media);

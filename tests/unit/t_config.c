@@ -315,6 +315,17 @@ static void test_each_mistake(void **state)
     bad(p, "[node a]\n" AMI "ari_user = u\n", "1 node a/ari: ", "which ari_user and default_agent need");
     bad(p, "[node a]\nari = http://127.0.0.1\nari_secret = @env:PBX1_ARI\n", "1 node a/ari_user: ", "expected a value (text), came none");
     bad(p, "[node a]\nari = http://127.0.0.1\nari_user = u\n", "1 node a/ari_secret: ", "expected a value (secret), came none");
+    bad(p, NODE "ari_rest = ws\n", "5 node pbx1/ari_rest: ", "expected one of: auto websocket http");
+    bad(p, NODE "ari_listen = pbx:1\n", "5 node pbx1/ari_listen: ", "came \"pbx:1\"");
+    bad(p, NODE "ari_per_call = yes\n", "5 node pbx1/ari_per_call: ", "expected ari_listen = ADDRESS:PORT beside it");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_secret = @env:PBX1_ARI\n", "1 node a/ari_user: ", "came none");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\n", "1 node a/ari_secret: ", "came none");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\nari_rest = http\n", "5 node a/ari_rest: ",
+        "expected ari = http://HOST:PORT");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:9092\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari_listen: ", "a port of its own");
+    bad(p, NODE "ari_listen = 127.0.0.1:8090\n[node b]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\n",
+        "7 node b/ari_listen: ", "a port of its own");
+    config_free(good(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\nari_per_call = yes\nari_rest = websocket\n"));
     bad(p, "[node a]\n" AMI "ami_user = u\n", "1 node a/ami_secret: ", "which ami_user needs, came none");
     bad(p, "[node a]\n" AMI "control_user = u\n", "1 node a/control_secret: ", "which control_user needs, came none");
     bad(p, NODE TAP, "5 node pbx1/ami_user: ", "needs ami = tcp://HOST:PORT or tls://HOST:PORT");
