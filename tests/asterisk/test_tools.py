@@ -15,7 +15,7 @@ exten => 2001,1,UserEvent(Mark,What: sales,Status: ${SIDETONE_STATUS},Reason: ${
  same => n,Hangup(16)
 
 [inside]
-exten => _20XX,1,UserEvent(Mark,What: number,Number: ${EXTEN},Reason: ${SIDETONE_REASON})
+exten => _201X,1,UserEvent(Mark,What: number,Number: ${EXTEN},Reason: ${SIDETONE_REASON})
  same => n,Hangup(16)
 
 """
@@ -129,6 +129,26 @@ transfer_context = inside
     assert caller.finish() == 0, caller.story()
     house.wait_fact("stasis.end")
     assert [t["outcome"] for t in house.facts("tool")] == ["refused", "ok"], house.facts("tool")
+    house.nothing_left()
+
+
+def test_a_number_that_does_not_exist_gives_the_call_back(context):
+    """Asterisk would hang up."""
+    peer = OpenAi(context, 'call transfer {"target":"2099"}\n')
+    house = House(context, plan_more=PLAN, agent_conf=f"""provider = openai
+key = @env:TEST_OPENAI_KEY
+url = {peer.url}
+tools = transfer
+transfer_numbers = 20XX
+transfer_context = inside
+""", env={"TEST_OPENAI_KEY": KEY})
+    house.start()
+    caller = Caller(context, "wait-hangup 60s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    back = house.resumed()
+    assert (back["Status"], back["Reason"]) == ("ERROR", "no_such_place"), back
+    assert caller.finish() == 0, caller.story()
+    house.daemon.wait_log("event=no_such_place")
     house.nothing_left()
 
 

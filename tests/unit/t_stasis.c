@@ -34,6 +34,7 @@ struct quirk {
 };
 
 struct bench {
+    const char *place_answer;      /* to whether a place exists; NULL: it does */
     const struct talk_after *after; /* what the talk leaves; NULL: nothing */
     struct stasis_place fallback;  /* of the agent reception; without context: none */
     struct loop *loop;
@@ -152,6 +153,10 @@ static int usual(struct bench *b, const struct ari_seen *seen, const char *what,
         snprintf(body, size, "{\"name\":\"sidetone\",\"channel_ids\":[%s],\"bridge_ids\":[],\"endpoint_ids\":[],\"device_names\":[]}",
                  b->inside ? b->inside : caller);
         return 200;
+    }
+    if (strstr(what, "/variable?variable=DIALPLAN_EXISTS%28default%2C2001%2C1%29")) {
+        snprintf(body, size, "%s", b->place_answer ? b->place_answer : "{\"value\":\"1\"}");
+        return b->place_answer && !b->place_answer[0] ? 500 : 200;
     }
     if (strncmp(what, "GET ", 4) == 0) {
         const char *list = strcmp(what, "GET channels") == 0 ? b->channels : b->bridges;
@@ -475,7 +480,7 @@ static const char *variable_of(const struct bench *b, const char *name)
         const struct ari_seen *s = ari_peer_seen(b->peer, i);
         char which[64];
 
-        if (!strstr(s->path, "/variable"))
+        if (strcmp(s->method, "POST") != 0 || !strstr(s->path, "/variable"))
             continue;
         json_text(s->body, "variable", which, sizeof which);
         if (strcmp(which, name) != 0)
@@ -720,24 +725,26 @@ static void t_fallback(void **state)
     expect_place("ERROR", "1", "\"another\"", "");
 }
 
-static void expect_after(const char *status, const struct talk_after *after, const char *body)
+static void expect_after(const char *status, const struct talk_after *after, const char *place_answer, const char *told_status,
+                         const char *told_reason, const char *body)
 {
     struct bench *b = bench_up(PATIENT_MS);
     char name[40], value[100];
     size_t set = 0;
 
     b->after = after;
+    b->place_answer = place_answer;
     b->fallback = (struct stasis_place){ "emergency", "desk", "1" };
     caller_comes(b, "Ring", "\"reception\"");
     expect_talk(b);
     talk_ends(b, status, "why", false);
     expect_over(b);
     assert_string_equal(continue_body(b), body);
-    expect_status(b, status, "why");
+    expect_status(b, told_status, told_reason);
     for (size_t i = 0; i < ari_peer_count(b->peer); i++) {
         const struct ari_seen *s = ari_peer_seen(b->peer, i);
 
-        if (!strstr(s->path, "/variable"))
+        if (strcmp(s->method, "POST") != 0 || !strstr(s->path, "/variable"))
             continue;
         json_text(s->body, "variable", name, sizeof name);
         json_text(s->body, "value", value, sizeof value);
@@ -758,10 +765,15 @@ static void t_what_the_talk_leaves(void **state)
     (void)state;
     assert_int_equal(talk_after_set(&after, TEXT("TOPIC"), TEXT("new cars")), 0);
     assert_int_equal(talk_after_set(&after, TEXT("ORDER"), TEXT("A7")), 0);
-    expect_after("OK", &after, "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
-    expect_after("ERROR", &after, "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    expect_after("OK", &after, NULL, "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    expect_after("ERROR", &after, NULL, "ERROR", "why", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    /* Asterisk hangs up what is sent to a place that does not exist */
+    expect_after("OK", &after, "{\"value\": \"0\"}", "ERROR", "no_such_place", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    /* an answer that says nothing is no reason not to go there */
+    expect_after("OK", &after, "", "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    expect_after("OK", &after, "{\"value\":\"\"}", "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
     after.context[0] = '\0';
-    expect_after("OK", &after, "");
+    expect_after("OK", &after, NULL, "OK", "why", "");
 }
 
 /* ---- every step fails once ---- */
