@@ -212,6 +212,9 @@ static void test_arguments(void **state)
     reads("{} {}", NULL);
     reads("{}x", NULL);
     reads("{\"a\":\"sales\\u0000evil\"}", NULL);
+    reads("{\"a\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}", "{\"a\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}");
+    reads("{\"a\":\"\xaf\xaf\"}", NULL);   /* found by fuzzing: no characters, so no limit of them held */
+    reads("{\"a\":\"\xc3\"}", NULL);
     memset(endless, ' ', sizeof endless - 1);
     endless[0] = '{';
     endless[TOOL_ARGS_MAX] = '}';
