@@ -57,6 +57,11 @@ digit = 5
 tool = hand_back
 args = {"reason":"second"}
 answer = Back you go.
+[intent stop]
+digit = 6
+tool = hang_up
+args = {"reason":"enough"}
+answer = Good bye then.
 """
 
 
@@ -160,7 +165,7 @@ transfer = sales: test,2001,1
 variables = TOPIC
 switch_to = second
 mask = numbers
-""", extra="[agent second]\nprovider = local\nfile = second.agent\ntools = hand_back\n")
+""", extra="[agent second]\nprovider = local\nfile = second.agent\ntools = hand_back, hang_up\n")
     context.write("agents/second.agent", SECOND)
     house.start()
     return house
@@ -213,6 +218,35 @@ def test_another_agent_goes_on_with_the_caller(context):
     said = [f["text"] for f in house.facts("agent.said")]
     assert said[:3] == ["Hello.", "My colleague goes on.", "Hello, I am the second one."] and said[-1] == "Back you go.", said
     assert [(t["name"], t["outcome"]) for t in house.facts("tool")] == [("switch_agent", "ok"), ("hand_back", "ok")], house.facts("tool")
+    house.nothing_left()
+    assert house.daemon.stop() == 0
+
+
+def test_a_model_takes_a_message_and_another_agent_ends_the_call(context):
+    peer = OpenAi(context, """call take_message {"number":"5551234567"}
+call take_message {"text":"Please send the \\"blue\\" one.","name":"Ann","for":"sales"}
+call switch_agent {"agent":"reception"}
+call switch_agent {"agent":"second"}
+""")
+    house = House(context, agent_conf=f"""provider = openai
+key = @env:TEST_OPENAI_KEY
+url = {peer.url}
+tools = take_message, switch_agent
+switch_to = second
+""", env={"TEST_OPENAI_KEY": KEY}, extra="[agent second]\nprovider = local\nfile = second.agent\ntools = hand_back, hang_up\n")
+    context.write("agents/second.agent", SECOND)
+    house.start()
+    caller = Caller(context, "wait-hangup 60s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    house.wait_fact("agent.said", text="Hello, I am the second one.")
+    press(house, caller, "6")
+    assert caller.finish() == 0, caller.story()
+    end = house.wait_fact("talk.end")
+    assert (end["how"], end["reason"]) == ("hang_up", "enough"), end
+    assert [(t["name"], t["outcome"]) for t in house.facts("tool")] == [
+        ("take_message", "refused"), ("take_message", "ok"), ("switch_agent", "refused"), ("switch_agent", "ok"), ("hang_up", "ok")], house.facts("tool")
+    assert [(m["text"], m["name"], m["for"]) for m in house.facts("message")] == [('Please send the "blue" one.', "Ann", "sales")]
+    assert peer.all("complaint") == [], peer.moments
     house.nothing_left()
     assert house.daemon.stop() == 0
 
