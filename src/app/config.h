@@ -53,6 +53,18 @@ struct config_audiosocket {
     struct config_head head;
     struct address listen;
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
+    int format;                     /* index into config_audiosocket_hz */
+};
+extern const unsigned config_audiosocket_hz[];
+
+enum config_opened_by { CONFIG_BY_SIDETONE, CONFIG_BY_ASTERISK };
+
+struct config_websocket {
+    struct config_head head;
+    int opened_by;                  /* enum config_opened_by */
+    struct address listen;          /* when Asterisk opens it */
+    const char *client;             /* the same: section of websocket_client.conf */
+    int format;                     /* enum leg_websocket_format */
 };
 
 struct config_rtp {
@@ -203,6 +215,7 @@ struct config {
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
     struct config_rtp rtp;
+    struct config_websocket websocket;
     struct config_console console;
     struct config_tap tap;
     struct config_node *nodes;

@@ -122,13 +122,51 @@ static bool is_built_in(struct config_agent *a, const char *name)
     return is_back || is_end;
 }
 
+static bool is_section_id(const char *name)
+{
+    const size_t n = strlen(name);
+
+    return n > 0 && n < 64 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == n;
+}
+
+static bool uses_websocket(const struct config *c)
+{
+    for (size_t i = 0; i < c->agent_count; i++)
+        for (size_t k = 0; k < c->agents[i].media.count; k++)
+            if (!strcmp(c->agents[i].media.items[k], "websocket"))
+                return true;
+    return false;
+}
+
+static void check_websocket(struct config_build *b)
+{
+    const struct config_websocket *w = &b->c->websocket;
+
+    if (!uses_websocket(b->c))
+        return;
+    for (size_t i = 0; w->opened_by == CONFIG_BY_SIDETONE && i < b->c->node_count; i++) {
+        const char *url = b->c->nodes[i].ari;
+
+        if (url && text_starts_nocase(text_of(url), TEXT("https://")))
+            config_key_problem(b, CONF_ERROR, built_of(b, w), "opened_by",
+                               "expected asterisk, because node %s is reached by https, and voices only over plain ws", b->c->nodes[i].head.name);
+    }
+    if (w->opened_by == CONFIG_BY_ASTERISK && !is_section_id(w->client))
+        config_key_problem(b, CONF_ERROR, built_of(b, w), "client", "expected letters, digits, - and _, came \"%s\"", w->client);
+    if (w->opened_by == CONFIG_BY_ASTERISK && w->listen.port &&
+        ((w->listen.port == b->c->audiosocket.listen.port && !strcmp(w->listen.host, b->c->audiosocket.listen.host)) ||
+         (w->listen.port == b->c->fastagi.listen.port && !strcmp(w->listen.host, b->c->fastagi.listen.host))))
+        config_key_problem(b, CONF_ERROR, built_of(b, w), "listen", "expected a port of its own, came port %u, which another section has already",
+                           w->listen.port);
+}
+
 static void check_media(struct config_build *b, const struct config_agent *a)
 {
     const char *const *names = a->media.items;
 
     for (size_t i = 0; i < a->media.count; i++) {
-        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp"))
-            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket or rtp, came \"%s\"", names[i]);
+        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp") && strcmp(names[i], "websocket"))
+            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket, rtp or websocket, came \"%s\"", names[i]);
         for (size_t k = 0; k < i; k++)
             if (!strcmp(names[i], names[k]))
                 config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected each name once, came \"%s\" twice", names[i]);
@@ -340,6 +378,7 @@ void config_check(struct config_build *b)
         config_sink_check(b, built_of(b, &c->sinks[i]), &c->sinks[i]);
     check_routes(b, c);
     check_rtp(b);
+    check_websocket(b);
     for (size_t i = 0; i < c->agent_count; i++) {
         check_tools(b, &c->agents[i]);
         check_provider(b, &c->agents[i]);

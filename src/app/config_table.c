@@ -58,15 +58,20 @@ static const struct config_key fastagi_keys[] = {
       .help = "Hosts and networks that may connect, separated by commas; others are closed at once." },
 };
 
+static const char *const audiosocket_formats[] = { "slin", "slin12", "slin16", "slin24", "slin32", "slin44", "slin48", NULL };
+const unsigned config_audiosocket_hz[] = { 8000, 12000, 16000, 24000, 32000, 44100, 48000 };
+
 static const struct config_key audiosocket_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_audiosocket, listen), .standard = "127.0.0.1:9092",
       .help = "Where the daemon takes the callers' voices." },
     { .name = "advertise", .type = CONFIG_PEER, .offset = offsetof(struct config_audiosocket, advertise),
       .standard_help = "the address of listen", .example = "127.0.0.1:9092",
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_audiosocket, format), .standard = "slin",
+      .choices = audiosocket_formats, .help = "What Asterisk sends and takes: linear samples, 8 kHz, or 12, 16... with slin12, slin16..." },
 };
 
-static const char *const rtp_formats[] = { "ulaw", "alaw", NULL };                      /* order of enum leg_rtp_format */
+static const char *const rtp_formats[] = { "ulaw", "alaw", "g722", NULL };               /* order of enum leg_rtp_format, up to there */
 
 static const struct config_key rtp_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_rtp, listen), .standard = "127.0.0.1:24000",
@@ -74,7 +79,21 @@ static const struct config_key rtp_keys[] = {
     { .name = "ports", .type = CONFIG_COUNT, .offset = offsetof(struct config_rtp, ports), .standard = "2000", .min = 1, .max = 40000,
       .help = "How many UDP ports from there are used, one a call." },
     { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_rtp, format), .standard = "ulaw",
-      .choices = rtp_formats, .help = "What is sent and taken, at 8 kHz." },
+      .choices = rtp_formats, .help = "What is sent and taken: 8 kHz with ulaw and alaw, 16 kHz with g722." },
+};
+
+static const char *const opened_by_names[] = { "sidetone", "asterisk", NULL };           /* order of enum config_opened_by */
+static const char *const websocket_formats[] = { "ulaw", "alaw", "slin", "slin16", "slin24", "slin48", NULL }; /* of enum leg_websocket_format */
+
+static const struct config_key websocket_keys[] = {
+    { .name = "opened_by", .type = CONFIG_ENUM, .offset = offsetof(struct config_websocket, opened_by), .standard = "sidetone",
+      .choices = opened_by_names, .help = "Who connects: sidetone to the HTTP server of Asterisk that ARI uses, or asterisk to listen." },
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_websocket, listen), .standard = "127.0.0.1:9093",
+      .help = "With opened_by = asterisk: where the daemon takes the callers' voices." },
+    { .name = "client", .type = CONFIG_TEXT, .offset = offsetof(struct config_websocket, client), .standard = "sidetone",
+      .help = "With opened_by = asterisk: the section of Asterisk's websocket_client.conf whose uri leads to listen." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_websocket, format), .standard = "ulaw",
+      .choices = websocket_formats, .help = "What is sent and taken: 8 kHz with ulaw, alaw and slin, more with slin16, slin24 and slin48." },
 };
 
 static const struct config_key console_keys[] = {
@@ -285,8 +304,8 @@ static const struct config_key agent_keys[] = {
     { .name = "tool_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, tool_dir), .standard = "handlers/tools",
       .base = "", .reloads = true, .help = "Directory of its tools; relative to the configuration file's." },
     { .name = "media", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, media), .standard_help = "audiosocket",
-      .example = "rtp, audiosocket",
-      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp; the next is tried when one cannot be set up." },
+      .example = "websocket, rtp, audiosocket",
+      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp, websocket; the next is tried when one cannot be set up." },
     { .name = "max_duration", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, max_duration_ms), .standard = "30m",
       .min = 1000, .max = 86400000, .reloads = true, .help = "The longest talk; then the call goes back to the dialplan." },
     { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, fallback_text),
@@ -305,6 +324,8 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
     [CONFIG_KIND_RTP] = { .name = "rtp", .help = "The ports for voices over RTP, for agents whose media = list names it.", KEYS(rtp_keys),
                           .size = sizeof(struct config_rtp), .offset = offsetof(struct config, rtp) },
+    [CONFIG_KIND_WEBSOCKET] = { .name = "websocket", .help = "Voices over Asterisk's WebSocket channel, for agents whose media = list names it.",
+                                KEYS(websocket_keys), .size = sizeof(struct config_websocket), .offset = offsetof(struct config, websocket) },
     [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
                               .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
     [CONFIG_KIND_TAP] = { .name = "tap", .help = "What is kept of the manager's events.", KEYS(tap_keys),

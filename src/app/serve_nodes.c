@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pbx/asyncagi.h"
 
@@ -21,6 +22,7 @@ struct serve_nodes {
     struct call_loop *const *loops;
     size_t loop_count, next_loop, next_place;
     struct audiosocket_door *door;
+    struct websocket_door *websocket_door; /* NULL: nobody is expected there */
     struct node *nodes;
     size_t count, open;
     void (*on_closed)(void *arg);
@@ -141,6 +143,9 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
         .rtp = opt->config->rtp.listen,
         .rtp_ports = (unsigned)opt->config->rtp.ports,
         .rtp_format = (enum leg_rtp_format)opt->config->rtp.format,
+        .audiosocket_hz = config_audiosocket_hz[opt->config->audiosocket.format],
+        .websocket = { .door = n->home->websocket_door, .client = opt->config->websocket.client,
+                       .format = (enum leg_websocket_format)opt->config->websocket.format },
         .calls_max = (size_t)c->calls_max,
     };
     int err = dialer_new(&n->dialer, opt->control, &dialing);
@@ -169,6 +174,34 @@ static bool has_ari(const struct config *c)
     return false;
 }
 
+static bool has_websocket(const struct config *c)
+{
+    for (size_t i = 0; i < c->agent_count; i++)
+        for (size_t k = 0; k < c->agents[i].media.count; k++)
+            if (strcmp(c->agents[i].media.items[k], "websocket") == 0)
+                return c->websocket.opened_by == CONFIG_BY_ASTERISK;
+    return false;
+}
+
+static int open_websocket_door(struct serve_nodes *s, const struct serve_nodes_options *opt, void (*problem)(const char *line, void *arg),
+                               void *arg)
+{
+    char where[100], line[200];
+    int err;
+
+    if (!has_websocket(opt->config))
+        return 0;
+    err = websocket_door_open(&s->websocket_door, opt->control, &opt->config->websocket.listen);
+    address_format(&opt->config->websocket.listen, where, sizeof where);
+    if (err) {
+        snprintf(line, sizeof line, "websocket/listen: cannot listen on %s: %s", where, err_text(err));
+        problem(line, arg);
+        return err;
+    }
+    log_info(opt->log, "listening", kv_str("what", "websocket"), kv_str("address", where));
+    return 0;
+}
+
 static int open_door(struct serve_nodes *s, const struct serve_nodes_options *opt, void (*problem)(const char *line, void *arg),
                      void *arg)
 {
@@ -182,8 +215,9 @@ static int open_door(struct serve_nodes *s, const struct serve_nodes_options *op
         address_format(&opt->config->audiosocket.listen, where, sizeof where);
         snprintf(line, sizeof line, "audiosocket/listen: cannot listen on %s: %s", where, err_text(err));
         problem(line, arg);
+        return err;
     }
-    return err;
+    return open_websocket_door(s, opt, problem, arg);
 }
 
 int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options *opt,
@@ -261,6 +295,8 @@ static void finish_close(struct serve_nodes *s)
     if (s->door)
         door_close(s->door);
     s->door = NULL;
+    websocket_door_close(s->websocket_door);
+    s->websocket_door = NULL;
     s->on_closed(s->arg);
 }
 

@@ -221,10 +221,11 @@ static const struct voice_handlers voice_on = { .on_heard = on_heard, .on_cut = 
 /* Throws away what the agent still wanted to say, and tells the provider how much of it was heard. */
 static void interrupt(struct conversation *c, const char *by, int64_t onset_us)
 {
+    const unsigned unheard_ms = leg_flush(c->leg);
     uint32_t item;
     unsigned played_ms;
 
-    if (!voice_interrupt(c->voice, by, onset_us, &item, &played_ms))
+    if (!voice_interrupt(c->voice, by, onset_us, unheard_ms, &item, &played_ms))
         return;
     c->figures.barge_ins++;
     provider_interrupted(c->provider, item, played_ms);

@@ -110,12 +110,13 @@ static void cut_tell(struct voice *v)
     v->on.on_cut(&v->cut, v->arg);
 }
 
-bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, uint32_t *item, unsigned *played_ms)
+bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, unsigned unheard_ms, uint32_t *item, unsigned *played_ms)
 {
     if (!playout_is_talking(v->playout))
         return false;
     cut_tell(v);                   /* of the one before, if the clock has not come round yet */
     playout_flush(v->playout, item, played_ms);
+    *played_ms -= *played_ms < unheard_ms ? *played_ms : unheard_ms;
     v->cut_up_to = v->newest;
     v->is_open = false;
     v->has_cut = true;

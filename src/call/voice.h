@@ -37,8 +37,9 @@ int voice_new(struct voice **out, struct loop *l, unsigned leg_hz, unsigned prov
 void voice_free(struct voice *v); /* NULL passes */
 /* False when samples had to be dropped: more than 60 s are waiting, or too many items. */
 bool voice_add(struct voice *v, uint32_t item, const int16_t *pcm, size_t n, bool last);
-/* Throws away what waits, and what still comes of the items begun so far. False when nothing was being said. */
-bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, uint32_t *item, unsigned *played_ms);
+/* Throws away what waits, and what still comes of the items begun so far. unheard_ms: what the leg had taken and threw away unplayed.
+ * False when nothing was being said. */
+bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, unsigned unheard_ms, uint32_t *item, unsigned *played_ms);
 /* In the audio tick: no allocation, lock, log or formatting. */
 void voice_take(struct voice *v, int16_t *out, size_t n, int64_t at_us);
 void voice_await_silence(struct voice *v);
