@@ -4,8 +4,11 @@
  *                               ^ v
  *                              SWITCH                         what could not carry the talk goes, the next one is tried
  *                                                |
- *   OVER <- LEAVE <- DROP_BRIDGE <- DROP_MEDIA <- STATUS      steps with nothing to do are skipped
- *             +------ refused: again, with STATUS if it was not set -------^
+ *   OVER <- SETTLE <- LEAVE <- DROP_BRIDGE <- DROP_MEDIA <- STATUS      steps with nothing to do are skipped
+ *                        +------ refused: again, with STATUS if it was not set -------^
+ *
+ * 204 says that Asterisk will do it, not that it is done: JOIN waits for both channels in the bridge, LEAVE for StasisEnd, SETTLE for the
+ * ends of external channel and bridge. Only while no events come the answer has to do; the comparison behind the interruption looks then.
  *
  * One request at a time: Asterisk may answer two in any order. On the way in a request that is under way is waited for even when
  * the caller has gone, for what it makes must be known before it can be removed. */
@@ -37,15 +40,16 @@ static const unsigned call_moves[] = {
     [CALL_TALK] = TO(STATUS) | TO(DROP_MEDIA),
     [CALL_STATUS] = TO(DROP_MEDIA) | TO(DROP_BRIDGE) | TO(LEAVE) | TO(OVER),
     [CALL_DROP_MEDIA] = TO(DROP_BRIDGE),
-    [CALL_DROP_BRIDGE] = TO(LEAVE) | TO(OVER),
-    [CALL_LEAVE] = TO(OVER) | TO(STATUS),
+    [CALL_DROP_BRIDGE] = TO(LEAVE) | TO(OVER) | TO(SETTLE),
+    [CALL_LEAVE] = TO(OVER) | TO(STATUS) | TO(SETTLE),
+    [CALL_SETTLE] = TO(OVER),
     [CALL_OVER] = 0,
 };
 
 static const char *const call_names[] = {
     [CALL_NEW] = "new",       [CALL_ANSWER] = "answer",         [CALL_BRIDGE] = "bridge",           [CALL_MEDIA] = "media",
     [CALL_SWITCH] = "media",  [CALL_JOIN] = "join",     [CALL_TALK] = "talk",             [CALL_STATUS] = "status",           [CALL_DROP_MEDIA] = "drop_media",
-    [CALL_LEAVE] = "leave",   [CALL_DROP_BRIDGE] = "drop_bridge", [CALL_OVER] = "over",
+    [CALL_SETTLE] = "settle", [CALL_LEAVE] = "leave",   [CALL_DROP_BRIDGE] = "drop_bridge", [CALL_OVER] = "over",
 };
 
 static void set_state(struct stasis_call *c, enum call_state to)
@@ -98,6 +102,14 @@ static void forget_request(struct stasis_call *c)
     timer_stop(c->again);
 }
 
+/* Events of this call come; without them an answer has to do. */
+static bool hears(const struct stasis_call *c)
+{
+    const struct stasis_ground *g = c->ground;
+
+    return strcmp(c->app, g->app) == 0 ? ari_is_up(g->ari) : ari_has_call_link(g->ari, c->app);
+}
+
 /* ---- the way out ---- */
 
 static enum call_state way_out(const struct stasis_call *c)
@@ -120,6 +132,10 @@ static enum call_state way_out(const struct stasis_call *c)
             return CALL_LEAVE;
         /* fall through */
     case CALL_LEAVE:
+        if (hears(c) && (c->media_going || c->bridge_going))
+            return CALL_SETTLE;
+        /* fall through */
+    case CALL_SETTLE:
         return CALL_OVER;
     }
 }
@@ -182,6 +198,14 @@ static void media_check(struct stasis_call *c)
         enter(c, CALL_JOIN);
 }
 
+static void join_check(struct stasis_call *c)
+{
+    const bool is_joined = (c->caller_joined && c->media_joined) || !hears(c);
+
+    if (c->state == CALL_JOIN && !c->is_ending && c->join_answered && is_joined)
+        enter(c, CALL_TALK);
+}
+
 /* ---- one carrier of media after the other ---- */
 
 static bool has_next_media(const struct stasis_call *c)
@@ -199,7 +223,7 @@ static void media_forget(struct stasis_call *c)
 /* A fresh name, for what still comes of the channel before must not be taken for the next one's. */
 static void media_again(struct stasis_call *c)
 {
-    c->media_asked = false;
+    c->media_asked = c->media_going = false;
     if (c->ground->rename(c, c->ground->arg) == 0)
         enter(c, CALL_MEDIA);
     else
@@ -246,7 +270,8 @@ static void way_in_done(struct stasis_call *c, struct text body)
         media_done(c, body);
         return;
     case CALL_JOIN:
-        enter(c, CALL_TALK);
+        c->join_answered = true;
+        join_check(c);
         return;
     default:
         return;
@@ -313,19 +338,43 @@ static void leave_refused(struct stasis_call *c)
 
 static void leave_again(struct stasis_call *c)
 {
-    if (c->variable < STASIS_VARIABLES)
+    c->leave_answered = false;
+    if (c->variable < stasis_call_variables(c))
         enter(c, CALL_STATUS);     /* Asterisk was away when it was tried */
     else
         repeat(c);
 }
 
-static void way_out_done(struct stasis_call *c)
+/* Either the pause after a refusal is over, or 204 came and StasisEnd did not. */
+static void leave_late(struct stasis_call *c)
 {
-    if (c->state == CALL_DROP_MEDIA)
+    if (c->leave_answered && !hears(c)) {
+        c->leave_answered = false;
+        c->ground->on_residue(c->ground->arg);
+        enter(c, way_out(c));
+        return;
+    }
+    if (c->leave_answered)
+        log_warn(&c->ground->log, "still_inside", kv_str("call", c->channel), kv_int("ms", c->ground->step_ms));
+    leave_again(c);
+}
+
+/* status: 204 promises that it will go, 404 says that it has gone. */
+static void way_out_done(struct stasis_call *c, int status)
+{
+    if (c->state == CALL_DROP_MEDIA) {
         c->media_asked = false;
-    if (c->state == CALL_DROP_BRIDGE)
+        c->media_going = c->media_going && status != 404;
+    }
+    if (c->state == CALL_DROP_BRIDGE) {
         c->bridge_asked = false;
-    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < STASIS_VARIABLES) {
+        c->bridge_going = c->bridge_going && status != 404;
+    }
+    if (c->state == CALL_LEAVE && hears(c)) {
+        c->leave_answered = true;  /* the deadline runs on */
+        return;
+    }
+    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < stasis_call_variables(c)) {
         c->tries = 0;
         repeat(c);
         return;
@@ -343,8 +392,11 @@ static void way_out_refused(struct stasis_call *c)
         repeat(c);
         return;
     }
-    if (c->state != CALL_STATUS)
+    if (c->state != CALL_STATUS) {
+        c->media_going = c->media_going && c->state != CALL_DROP_MEDIA;  /* looked for later, not waited for */
+        c->bridge_going = c->bridge_going && c->state != CALL_DROP_BRIDGE;
         c->ground->on_residue(c->ground->arg);
+    }
     enter(c, way_out(c));
 }
 
@@ -359,7 +411,7 @@ static void way_out_answered(struct stasis_call *c, int err, int status, struct 
         log_refusal(c, err, status, body);
         way_out_refused(c);
     } else {
-        way_out_done(c);           /* 404 to a deletion: it is gone already */
+        way_out_done(c, status);   /* 404 to a deletion: it is gone already */
     }
 }
 
@@ -379,8 +431,11 @@ static void on_deadline(void *arg)
     const bool was_asking = c->request || timer_is_running(c->again);
 
     forget_request(c);
-    if (c->state == CALL_LEAVE && !was_asking) {
-        leave_again(c);            /* the pause after a refusal is over */
+    if (c->state == CALL_SETTLE) {
+        c->ground->on_residue(c->ground->arg);
+        enter(c, CALL_OVER);
+    } else if (c->state == CALL_LEAVE && !was_asking) {
+        leave_late(c);
     } else {
         if (was_asking && is_way_in(c))
             c->ground->on_residue(c->ground->arg);  /* Asterisk may still carry it out */
@@ -399,12 +454,28 @@ static void on_again(void *arg)
 
 /* ---- entering a step ---- */
 
+/* Without memory the call goes on all the same: behind Stasis(), and it says so. */
+static bool after_keep(struct stasis_call *c, const struct talk_after *after)
+{
+    if (!after || talk_after_is_empty(after))
+        return true;
+    c->after = malloc(sizeof *c->after);
+    if (c->after)
+        *c->after = *after;
+    return c->after;
+}
+
 static void on_talk_end(const struct stasis_talk_end *e, void *arg)
 {
     struct stasis_call *c = ref_hold(arg);
 
     c->is_talking = false;
     c->talk = NULL;
+    if (!c->is_ending && !after_keep(c, e->after)) {
+        end(c, "ERROR", "no_memory", false);
+        ref_drop(c);
+        return;
+    }
     if (strcmp(e->status, "HANGUP") == 0)
         end(c, "ERROR", "media_lost", false);  /* only the carrier ended: of the caller's end StasisEnd tells */
     else
@@ -422,7 +493,7 @@ static void enter_media(struct stasis_call *c)
         media_fail(c, "failed");
         return;
     }
-    c->media_asked = true;
+    c->media_asked = c->media_going = true;
     ask(c);
 }
 
@@ -466,7 +537,9 @@ static void enter(struct stasis_call *c, enum call_state to)
     }
     timer_start(c->deadline, step_ms(c));
     if (to == CALL_BRIDGE)
-        c->bridge_asked = true;
+        c->bridge_asked = c->bridge_going = true;
+    if (to == CALL_SETTLE)
+        return;                    /* nothing is asked */
     if (to == CALL_MEDIA)
         enter_media(c);
     else if (to == CALL_TALK)
@@ -515,6 +588,27 @@ void stasis_call_media_open(struct stasis_call *c, int err)
     ref_drop(c);
 }
 
+static void settle_check(struct stasis_call *c)
+{
+    if (c->state == CALL_SETTLE && !c->media_going && !c->bridge_going)
+        enter(c, CALL_OVER);
+}
+
+void stasis_call_joined(struct stasis_call *c, struct text channel, struct text bridge)
+{
+    if (!text_eq(bridge, text_of(c->bridge)))
+        return;
+    c->caller_joined = c->caller_joined || text_eq(channel, text_of(c->channel));
+    c->media_joined = c->media_joined || text_eq(channel, text_of(c->media));
+    join_check(c);
+}
+
+void stasis_call_bridge_gone(struct stasis_call *c)
+{
+    c->bridge_going = false;
+    settle_check(c);
+}
+
 void stasis_call_media_inside(struct stasis_call *c)
 {
     c->media_inside = true;
@@ -525,6 +619,7 @@ void stasis_call_media_inside(struct stasis_call *c)
  * before the talk's loop does. */
 void stasis_call_media_lost(struct stasis_call *c)
 {
+    c->media_going = false;
     if (c->state == CALL_MEDIA && has_next_media(c) && c->request)
         timer_start(c->deadline, 1);  /* its answer is not waited for any more */
     else if (c->state == CALL_MEDIA && has_next_media(c))
@@ -533,6 +628,8 @@ void stasis_call_media_lost(struct stasis_call *c)
         end(c, "ERROR", "media_lost", false);
     else if (c->state == CALL_TALK && !timer_is_running(c->deadline))
         timer_start(c->deadline, c->ground->step_ms);
+    else
+        settle_check(c);
 }
 
 void stasis_call_abandon(struct stasis_call *c)
@@ -552,6 +649,7 @@ static void destroy(void *obj)
     timer_free(c->deadline);
     timer_free(c->again);
     free(c->channel);
+    free(c->app);
     free(c->media);
     free(c->bridge);
     free(c->channel_path);
@@ -560,6 +658,7 @@ static void destroy(void *obj)
     free(c->agent);
     free(c->number);
     free(c->name);
+    free(c->after);
 }
 
 int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct text channel, const struct ari_event *start)

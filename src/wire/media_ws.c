@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "wire/ari_internal.h"
 
-enum { FRAME_BYTES_MAX = 65535, PTIME_MAX_MS = 1000 };
+enum { FRAME_BYTES_MAX = 65535, PTIME_MAX_MS = 1000, MESSAGE_MAX = 65535 };
 
 static const struct word {
     const char *name;
@@ -146,7 +146,7 @@ static int json_parse(struct media_ws_event *e, struct text message, const char 
     struct said s = { 0 };
     struct text word;
     cJSON *root;
-    int err = ari_json_parse(message, &root, why);
+    int err = ari_json_parse(message, MESSAGE_MAX, &root, why);
 
     if (err)
         return err;
