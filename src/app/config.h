@@ -50,11 +50,18 @@ struct config_fastagi {
     struct config_list pass_env;
 };
 
+enum config_accept { CONFIG_ACCEPT_ANNOUNCED, CONFIG_ACCEPT_ANY };
+
 struct config_audiosocket {
     struct config_head head;
     struct address listen;
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
     int format;                     /* index into config_audiosocket_hz */
+    int accept;                     /* enum config_accept */
+    const char *agent;              /* of unannounced calls; NULL: none */
+    const char *allow_text;         /* as written */
+    struct allow_list allow;        /* who may bring those */
+    int64_t calls_max;              /* of those */
 };
 extern const unsigned config_audiosocket_hz[];
 

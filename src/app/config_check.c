@@ -308,20 +308,26 @@ static void check_fallback(struct config_build *b, const void *section, const ch
                            config_quote(text_of(written), came, sizeof came));
 }
 
-static void check_allow(struct config_build *b, struct config_fastagi *f)
+static void check_allow_text(struct config_build *b, const void *section, const char *text, struct allow_list *out)
 {
     char came[80];
     struct text bad;
     int err;
 
-    if (!f->allow_text)
+    if (!text)
         return;
-    err = allow_parse(text_of(f->allow_text), &f->allow, &bad);
+    err = allow_parse(text_of(text), out, &bad);
     if (err == -E2BIG)
-        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected at most %d hosts and networks", ALLOW_MAX);
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "allow", "expected at most %d hosts and networks", ALLOW_MAX);
     else if (err)
-        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected numeric addresses and networks, as 127.0.0.1, 10.0.0.0/8, came %s",
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "allow", "expected numeric addresses and networks, as 127.0.0.1, 10.0.0.0/8, came %s",
                            config_quote(bad, came, sizeof came));
+}
+
+static void check_accept(struct config_build *b, const struct config_audiosocket *a)
+{
+    if (a->accept == CONFIG_ACCEPT_ANY && (!a->agent || !agent_named(b->c, a->agent)))
+        config_key_problem(b, CONF_ERROR, built_of(b, a), "agent", "expected the name of an agent, because accept = any, came %s", a->agent ? a->agent : "nothing");
 }
 
 static void check_route(struct config_build *b, struct config_route *r)
@@ -376,7 +382,9 @@ void config_check(struct config_build *b)
     struct config *c = b->c;
 
     check_ports(b);
-    check_allow(b, &c->fastagi);
+    check_allow_text(b, &c->fastagi, c->fastagi.allow_text, &c->fastagi.allow);
+    check_allow_text(b, &c->audiosocket, c->audiosocket.allow_text, &c->audiosocket.allow);
+    check_accept(b, &c->audiosocket);
     for (size_t i = 0; i < c->route_count; i++)
         check_route(b, &c->routes[i]);
     for (size_t i = 0; i < c->node_count; i++)

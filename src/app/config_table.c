@@ -61,6 +61,8 @@ static const struct config_key fastagi_keys[] = {
 static const char *const audiosocket_formats[] = { "slin", "slin12", "slin16", "slin24", "slin32", "slin44", "slin48", NULL };
 const unsigned config_audiosocket_hz[] = { 8000, 12000, 16000, 24000, 32000, 44100, 48000 };
 
+static const char *const accepts[] = { "announced", "any", NULL };                       /* order of enum config_accept */
+
 static const struct config_key audiosocket_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_audiosocket, listen), .standard = "127.0.0.1:9092",
       .help = "Where the daemon takes the callers' voices." },
@@ -69,6 +71,14 @@ static const struct config_key audiosocket_keys[] = {
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
     { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_audiosocket, format), .standard = "slin",
       .choices = audiosocket_formats, .help = "What Asterisk sends and takes: linear samples, 8 kHz, or 12, 16... with slin12, slin16..." },
+    { .name = "accept", .type = CONFIG_ENUM, .offset = offsetof(struct config_audiosocket, accept), .standard = "announced", .choices = accepts,
+      .help = "any: calls of the dialplan's AudioSocket() are taken, too, without ARI; whoever reaches the port can talk with the agent then." },
+    { .name = "agent", .type = CONFIG_NAME, .offset = offsetof(struct config_audiosocket, agent), .standard_help = "needed by accept = any",
+      .example = "reception", .help = "Who talks with callers that were not announced." },
+    { .name = "allow", .type = CONFIG_TEXT, .offset = offsetof(struct config_audiosocket, allow_text), .standard = "127.0.0.0/8, ::1",
+      .help = "Hosts and networks that may bring calls that were not announced." },
+    { .name = "calls_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_audiosocket, calls_max), .standard = "20", .min = 1, .max = 10000,
+      .help = "How many calls that were not announced there may be at once; more are turned away." },
 };
 
 static const char *const rtp_formats[] = { "ulaw", "alaw", "g722", NULL };               /* order of enum leg_rtp_format, up to there */

@@ -19,6 +19,8 @@ struct audiosocket_door {
     struct log log;
     struct greeter *greeter;
     struct door_tickets tickets;
+    door_on_stranger *on_stranger; /* NULL: none is let in */
+    void *stranger_arg;
     uint64_t strangers;
 };
 
@@ -33,6 +35,7 @@ static void on_greeting(int fd, const uint8_t *bytes, const char *peer, void *ar
 {
     struct audiosocket_door *d = arg;
     uint8_t head[AUDIOSOCKET_HEAD];
+    const char *why;
     struct uuid id;
 
     audiosocket_put_head(head, AUDIOSOCKET_UUID, sizeof id.bytes);
@@ -41,8 +44,11 @@ static void on_greeting(int fd, const uint8_t *bytes, const char *peer, void *ar
         return;
     }
     memcpy(id.bytes, bytes + sizeof head, sizeof id.bytes);
-    if (!door_tickets_arrived(&d->tickets, &id, fd, peer))
-        turn_away(d, fd, peer, "nobody expects its UUID");
+    if (door_tickets_arrived(&d->tickets, &id, fd, peer))
+        return;
+    why = d->on_stranger ? d->on_stranger(fd, &id, peer, d->stranger_arg) : "nobody expects its UUID";
+    if (why)
+        turn_away(d, fd, peer, why);
 }
 
 int door_open(struct audiosocket_door **out, struct loop *l, const struct address *at)
@@ -83,6 +89,12 @@ int door_expect(struct door_ticket **out, struct audiosocket_door *d, const stru
                 door_on_arrival *on_arrival, void *arg)
 {
     return door_tickets_add(out, &d->tickets, id, wait_ms, on_arrival, arg);
+}
+
+void door_welcome(struct audiosocket_door *d, door_on_stranger *on_stranger, void *arg)
+{
+    d->on_stranger = on_stranger;
+    d->stranger_arg = arg;
 }
 
 uint64_t door_strangers(const struct audiosocket_door *d)

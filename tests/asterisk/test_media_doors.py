@@ -64,3 +64,31 @@ def test_audiosocket_in_sixteen_kilohertz(context):
         assert end["media"] == "audiosocket", end
         with open(house.conf, "w", encoding="utf-8") as f:
             f.write(text)
+
+
+PLAN = """
+exten => open,1,Answer()
+ same => n,AudioSocket(${UUID()},127.0.0.1:@MEDIA@)
+ same => n,UserEvent(Mark,What: open-over)
+ same => n,Wait(0.5)
+ same => n,Hangup(16)
+
+"""
+
+
+def test_audiosocket_of_the_dialplan_without_ari(context):
+    port = free_port()
+    house = House(context, plan_more=PLAN.replace("@MEDIA@", str(port)))
+    with open(house.conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(house.conf, "w", encoding="utf-8") as f:
+        f.write(text.split("[audiosocket]")[0] + f"[audiosocket]\nlisten = 127.0.0.1:{port}\naccept = any\nagent = line\n[agent line]\nprovider = echo\nmax_duration = 5s\n")
+    house.start()
+    caller = Caller(context, f"wait 1000ms\nsay {QUESTION}\nwait-hangup 20s\n")
+    house.ami.originate(caller.channel, "test", "open")
+    house.ami.wait("UserEvent", seconds=20, UserEvent="Mark", What="open-over")
+    assert caller.finish() == 0, caller.story() + caller.complaints()
+    zero, begin = caller.wait("connected")["at_us"], caller.wait("heard-start")["at_us"]
+    heard_back(context, caller, (begin - zero) / 1000 - 300, (caller.wait("said-stop")["at_us"] - zero) / 1000 + 600)
+    house.nothing_left()
+    assert house.daemon.stop() == 0

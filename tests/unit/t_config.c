@@ -588,6 +588,26 @@ static void test_media(void **state)
     config_free(good(p, AGENT "[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:9092\n")); /* nobody uses it */
 }
 
+static void test_unannounced(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, AGENT "[audiosocket]\naccept = any\nagent = reception\nallow = 10.0.0.0/8\ncalls_max = 3\n");
+
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANY);
+    assert_true(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    assert_false(allow_has(&c->audiosocket.allow, "127.0.0.1"));
+    assert_int_equal(c->audiosocket.calls_max, 3);
+    config_free(c);
+    c = good(p, AGENT);
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANNOUNCED);
+    assert_true(allow_has(&c->audiosocket.allow, "127.0.0.1") && allow_has(&c->audiosocket.allow, "::1"));
+    assert_false(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    config_free(c);
+    bad(p, AGENT "[audiosocket]\naccept = any\n", "3 audiosocket/agent: ", "expected the name of an agent, because accept = any, came nothing");
+    bad(p, AGENT "[audiosocket]\naccept = any\nagent = nobody\n", "5 audiosocket/agent: ", "came nobody");
+    bad(p, "[audiosocket]\nallow = everybody\n", "2 audiosocket/allow: ", "expected numeric addresses");
+}
+
 static void test_tap(void **state)
 {
     struct place *p = *state;
@@ -781,6 +801,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_media, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unannounced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_openai, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
