@@ -32,6 +32,39 @@ def echo(context, house, name, conf):
     return end
 
 
+def test_a_digit_cuts_through_the_websocket(context):
+    """The digit comes as a message of the WebSocket, and what Asterisk holds of the greeting is thrown away."""
+    house = House(context, extra="media = websocket\n")
+    house.start()
+    caller = Caller(context, "wait-speech 20s\nwait 400ms\nwait-hangup 40s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    caller.wait("heard-start")
+    mine = [c for c in house.ami.channels() if c.startswith("AudioSocket/") and caller.uuid in c]
+    assert house.ami.action("PlayDTMF", Channel=mine[0], Digit="0", Receive="true")["Response"] == "Success"
+    back = house.resumed()
+    assert (back["Status"], back["Reason"]) == ("OK", "operator"), back
+    assert [f["by"] for f in house.facts("barge_in")] == ["digit"], house.facts()
+    assert [f["media"] for f in house.facts("stasis.media")] == ["websocket"]
+    assert caller.finish() == 0, caller.story()
+    house.nothing_left()
+    assert house.daemon.stop() == 0
+
+
+def test_audiosocket_follows_a_websocket_that_cannot_be(context):
+    house = House(context, agent_conf=f"provider = echo\nmedia = websocket, audiosocket\n[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:{free_port()}\n"
+                  "client = nobody\n")
+    house.start()
+    caller = Caller(context, "wait 300ms\nhang-up\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    assert caller.finish() == 0, caller.story()
+    house.wait_fact("talk.end")
+    gone = [(f["failed"], f["next"]) for f in house.facts("media.next")]
+    assert gone == [("websocket", "audiosocket")], gone
+    assert [f["media"] for f in house.facts("stasis.media")] == ["audiosocket"]
+    house.nothing_left()
+    assert house.daemon.stop() == 0
+
+
 def test_the_websocket_opened_by_us(context):
     house = House(context)
     for form in os.environ.get("SIDETONE_TEST_FORMATS", "slin16").split():
