@@ -51,6 +51,13 @@ static int load_one(struct agent *a, const struct config_agent *from, const char
     return err;
 }
 
+/* Checked by config_check: all names are there, and no way leads back. */
+static void link_next(struct agents *as, const struct config *config)
+{
+    for (size_t i = 0; i < as->count; i++)
+        as->all[i].next = config->agents[i].next ? agents_find(as, text_of(config->agents[i].next)) : -1;
+}
+
 int agents_load(struct agents **out, const struct config *config, const char *cache_dir,
                 void (*problem)(const char *line, void *arg), void *arg)
 {
@@ -74,6 +81,7 @@ int agents_load(struct agents **out, const struct config *config, const char *ca
         agents_free(as);
         return worst == -ENOMEM ? -ENOMEM : -EINVAL;
     }
+    link_next(as, config);
     *out = as;
     return 0;
 }

@@ -16,6 +16,7 @@ struct agent {
     char *fallback[3];             /* context, extension, priority; NULL: none */
     enum stasis_media media[STASIS_MEDIA_COUNT]; /* the first choice first */
     size_t media_count;
+    int next;                      /* index of who takes over when it fails; -1: nobody */
 };
 
 struct agents;

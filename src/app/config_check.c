@@ -149,16 +149,6 @@ const char *config_file_fault(const char *path)
     return access(path, R_OK) < 0 ? "may not be read" : NULL;
 }
 
-/* Carried out by the conversation, without a file. */
-static bool is_built_in(struct config_agent *a, const char *name)
-{
-    const bool is_back = !strcmp(name, "hand_back"), is_end = !strcmp(name, "hang_up");
-
-    a->may_hand_back = a->may_hand_back || is_back;
-    a->may_hang_up = a->may_hang_up || is_end;
-    return is_back || is_end;
-}
-
 static void check_media(struct config_build *b, const struct config_agent *a)
 {
     const char *const *names = a->media.items;
@@ -182,31 +172,6 @@ static void check_rtp(struct config_build *b)
     if (r->listen.port == 0 || r->listen.port + r->ports - 1 > UINT16_MAX)
         config_key_problem(b, CONF_ERROR, built_of(b, r), "ports", "expected ports between 1 and 65535, came %lld from %u",
                            (long long)r->ports, r->listen.port);
-}
-
-static void check_tools(struct config_build *b, struct config_agent *a)
-{
-    struct config_tool *tools = config_take(b, a->tool_names.count * sizeof *tools + 1);
-    size_t count = 0;
-
-    if (!tools || !a->tool_dir)
-        return;
-    for (size_t i = 0; i < a->tool_names.count; i++) {
-        const char *name = a->tool_names.items[i], *fault;
-        char path[4096];
-        int n;
-
-        if (a->provider == CONFIG_PROVIDER_OPENAI && is_built_in(a, name))
-            continue;
-        n = snprintf(path, sizeof path, "%s/%s.lua", a->tool_dir, name);
-
-        fault = n < 0 || (size_t)n >= sizeof path ? "the path is too long" : config_file_fault(path);
-        if (fault)
-            config_key_problem(b, CONF_ERROR, built_of(b, a), "tools", "expected a file for the tool %s, came %.300s: %s", name, path, fault);
-        tools[count++] = (struct config_tool){ .name = name, .path = config_text(b, text_of(path)) };
-    }
-    a->tools = tools;
-    a->tool_count = count;
 }
 
 /* The key goes where url says: over TLS, or not out of this machine. */
@@ -273,14 +238,12 @@ static bool is_priority(struct text t)
     return true;
 }
 
-static void check_fallback(struct config_build *b, const void *section, const char *written, struct config_fallback *out)
+bool config_place_read(struct config_build *b, struct text written, struct config_fallback *out)
 {
-    struct text rest = text_of(written), part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
+    struct text rest = written, part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
     size_t n = 0;
     bool is_good;
 
-    if (!written)
-        return;
     while (n < 3 && text_cut(&rest, ',', &part[n])) {
         part[n] = text_trim(part[n]);
         n++;
@@ -289,15 +252,19 @@ static void check_fallback(struct config_build *b, const void *section, const ch
     for (size_t i = 0; is_good && i < 2; i++)
         for (size_t k = 0; k < part[i].n; k++)
             is_good = is_good && part[i].p[k] != ' ';
-    if (!is_good) {
-        char came[80];
+    if (is_good)
+        *out = (struct config_fallback){ .context = config_text(b, part[0]), .extension = config_text(b, part[1]),
+                                         .priority = config_text(b, part[2]) };
+    return is_good;
+}
 
+static void check_fallback(struct config_build *b, const void *section, const char *written, struct config_fallback *out)
+{
+    char came[80];
+
+    if (written && !config_place_read(b, text_of(written), out))
         config_key_problem(b, CONF_ERROR, built_of(b, section), "fallback", "expected context,extension,priority, came %s",
                            config_quote(text_of(written), came, sizeof came));
-        return;
-    }
-    *out = (struct config_fallback){ .context = config_text(b, part[0]), .extension = config_text(b, part[1]),
-                                     .priority = config_text(b, part[2]) };
 }
 
 static void check_allow(struct config_build *b, struct config_fastagi *f)
@@ -377,11 +344,14 @@ void config_check(struct config_build *b)
         config_sink_check(b, built_of(b, &c->sinks[i]), &c->sinks[i]);
     check_routes(b, c);
     check_rtp(b);
+    for (size_t i = 0; i < c->tool_count; i++)
+        config_tool_check(b, built_of(b, &c->tools[i]), &c->tools[i]);
     for (size_t i = 0; i < c->agent_count; i++) {
-        check_tools(b, &c->agents[i]);
+        config_tools_check(b, built_of(b, &c->agents[i]), &c->agents[i]);
         check_provider(b, &c->agents[i]);
         check_media(b, &c->agents[i]);
         check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);
+        config_talk_check(b, built_of(b, &c->agents[i]), &c->agents[i]);
     }
     fill_derived(b, c);
 }

@@ -5,6 +5,7 @@
  * Every step has a deadline; a step that fails ends in `continue` with SIDETONE_STATUS=ERROR and a reason. */
 #pragma once
 
+#include "call/talk_after.h"
 #include "call/timeline.h"
 #include "net/dialer.h"
 #include "pbx/ari_client.h"
@@ -23,6 +24,7 @@ struct stasis_talk_end {
     const char *status;                   /* "OK" "ERROR" "TIMEOUT" "HANGUP": value of SIDETONE_STATUS */
     char reason[STASIS_REASON_MAX];
     bool hang_up;                         /* instead of continue */
+    const struct talk_after *after;       /* NULL: behind Stasis(), without variables. Borrowed for the call */
 };
 typedef void stasis_on_talk_end(const struct stasis_talk_end *end, void *arg);
 

@@ -339,7 +339,7 @@ static void leave_refused(struct stasis_call *c)
 static void leave_again(struct stasis_call *c)
 {
     c->leave_answered = false;
-    if (c->variable < STASIS_VARIABLES)
+    if (c->variable < stasis_call_variables(c))
         enter(c, CALL_STATUS);     /* Asterisk was away when it was tried */
     else
         repeat(c);
@@ -374,7 +374,7 @@ static void way_out_done(struct stasis_call *c, int status)
         c->leave_answered = true;  /* the deadline runs on */
         return;
     }
-    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < STASIS_VARIABLES) {
+    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < stasis_call_variables(c)) {
         c->tries = 0;
         repeat(c);
         return;
@@ -454,12 +454,28 @@ static void on_again(void *arg)
 
 /* ---- entering a step ---- */
 
+/* Without memory the call goes on all the same: behind Stasis(), and it says so. */
+static bool after_keep(struct stasis_call *c, const struct talk_after *after)
+{
+    if (!after || talk_after_is_empty(after))
+        return true;
+    c->after = malloc(sizeof *c->after);
+    if (c->after)
+        *c->after = *after;
+    return c->after;
+}
+
 static void on_talk_end(const struct stasis_talk_end *e, void *arg)
 {
     struct stasis_call *c = ref_hold(arg);
 
     c->is_talking = false;
     c->talk = NULL;
+    if (!c->is_ending && !after_keep(c, e->after)) {
+        end(c, "ERROR", "no_memory", false);
+        ref_drop(c);
+        return;
+    }
     if (strcmp(e->status, "HANGUP") == 0)
         end(c, "ERROR", "media_lost", false);  /* only the carrier ended: of the caller's end StasisEnd tells */
     else
@@ -562,6 +578,16 @@ void stasis_call_lost(struct stasis_call *c)
     }
 }
 
+void stasis_call_media_open(struct stasis_call *c, int err)
+{
+    ref_hold(c);
+    if (!err)
+        media_check(c);
+    else if (c->state == CALL_MEDIA && !c->is_ending)
+        media_fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
+    ref_drop(c);
+}
+
 static void settle_check(struct stasis_call *c)
 {
     if (c->state == CALL_SETTLE && !c->media_going && !c->bridge_going)
@@ -581,16 +607,6 @@ void stasis_call_bridge_gone(struct stasis_call *c)
 {
     c->bridge_going = false;
     settle_check(c);
-}
-
-void stasis_call_media_open(struct stasis_call *c, int err)
-{
-    ref_hold(c);
-    if (!err)
-        media_check(c);
-    else if (c->state == CALL_MEDIA && !c->is_ending)
-        media_fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
-    ref_drop(c);
 }
 
 void stasis_call_media_inside(struct stasis_call *c)
@@ -642,6 +658,7 @@ static void destroy(void *obj)
     free(c->agent);
     free(c->number);
     free(c->name);
+    free(c->after);
 }
 
 int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct text channel, const struct ari_event *start)

@@ -74,6 +74,7 @@ struct stasis_call {               /* counted; the members up to `state` are for
     bool media_going, bridge_going;                   /* deleted (204), and not seen going */
     const char *status;
     char reason[STASIS_REASON_MAX];
+    struct talk_after *after;      /* what the talk left for the dialplan; NULL: nothing */
 };
 
 /* Ids of our own external channels and bridges are "<app>-x-<uuid>" and "<app>-b-<uuid>": two daemons beside one Asterisk
@@ -84,6 +85,8 @@ bool stasis_is_ours(const char *app, char kind, struct text id);
 int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start) MUST_USE;
 /* A new id for the next external channel. 0 or -ENOMEM: the old one stays. */
 int stasis_call_rename(struct stasis_call *c) MUST_USE;
+/* How many variables the call goes on with. */
+unsigned stasis_call_variables(const struct stasis_call *c);
 int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer) MUST_USE;
 
 void stasis_json_field(struct buf *b, const char *name, const char *value);

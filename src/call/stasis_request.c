@@ -58,16 +58,22 @@ static int ask_join(struct stasis_call *c, ari_on_answer *on_answer)
 
 static const char *const variable_names[STASIS_VARIABLES] = { "SIDETONE_STATUS", "SIDETONE_REASON", "SIDETONE_CALL" };
 
+unsigned stasis_call_variables(const struct stasis_call *c)
+{
+    return STASIS_VARIABLES + (c->after ? (unsigned)c->after->variable_count : 0);
+}
+
 static int ask_variable(struct stasis_call *c, ari_on_answer *on_answer)
 {
     const char *const values[STASIS_VARIABLES] = { c->status, c->reason, c->channel };
+    const struct talk_variable *own = c->variable < STASIS_VARIABLES ? NULL : &c->after->variables[c->variable - STASIS_VARIABLES];
     char path[PATH_MAX_BYTES];
     struct buf b;
     int err;
 
     buf_init(&b, BODY_MAX);
-    stasis_json_field(&b, "variable", variable_names[c->variable]);
-    stasis_json_field(&b, "value", values[c->variable]);
+    stasis_json_field(&b, "variable", own ? own->name : variable_names[c->variable]);
+    stasis_json_field(&b, "value", own ? own->value : values[c->variable]);
     buf_add_char(&b, '}');
     snprintf(path, sizeof path, "%s/variable", c->channel_path);
     err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));
@@ -80,10 +86,20 @@ static bool has_failed(const struct stasis_call *c)
     return strcmp(c->status, "ERROR") == 0 || strcmp(c->status, "TIMEOUT") == 0;
 }
 
-/* A call found inside after a restart is not known by its agent, and goes on behind Stasis(). */
-static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
+/* False: behind Stasis(). A call found inside after a restart is not known by its agent, and goes on there. */
+static bool place_of(const struct stasis_call *c, struct stasis_place *to)
 {
     const struct stasis_talks *talks = &c->ground->talks;
+
+    if (c->after && c->after->context[0] && !has_failed(c)) {
+        *to = (struct stasis_place){ c->after->context, c->after->extension, c->after->priority };
+        return true;
+    }
+    return has_failed(c) && talks->fallback && talks->fallback(talks->arg, text_of(c->agent), to);
+}
+
+static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
+{
     struct stasis_place to;
     char path[PATH_MAX_BYTES];
     struct buf b;
@@ -91,7 +107,7 @@ static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
 
     if (c->hang_up)
         return send_at(c, on_answer, "DELETE", c->channel_path, "");
-    if (!has_failed(c) || !talks->fallback || !talks->fallback(talks->arg, text_of(c->agent), &to))
+    if (!place_of(c, &to))
         return send_at(c, on_answer, "POST", c->channel_path, "/continue");
     buf_init(&b, BODY_MAX);
     stasis_json_field(&b, "context", to.context);
