@@ -16,7 +16,12 @@
 
 #include "base/buf.h"
 
-enum { SETTLE_MS = 500, AGAIN_MS = 5000, SYNC_PATH_MAX = 1000 };
+enum {
+    SETTLE_MS = 500,
+    AGAIN_MS = 5000,
+    ROUNDS_MAX = 3,                /* of deleting the same: what stays then is told, and waits for the next occasion */
+    SYNC_PATH_MAX = 1000,
+};
 
 enum sync_state { SYNC_IDLE, SYNC_PLANNED, SYNC_INSIDE, SYNC_SETTLE, SYNC_STILL, SYNC_CHANNELS, SYNC_BRIDGES };
 
@@ -42,6 +47,8 @@ struct stasis_sync {
     bool is_watch;
     int64_t asked_ms, due_ms;
     bool is_wanted_again;          /* planned while one was under way */
+    bool has_removed;              /* in this comparison */
+    unsigned rounds;               /* comparisons in a row that had to remove something */
 };
 
 static void set_state(struct stasis_sync *y, enum sync_state to)
@@ -69,7 +76,7 @@ static void ask(struct stasis_sync *y, enum sync_state to, const char *path)
 
 /* ---- what was left behind ---- */
 
-/* Nobody waits for the outcome: what stays is found the next time. */
+/* 204 is no outcome: after a deletion it is compared once more. */
 static void remove_one(struct stasis_sync *y, const char *what, char kind, const char *id)
 {
     const struct text t = text_of(id);
@@ -82,6 +89,7 @@ static void remove_one(struct stasis_sync *y, const char *what, char kind, const
     buf_add_text(&path, text_of(what));
     buf_add_char(&path, '/');
     buf_add_url(&path, t);
+    y->has_removed = true;
     if (buf_cstr(&path) && ari_send(NULL, y->ground->ari, "DELETE", path.p, TEXT_NONE, NULL, NULL) != 0)
         y->is_wanted_again = true;
     buf_free(&path);
@@ -188,6 +196,12 @@ static int still_take(struct stasis_sync *y, struct text body)
 static void done(struct stasis_sync *y)
 {
     set_state(y, SYNC_IDLE);
+    y->rounds = y->has_removed ? y->rounds + 1 : 0;
+    if (y->has_removed && y->rounds < ROUNDS_MAX)
+        y->is_wanted_again = true;
+    else if (y->has_removed)
+        log_error(&y->ground->log, "still_left_behind", kv_int("rounds", y->rounds));
+    y->has_removed = false;
     if (!y->is_wanted_again)
         return;
     y->is_wanted_again = false;

@@ -216,6 +216,8 @@ static void on_named(struct ari_client *c, struct line *x)
         on_own_line(c, x);
     } else if (is_of_a_call(c, app)) {
         log_debug(&c->log, "call_link", kv_str("node", c->node), kv_str("app", app));
+        if (c->base_url && c->rest == ARI_REST_AUTO)
+            ari_link_probe(x->link);   /* without a choice nothing is to be found out */
         if (c->on.on_call_link)
             c->on.on_call_link(app, true, c->arg);
     } else {
