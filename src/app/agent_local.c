@@ -135,4 +135,5 @@ static struct agent_barge_in barge_in(const void *settings)
     return (struct agent_barge_in){ .voice = a->file->barge_in_voice, .dtmf = a->file->barge_in_dtmf };
 }
 
-const struct agent_kind agent_kind_local = { .load = load, .free = free_settings, .make = make, .barge_in = barge_in };
+const struct agent_kind agent_kind_local = { .load = load, .free = free_settings, .make = make, .barge_in = barge_in,
+                                              .is_embedded = true };

@@ -190,8 +190,10 @@ static int next_agent(struct provider **out, void *arg)
 
         t->agent = (size_t)next;
         log_info(&t->home->log, "next_agent", kv_str("call", t->call), kv_str("agent", a->name), kv_err(err));
-        if (!err)
+        if (!err) {
+            conversation_set_manner(t->conversation, &a->manner);
             return 0;
+        }
     }
     return -ENOENT;
 }
@@ -200,18 +202,21 @@ static int next_agent(struct provider **out, void *arg)
 static int switch_agent(void *arg, struct text name)
 {
     struct call_talk *t = arg;
-    const int i = agents_find(t->home->agents, name);
+    const struct agents *all = t->home->agents;
+    const int i = agents_find(all, name);
     struct provider *next;
-    int err = i < 0 ? -ENOENT : provider_make(&next, t->home, agents_at(t->home->agents, (size_t)i), t->leg_hz);
+    int err = i < 0 ? -ENOENT : provider_make(&next, t->home, agents_at(all, (size_t)i), t->leg_hz);
 
     if (err)
         return err;
     err = conversation_switch(t->conversation, next);
-    if (err)
+    if (err) {
         provider_close(next);
-    else
-        t->agent = (size_t)i;
-    return err;
+        return err;
+    }
+    t->agent = (size_t)i;
+    conversation_set_manner(t->conversation, &agents_at(all, t->agent)->manner);
+    return 0;
 }
 
 static int make_leg(struct leg **out, struct call_talk *t)
@@ -231,7 +236,7 @@ static int hold_conversation(struct call_talk *t)
     const struct conversation_options co = {
         .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
         .next = next_agent, .next_arg = t,
-        .max_ms = a->max_ms, .barge_in_voice = a->barge_in.voice, .barge_in_dtmf = a->barge_in.dtmf,
+        .max_ms = a->max_ms, .manner = &a->manner,
     };
     struct leg *leg;
     struct provider *provider;

@@ -227,6 +227,11 @@ struct config_agent {
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
     struct config_list media;       /* names, checked; none: audiosocket */
+    struct config_list barge_in;    /* provider, voice, dtmf, or none; checked; empty: the provider's usual */
+    int64_t barge_in_after_ms;
+    const char *phrase_voice;
+    const char *sorry, *give_up, *filler, *no_input; /* words, the absolute path of a WAV file, or "none"; NULL: the usual */
+    int64_t sorry_after_ms, filler_after_ms, no_input_after_ms, no_input_times;
     const char *next;               /* names another of agents, never in a circle; NULL: none */
 };
 

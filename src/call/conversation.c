@@ -96,6 +96,7 @@ void talk_end(struct conversation *c, enum talk_end how, struct text reason)
     text_copy(c->reason, sizeof c->reason, reason);
     voice_stop(c->voice);
     timer_stop(c->longest);
+    timer_stop(c->step);
     timer_start(c->farewell, CLOSE_MS);
     figures_take(c);
     if (c->leg)
@@ -208,7 +209,7 @@ void talk_interrupt(struct conversation *c, const char *by, int64_t onset_us)
     if (!voice_interrupt(c->voice, by, onset_us, &item, &played_ms))
         return;
     c->figures.barge_ins++;
-    if (c->party)
+    if (c->party && item)          /* else it was a phrase of ours */
         provider_interrupted(c->party->provider, item, played_ms);
 }
 
@@ -228,7 +229,8 @@ static void on_digit(char digit, void *arg)
 
     if (!talk_is_on(c))
         return;
-    if (c->barge_in_dtmf)
+    patience_input(&c->patience);
+    if (c->manner->barge_in_dtmf)
         talk_interrupt(c, "digit", clock_mono_us());
     if (c->party)
         provider_digit(c->party->provider, digit);
@@ -256,6 +258,7 @@ static void destroy(void *obj)
     struct conversation *c = obj;
 
     timer_free(c->longest);
+    timer_free(c->step);
     timer_free(c->farewell);
     voice_free(c->voice);
     free(c->call);
@@ -271,6 +274,8 @@ static int make(struct conversation *c, struct provider *provider, struct party 
     err = timer_new(&c->longest, c->loop, on_longest, c);
     if (!err)
         err = timer_new(&c->farewell, c->loop, on_farewell, c);
+    if (!err)
+        err = wait_new(c);
     if (!err)
         err = voice_new(&c->voice, c->loop, leg_rate(c->leg), provider->rate_hz, &voice_on, c);
     if (!err)
@@ -296,8 +301,6 @@ int conversation_start(struct conversation **out, struct loop *l, struct leg *le
     c->timeline = opt->timeline;
     c->tools = opt->tools;
     c->tool_ms = opt->tool_ms ? opt->tool_ms : TOOL_MS;
-    c->barge_in_voice = opt->barge_in_voice;
-    c->barge_in_dtmf = opt->barge_in_dtmf;
     c->next = opt->next;
     c->next_arg = opt->next_arg;
     c->figures.first_audio_ms = -1;
@@ -308,10 +311,12 @@ int conversation_start(struct conversation **out, struct loop *l, struct leg *le
         ref_drop(c);
         return err;
     }
+    conversation_set_manner(c, opt->manner);
     c->started_us = clock_mono_us();
     TIMELINE(c->timeline, talk_call(c), "talk.start", kv_int("rate_hz", leg_rate(leg)));
     timer_start(c->longest, opt->max_ms ? opt->max_ms : TALK_MAX_MS);
     c->sides = 1;                  /* the leg has the first reference, each party holds one: see talk_side_closed */
+    wait_start(c);
     party_start(first);
     leg_start(leg, &leg_on, c);
     *out = c;

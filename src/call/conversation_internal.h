@@ -1,10 +1,12 @@
 /* What the files of a conversation share; nobody else includes this.
  *   conversation.c        its life: states, the leg, the end
  *   conversation_party.c  the providers that talk in it, one after the other
+ *   conversation_wait.c   what is said when nobody else does
  *   conversation_parting.c  the end that a tool asks for */
 #pragma once
 
 #include "call/conversation.h"
+#include "call/patience.h"
 #include "call/toolbox.h"
 #include "call/voice.h"
 
@@ -43,7 +45,10 @@ struct conversation {
     const struct timeline *timeline;
     const struct tools *tools;
     int64_t tool_ms;
-    bool barge_in_voice, barge_in_dtmf;
+    const struct talk_manner *manner; /* never NULL */
+    struct patience patience;
+    struct timer *step;            /* of patience */
+    bool caller_talks;             /* as the provider says */
     conversation_next *next;
     void *next_arg;
     struct timer *longest, *farewell; /* farewell: of a wish, then of closing */
@@ -89,3 +94,13 @@ void party_start(struct party *p);
 /* Closes it; its events are not heard any more once it is not c->party. */
 void party_close(struct party *p);
 void party_hear(struct party *p, const int16_t *pcm, size_t n, int64_t at_us);
+
+/* ---- conversation_wait.c ---- */
+int wait_new(struct conversation *c) MUST_USE;
+/* From the start to talk_end. */
+void wait_start(struct conversation *c);
+/* Says a phrase, when there is one; why: for the fact. */
+void wait_say(struct conversation *c, const struct phrase *phrase, const char *why);
+/* Somebody else has to be fetched: the caller hears of it at once. */
+void wait_failed(struct conversation *c);
+int64_t wait_now_ms(const struct conversation *c);

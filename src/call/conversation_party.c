@@ -55,7 +55,11 @@ static void on_audio(uint32_t item, const int16_t *pcm, size_t n, bool last, voi
 {
     struct conversation *c = talk_of(arg);
 
-    if (!c || voice_add(c->voice, item, pcm, n, last) || c->has_dropped)
+    if (!c)
+        return;
+    if (n > 0)
+        patience_settle(&c->patience);
+    if (voice_add(c->voice, item, pcm, n, last) || c->has_dropped)
         return;
     c->has_dropped = true;
     log_warn(&c->log, "playout_full", kv_str("call", c->call), kv_int("item", item));
@@ -73,14 +77,23 @@ static void on_speech_started(int64_t onset_us, void *arg)
 {
     struct conversation *c = talk_of(arg);
 
-    if (c && c->barge_in_voice)
+    if (!c)
+        return;
+    c->caller_talks = true;
+    patience_settle(&c->patience);
+    if (c->manner->barge_in_provider)
         talk_interrupt(c, "voice", onset_us);
 }
 
 static void on_speech_stopped(int64_t end_us, void *arg)
 {
+    struct conversation *c = talk_of(arg);
+
     (void)end_us;
-    (void)arg;
+    if (!c)
+        return;
+    c->caller_talks = false;
+    patience_owe(&c->patience, wait_now_ms(c));
 }
 
 static void on_caller_text(struct text words, struct text intent, double score, bool accepted, void *arg)
@@ -90,6 +103,7 @@ static void on_caller_text(struct text words, struct text intent, double score, 
     if (!c)
         return;
     c->figures.turns++;
+    patience_input(&c->patience);
     TIMELINE(c->timeline, talk_call(c), "caller.said", kv_text("text", words), kv_text("intent", intent),
              kv_int("score", (int64_t)score), kv_int("accepted", accepted));
 }
@@ -107,9 +121,12 @@ static void on_tool_call(uint32_t id, struct text name, struct text args, void *
 static void on_tool_result(uint32_t id, int err, struct text result, void *arg)
 {
     struct party *p = arg;
+    struct conversation *c = talk_of(p);
 
-    if (talk_of(p))
-        provider_tool_result(p->provider, id, err, result);
+    if (!c)
+        return;
+    patience_owe(&c->patience, wait_now_ms(c));
+    provider_tool_result(p->provider, id, err, result);
 }
 
 static int on_tool_end(uint32_t id, enum builtin how, struct text reason, void *arg)
@@ -155,6 +172,18 @@ static int next_take_over(struct conversation *c)
     return err;
 }
 
+/* Nobody is left: the caller is told so before the call goes on elsewhere. */
+static void give_up(struct conversation *c, struct text reason)
+{
+    if (c->manner->give_up.pcm) {
+        voice_drop(c->voice);
+        talk_wish(c, TALK_ERROR, reason);
+        wait_say(c, &c->manner->give_up, "give_up");
+        return;
+    }
+    talk_end(c, TALK_ERROR, reason);
+}
+
 static void on_error(enum provider_error kind, struct text detail, void *arg)
 {
     struct conversation *c = talk_of(arg);
@@ -165,20 +194,25 @@ static void on_error(enum provider_error kind, struct text detail, void *arg)
         return;
     log_error(&c->log, "provider_failed", kv_str("call", c->call), kv_str("kind", provider_error_name(kind)),
               kv_text("detail", detail));
-    if (c->state == TALK_TALKING && c->parting.is_set) {
-        talk_parting_go(c);        /* it was the last that was wanted of it */
+    timer_start(c->party->leave, 0);
+    if (c->state == TALK_WISHED || c->parting.is_set) {
+        c->party = NULL;           /* what it said last is heard, and was all that was wanted of it */
+        voice_finish(c->voice);
+        if (c->state == TALK_TALKING)
+            talk_parting_go(c);
         return;
     }
-    if (c->state == TALK_WISHED)
-        return;                    /* what it said last is heard, then the wish is granted */
     err = next_take_over(c);
     TIMELINE(c->timeline, talk_call(c), "provider.failed", kv_str("kind", provider_error_name(kind)), kv_str("next", err ? "none" : "yes"));
-    if (!err)
+    if (!err) {
+        wait_failed(c);
         return;
+    }
     if (err != -ENOENT)
         log_error(&c->log, "next_provider_failed", kv_str("call", c->call), kv_err(err));
+    c->party = NULL;               /* it hears no more, either */
     snprintf(reason, sizeof reason, "provider_%s", provider_error_name(kind));
-    talk_end(c, TALK_ERROR, text_of(reason));
+    give_up(c, text_of(reason));
 }
 
 static void on_closed(void *arg)
@@ -251,6 +285,8 @@ int conversation_switch(struct conversation *c, struct provider *next)
         party_free(p);
         return err;
     }
+    c->caller_talks = false;
+    patience_owe(&c->patience, wait_now_ms(c));
     if (old)
         timer_start(old->leave, 0);
     TIMELINE(c->timeline, talk_call(c), "talk.switch", kv_int("rate_hz", next->rate_hz));

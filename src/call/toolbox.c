@@ -286,6 +286,11 @@ void toolbox_stop(struct toolbox *b)
     }
 }
 
+size_t toolbox_running(const struct toolbox *b)
+{
+    return b->count;
+}
+
 void toolbox_free(struct toolbox *b)
 {
     if (!b)

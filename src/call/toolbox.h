@@ -2,6 +2,8 @@
  * refusal or its deadline), and each told as one fact `tool`. Thread: the conversation's loop. */
 #pragma once
 
+#include <stddef.h>
+
 #include "call/timeline.h"
 #include "call/tools.h"
 #include "net/loop.h"
@@ -33,4 +35,5 @@ int toolbox_new(struct toolbox **out, struct loop *l, const struct toolbox_optio
 void toolbox_run(struct toolbox *b, uint32_t id, struct text name, struct text args);
 /* Stops what is under way; nothing is answered any more. */
 void toolbox_stop(struct toolbox *b);
+size_t toolbox_running(const struct toolbox *b);
 void toolbox_free(struct toolbox *b); /* NULL passes */

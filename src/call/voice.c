@@ -113,6 +113,12 @@ bool voice_add(struct voice *v, uint32_t item, const int16_t *pcm, size_t n, boo
     return all;
 }
 
+void voice_finish(struct voice *v)
+{
+    playout_finish(v->playout);
+    v->is_open = false;
+}
+
 /* ---- interruptions ---- */
 
 static void cut_tell(struct voice *v)
@@ -208,8 +214,9 @@ int voice_say(struct voice *v, const int16_t *pcm, size_t n)
 {
     int err;
 
-    if (v->phrase || v->is_stopped)
-        return -EBUSY;
+    if (v->is_stopped)
+        return -ESHUTDOWN;
+    (void)phrase_cut(v);
     free(v->converted);
     v->converted = NULL;
     if (v->leg_hz != PHRASE_HZ) {
@@ -388,23 +395,29 @@ static int resampler_make(struct resampler **out, unsigned leg_hz, unsigned prov
     return leg_hz == provider_hz ? 0 : resampler_new(out, provider_hz, leg_hz);
 }
 
-int voice_switch(struct voice *v, unsigned provider_hz)
+void voice_drop(struct voice *v)
 {
-    struct resampler *fresh;
     unsigned played_ms;
     uint32_t item;
-    const int err = resampler_make(&fresh, v->leg_hz, provider_hz);
 
-    if (err)
-        return err;
-    resampler_free(v->resampler);
-    v->resampler = fresh;
     cut_tell(v);
     playout_flush(v->playout, &item, &played_ms);
     v->newest = v->cut_up_to = v->refused = 0;
     v->is_open = v->has_begun = false;
     v->ended_count = 0;
     hold_drop(v);
+}
+
+int voice_switch(struct voice *v, unsigned provider_hz)
+{
+    struct resampler *fresh;
+    const int err = resampler_make(&fresh, v->leg_hz, provider_hz);
+
+    if (err)
+        return err;
+    resampler_free(v->resampler);
+    v->resampler = fresh;
+    voice_drop(v);
     return 0;
 }
 

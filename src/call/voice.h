@@ -39,7 +39,7 @@ void voice_free(struct voice *v); /* NULL passes */
 /* False when samples had to be dropped: more than 60 s are waiting, or too many items. */
 bool voice_add(struct voice *v, uint32_t item, const int16_t *pcm, size_t n, bool last);
 /* Says a phrase of ours now (8 kHz, borrowed until it has been said); the provider's words wait meanwhile, and are not told of it.
- * -EBUSY: another one is being said. -ENOMEM. */
+ * One that is being said is cut. -ENOMEM; -ESHUTDOWN after voice_stop. */
 int voice_say(struct voice *v, const int16_t *pcm, size_t n) MUST_USE;
 /* Is quiet from the next tick on, and keeps what it had to say. False when nothing was being said. */
 bool voice_hold(struct voice *v);
@@ -49,8 +49,11 @@ void voice_resume(struct voice *v);
 bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, uint32_t *item, unsigned *played_ms);
 /* In the audio tick: no allocation, lock, log or formatting. */
 void voice_take(struct voice *v, int16_t *out, size_t n, int64_t at_us);
-/* Empties it, for a provider of another rate whose items count from 1 again; nothing of the old one is told any more. -EINVAL, -ENOMEM:
- * all stays as it was. */
+/* No more comes of the item that is being said. */
+void voice_finish(struct voice *v);
+/* Throws away what waits of the provider's, who does not hear of it any more. A phrase goes on. */
+void voice_drop(struct voice *v);
+/* voice_drop, for a provider of another rate whose items count from 1 again. -EINVAL, -ENOMEM: all stays as it was. */
 int voice_switch(struct voice *v, unsigned provider_hz) MUST_USE;
 void voice_await_silence(struct voice *v);
 /* Tells a cut that is not measured yet; no handler runs later. */

@@ -272,6 +272,8 @@ static struct bench *bench_make(void)
     return b;
 }
 
+static const struct talk_manner manner = { .barge_in_provider = true, .barge_in_dtmf = true };
+
 static struct conversation_options options(struct bench *b)
 {
     return (struct conversation_options){
@@ -279,8 +281,7 @@ static struct conversation_options options(struct bench *b)
         .context = TEXT("{\"call\":\"1700.1\"}"),
         .timeline = &b->timeline,
         .tools = &b->tools,
-        .barge_in_voice = true,
-        .barge_in_dtmf = true,
+        .manner = &manner,
     };
 }
 

@@ -243,7 +243,9 @@ struct talk_bench *talk_bench_new(void)
 
 struct conversation_options talk_bench_options(void)
 {
-    return (struct conversation_options){ .call = TEXT("1700.1"), .context = TEXT("{}"), .barge_in_voice = true, .barge_in_dtmf = true };
+    static const struct talk_manner manner = { .barge_in_provider = true, .barge_in_dtmf = true };
+
+    return (struct conversation_options){ .call = TEXT("1700.1"), .context = TEXT("{}"), .manner = &manner };
 }
 
 void talk_bench_start(struct talk_bench *b, unsigned provider_hz, const struct conversation_options *opt)
