@@ -19,7 +19,7 @@ struct stasis_ground {
     struct address rtp;
     unsigned rtp_ports, rtp_next;  /* rtp_next: which port is tried next */
     enum leg_rtp_format rtp_format;
-    int64_t step_ms;
+    int64_t step_ms, again_ms;
     bool is_listening;             /* Asterisk opens the connections, perhaps one for each call */
     /* The call is over and nothing of it is left: the handler unlinks it and drops its reference. Never runs from inside
      * stasis_call_new; it may from inside all others. */

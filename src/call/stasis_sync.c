@@ -18,7 +18,6 @@
 
 enum {
     SETTLE_MS = 500,
-    AGAIN_MS = 5000,
     ROUNDS_MAX = 3,                /* of deleting the same: what stays then is told, and waits for the next occasion */
     SYNC_PATH_MAX = 1000,
 };
@@ -47,6 +46,7 @@ struct stasis_sync {
     bool is_watch;
     int64_t asked_ms, due_ms;
     bool is_wanted_again;          /* planned while one was under way */
+    bool has_compared;             /* once, to the end */
     bool has_removed;              /* in this comparison */
     unsigned rounds;               /* comparisons in a row that had to remove something */
 };
@@ -71,7 +71,7 @@ static void ask(struct stasis_sync *y, enum sync_state to, const char *path)
     set_state(y, to);
     y->asked_ms = loop_now_ms(y->ground->loop);
     if (ari_send(&y->request, y->ground->ari, "GET", path, TEXT_NONE, on_answer, y) != 0)
-        plan(y, AGAIN_MS);
+        plan(y, y->ground->again_ms);
 }
 
 /* ---- what was left behind ---- */
@@ -154,7 +154,7 @@ static int inside_take(struct stasis_sync *y, struct text body)
     y->view.on_inside(y->view.arg, inside, y->asked_ms);
     if (y->is_watch) {
         ari_list_free(inside);
-        plan(y, AGAIN_MS);
+        plan(y, y->ground->again_ms);
         return 0;
     }
     strangers_keep(y, inside);
@@ -196,6 +196,7 @@ static int still_take(struct stasis_sync *y, struct text body)
 static void done(struct stasis_sync *y)
 {
     set_state(y, SYNC_IDLE);
+    y->has_compared = true;
     y->rounds = y->has_removed ? y->rounds + 1 : 0;
     if (y->has_removed && y->rounds < ROUNDS_MAX)
         y->is_wanted_again = true;
@@ -205,7 +206,7 @@ static void done(struct stasis_sync *y)
     if (!y->is_wanted_again)
         return;
     y->is_wanted_again = false;
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 static int take(struct stasis_sync *y, struct text body)
@@ -248,7 +249,7 @@ static void on_answer(int err, int status, struct text body, void *arg)
         return;
     }
     log_warn(&y->ground->log, "sync_failed", kv_err(err), kv_int("http", status));
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 static void on_timer(void *arg)
@@ -261,11 +262,16 @@ static void on_timer(void *arg)
         ask(y, SYNC_INSIDE, y->app_path);
 }
 
+bool stasis_sync_has_compared(const struct stasis_sync *y)
+{
+    return y->has_compared;
+}
+
 void stasis_sync_watch(struct stasis_sync *y)
 {
     stasis_sync_stop(y);
     y->is_watch = true;
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 void stasis_sync_plan(struct stasis_sync *y, int64_t delay_ms)
