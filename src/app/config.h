@@ -34,6 +34,7 @@ struct config_sidetone {
     const char *http_hosts;         /* NULL: none */
     int64_t workers;                /* call loops; 0: one per core */
     int64_t speech_threads;         /* 0: one per core */
+    int64_t keep_recordings_ms;     /* 0: for ever */
     int log_level;                  /* enum log_level */
 };
 
@@ -232,6 +233,7 @@ struct config_agent {
     const char *phrase_voice;
     const char *sorry, *give_up, *filler, *no_input; /* words, the absolute path of a WAV file, or "none"; NULL: the usual */
     int64_t sorry_after_ms, filler_after_ms, no_input_after_ms, no_input_times;
+    bool recording, transcript;
     const char *next;               /* names another of agents, never in a circle; NULL: none */
 };
 
@@ -240,6 +242,7 @@ struct config {
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
     const char *admin_path;         /* the admin socket: state_dir/admin.sock */
+    const char *recordings_dir;     /* of talks: state_dir/recordings */
     const char *journal_path;       /* what the tap saw: state_dir/tap.db */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;

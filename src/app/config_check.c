@@ -304,6 +304,8 @@ static void fill_derived(struct config_build *b, struct config *c)
         c->store_path = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/admin.sock", c->sidetone.state_dir);
         c->admin_path = config_text(b, text_of(text));
+        snprintf(text, sizeof text, "%s/recordings", c->sidetone.state_dir);
+        c->recordings_dir = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/tap.db", c->sidetone.state_dir);
         c->journal_path = config_text(b, text_of(text));
     }

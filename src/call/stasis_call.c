@@ -424,10 +424,29 @@ static void way_out_answered(struct stasis_call *c, int err, int status, struct 
     }
 }
 
+/* An Asterisk that cannot tell (no func_dialplan) is believed to have the place. */
+static void place_answered(struct stasis_call *c, int err, int status, struct text body)
+{
+    c->place_checked = true;
+    c->tries = 0;
+    if (err || status >= 400) {
+        log_refusal(c, err, status, body);
+    } else if (stasis_call_place_is_missing(body)) {
+        log_error(&c->ground->log, "no_such_place", kv_str("call", c->channel), kv_str("context", c->after->context),
+                  kv_str("extension", c->after->extension), kv_str("priority", c->after->priority));
+        c->after->context[0] = '\0';
+        c->status = "ERROR";
+        reason_set(c, "no_such_place");
+    }
+    repeat(c);
+}
+
 static void answered(struct stasis_call *c, int err, int status, struct text body)
 {
     if (is_way_in(c))
         way_in_answered(c, err, status, body);
+    else if (stasis_call_asks_place(c) && (err || !is_without_caller(status)))
+        place_answered(c, err, status, body);
     else
         way_out_answered(c, err, status, body);
 }

@@ -75,6 +75,7 @@ struct stasis_call {               /* counted; the members up to `state` are for
     const char *status;
     char reason[STASIS_REASON_MAX];
     struct talk_after *after;      /* what the talk left for the dialplan; NULL: nothing */
+    bool place_checked;            /* Asterisk was asked whether its place exists */
 };
 
 /* Ids of our own external channels and bridges are "<app>-x-<uuid>" and "<app>-b-<uuid>": two daemons beside one Asterisk
@@ -85,6 +86,10 @@ bool stasis_is_ours(const char *app, char kind, struct text id);
 int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start) MUST_USE;
 /* A new id for the next external channel. 0 or -ENOMEM: the old one stays. */
 int stasis_call_rename(struct stasis_call *c) MUST_USE;
+/* In CALL_STATUS, first of all: does the place exist where the talk sends the call? For Asterisk hangs up what is sent nowhere. */
+bool stasis_call_asks_place(const struct stasis_call *c);
+/* Its answer says that there is none. */
+bool stasis_call_place_is_missing(struct text body);
 /* How many variables the call goes on with. */
 unsigned stasis_call_variables(const struct stasis_call *c);
 int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer) MUST_USE;

@@ -34,6 +34,8 @@ struct quirk {
 };
 
 struct bench {
+    const char *place_answer;      /* to whether a place exists; NULL: it does */
+    const struct talk_after *after; /* what the talk leaves; NULL: nothing */
     struct stasis_place fallback;  /* of the agent reception; without context: none */
     struct loop *loop;
     struct dialer *dialer;
@@ -151,6 +153,10 @@ static int usual(struct bench *b, const struct ari_seen *seen, const char *what,
         snprintf(body, size, "{\"name\":\"sidetone\",\"channel_ids\":[%s],\"bridge_ids\":[],\"endpoint_ids\":[],\"device_names\":[]}",
                  b->inside ? b->inside : caller);
         return 200;
+    }
+    if (strstr(what, "/variable?variable=DIALPLAN_EXISTS%28default%2C2001%2C1%29")) {
+        snprintf(body, size, "%s", b->place_answer ? b->place_answer : "{\"value\":\"1\"}");
+        return b->place_answer && !b->place_answer[0] ? 500 : 200;
     }
     if (strncmp(what, "GET ", 4) == 0) {
         const char *list = strcmp(what, "GET channels") == 0 ? b->channels : b->bridges;
@@ -276,7 +282,7 @@ static void talk_stop(void *arg, void *talk)
 
 static void talk_ends(struct bench *b, const char *status, const char *reason, bool hang_up)
 {
-    struct stasis_talk_end e = { .status = status, .hang_up = hang_up };
+    struct stasis_talk_end e = { .status = status, .hang_up = hang_up, .after = b->after };
 
     snprintf(e.reason, sizeof e.reason, "%s", reason);
     assert_non_null(b->on_end);
@@ -475,7 +481,7 @@ static const char *variable_of(const struct bench *b, const char *name)
         const struct ari_seen *s = ari_peer_seen(b->peer, i);
         char which[64];
 
-        if (!strstr(s->path, "/variable"))
+        if (strcmp(s->method, "POST") != 0 || !strstr(s->path, "/variable"))
             continue;
         json_text(s->body, "variable", which, sizeof which);
         if (strcmp(which, name) != 0)
@@ -718,6 +724,57 @@ static void t_fallback(void **state)
     expect_place("TIMEOUT", "late", "\"reception\"", "{\"context\":\"emergency\",\"extension\":\"desk\",\"label\":\"late\"}");
     expect_place("OK", "1", "\"reception\"", "");
     expect_place("ERROR", "1", "\"another\"", "");
+}
+
+static void expect_after(const char *status, const struct talk_after *after, const char *place_answer, const char *told_status,
+                         const char *told_reason, const char *body)
+{
+    struct bench *b = bench_up(PATIENT_MS);
+    char name[40], value[100];
+    size_t set = 0;
+
+    b->after = after;
+    b->place_answer = place_answer;
+    b->fallback = (struct stasis_place){ "emergency", "desk", "1" };
+    caller_comes(b, "Ring", "\"reception\"");
+    expect_talk(b);
+    talk_ends(b, status, "why", false);
+    expect_over(b);
+    assert_string_equal(continue_body(b), body);
+    expect_status(b, told_status, told_reason);
+    for (size_t i = 0; i < ari_peer_count(b->peer); i++) {
+        const struct ari_seen *s = ari_peer_seen(b->peer, i);
+
+        if (strcmp(s->method, "POST") != 0 || !strstr(s->path, "/variable"))
+            continue;
+        json_text(s->body, "variable", name, sizeof name);
+        json_text(s->body, "value", value, sizeof value);
+        if (strcmp(name, "TOPIC") == 0 || strcmp(name, "ORDER") == 0) {
+            assert_string_equal(value, name[0] == 'T' ? "new cars" : "A7");
+            set++;
+        }
+    }
+    assert_int_equal(set, 2);
+    bench_free(b);
+}
+
+/* A transfer goes where the talk says; a talk that failed goes to the fallback, with its variables all the same. */
+static void t_what_the_talk_leaves(void **state)
+{
+    struct talk_after after = { .context = "default", .extension = "2001", .priority = "1" };
+
+    (void)state;
+    assert_int_equal(talk_after_set(&after, TEXT("TOPIC"), TEXT("new cars")), 0);
+    assert_int_equal(talk_after_set(&after, TEXT("ORDER"), TEXT("A7")), 0);
+    expect_after("OK", &after, NULL, "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    expect_after("ERROR", &after, NULL, "ERROR", "why", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    /* Asterisk hangs up what is sent to a place that does not exist */
+    expect_after("OK", &after, "{\"value\": \"0\"}", "ERROR", "no_such_place", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    /* an answer that says nothing is no reason not to go there */
+    expect_after("OK", &after, "", "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    expect_after("OK", &after, "{\"value\":\"\"}", "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    after.context[0] = '\0';
+    expect_after("OK", &after, NULL, "OK", "why", "");
 }
 
 /* ---- every step fails once ---- */
@@ -1229,6 +1286,7 @@ int main(void)
         cmocka_unit_test(t_no_agent),
         cmocka_unit_test(t_too_many_calls),
         cmocka_unit_test(t_fallback),
+        cmocka_unit_test(t_what_the_talk_leaves),
         cmocka_unit_test(t_each_step_fails),
         cmocka_unit_test(t_talk_does_not_start),
         cmocka_unit_test(t_caller_hangs_up_at_each_step),
