@@ -85,6 +85,7 @@ struct stasis_options {
     unsigned audiosocket_hz;              /* 0 = 8000 */
     struct stasis_websocket websocket;
     int64_t step_ms;                      /* deadline of one set-up step; 0 = 3000 */
+    int64_t again_ms;                     /* until what was not clear is looked at again; 0 = 5000 */
     size_t calls_max;                     /* more get SIDETONE_STATUS=BUSY at once; 0 = 500 */
     bool claims;                          /* calls that StasisBroadcast() offers, as long as there is room */
 };

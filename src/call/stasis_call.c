@@ -294,10 +294,19 @@ static void log_refusal(struct stasis_call *c, int err, int status, struct text 
              kv_int("http", status), kv_str("why", err ? err_text(err) : why));
 }
 
+/* It was not made, so nobody tells of its end. It is deleted all the same. */
+static void refused_is_not_there(struct stasis_call *c)
+{
+    c->bridge_going = c->bridge_going && c->state != CALL_BRIDGE;
+    c->media_going = c->media_going && c->state != CALL_MEDIA;
+}
+
 static void way_in_answered(struct stasis_call *c, int err, int status, struct text body)
 {
     const bool is_refused = err || status >= 400;
 
+    if (is_refused && !err)
+        refused_is_not_there(c);
     if (is_refused && !(c->is_ending && is_without_caller(status)))
         log_refusal(c, err, status, body);
     if (c->is_ending) {            /* what was waited for is known now */

@@ -23,7 +23,7 @@ struct stasis_ground {
     struct stasis_websocket websocket;  /* .client is the ground's own copy */
     struct dialer *dialer;         /* to this node */
     char *base_url;                /* of its HTTP server */
-    int64_t step_ms;
+    int64_t step_ms, again_ms;
     bool is_listening;             /* Asterisk opens the connections, perhaps one for each call */
     /* The call is over and nothing of it is left: the handler unlinks it and drops its reference. Never runs from inside
      * stasis_call_new; it may from inside all others. */

@@ -246,6 +246,8 @@ static void on_stream_data(struct stream *s, struct text bytes, void *arg)
         ws_opening_answer(w, bytes);
     else if (w->state == WS_OPEN || w->state == WS_CLOSING)
         websocket_frames(w, bytes);
+    if (w->confirms && w->stream)
+        stream_confirm(w->stream);
     ref_drop(w);
 }
 
@@ -427,6 +429,7 @@ static void settle(struct websocket *w, struct loop *l, const struct websocket_o
     w->arg = arg;
     w->queue_max = opt->queue_max ? opt->queue_max : QUEUE_MAX;
     w->ping_ms = opt->ping_ms;
+    w->confirms = opt->confirms;
     w->ending = (struct loop_deferred){ .fn = on_ending, .arg = w };
     buf_init(&w->request, WS_HEAD_MAX);
     buf_init(&w->answer, WS_HEAD_MAX);

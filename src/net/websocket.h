@@ -29,6 +29,7 @@ struct websocket_options {
     int64_t ping_ms;                 /* 0: none */
     size_t message_max;              /* 0 = 1 MiB; more is closed with 1009 */
     size_t queue_max;                /* unsent bytes; 0 = 1 MiB */
+    bool confirms;                   /* what comes is acknowledged at once: for a peer that writes a frame in pieces, and waits (Nagle) */
 };
 
 /* 0, -EINVAL (url, connect_ms, a header that is not one line), -ENOBUFS (request over 16 KiB), -ENOMEM: then no handler runs.

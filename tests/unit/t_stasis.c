@@ -407,6 +407,7 @@ static int open_stasis(struct bench *b, int64_t step_ms)
         .rtp = { .host = "127.0.0.1" },
         .websocket = { .door = b->websocket_door, .client = "our-client", .format = LEG_WEBSOCKET_SLIN16 },
         .step_ms = step_ms,
+        .again_ms = 400,
         .calls_max = 2,
     };
     const struct stasis_talks talks = { .has_agent = has_agent, .fallback = fallback, .start = talk_start, .stop = talk_stop,
