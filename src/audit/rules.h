@@ -1,0 +1,16 @@
+/* The table of rules: one line a rule, by code. ST0xx files, ST1xx the dialplan's shape, ST2xx what callers can do with it, ST3xx manager,
+ * ST4xx ARI and HTTP, ST5xx SIP and the rest. A code is never given to another rule. */
+#pragma once
+
+#include "audit/audit.h"
+
+#define AUDIT_RULES(RULE) \
+    RULE(unreadable_file) \
+    /* end */
+
+#define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;
+AUDIT_RULES(AUDIT_RULE_DECLARE)
+#undef AUDIT_RULE_DECLARE
+
+/* For the record of a rule. */
+#define AUDIT_EXAMPLES(list) .examples = (list), .example_count = sizeof(list) / sizeof *(list)
