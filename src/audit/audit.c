@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/audit_internal.h"
+#include "audit/dialplan.h"
 
 static const char *const file_names[AUDIT_FILE_COUNT] = {
     [AUDIT_EXTENSIONS] = "extensions.conf",
@@ -88,6 +89,8 @@ int audit_open(struct audit **out, const struct audit_options *opt)
         err = read_file(a, (enum audit_file)f);
     if (!err)
         err = verdict(a);
+    if (!err && a->files[AUDIT_EXTENSIONS])
+        err = dialplan_build(&a->dialplan, a->memory, a->files[AUDIT_EXTENSIONS]);
     if (err) {
         audit_free(a);
         return err;
