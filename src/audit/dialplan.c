@@ -11,7 +11,7 @@
 enum { EXTENSION_MAX = 255, PRIORITY_MAX = 1000000, SLOTS_FIRST = 1024 };
 
 struct dialplan_slot {
-    const struct dialplan_context *context;
+    struct dialplan_context *context;
     struct dialplan_extension *extension; /* NULL: the context itself */
 };
 
@@ -134,11 +134,8 @@ static struct dialplan_context *context_make(struct build *b, const struct conf_
     if (!slots_grow(b) || !room(b, &d->contexts, &d->context_room, d->context_count, sizeof *d->contexts))
         return NULL;
     slot = slot_of(d, NULL, s->name, TEXT_NONE);
-    if (slot->context) {
-        for (size_t i = d->context_count; i > 0; i--)
-            if (d->contexts[i - 1] == slot->context)
-                return d->contexts[i - 1];
-    }
+    if (slot->context)
+        return slot->context;
     c = arena_take(d->memory, sizeof *c);
     if (!c) {
         b->err = -ENOMEM;

@@ -6,6 +6,28 @@
 
 #define AUDIT_RULES(RULE) \
     RULE(unreadable_file) \
+    RULE(jump_to_nowhere) \
+    RULE(missing_include) \
+    RULE(ignored_line) \
+    RULE(duplicate_priority) \
+    RULE(no_first_priority) \
+    RULE(unreachable_step) \
+    RULE(missing_hangup) \
+    RULE(shadowed_pattern) \
+    RULE(catch_all_pattern) \
+    RULE(endless_loop) \
+    RULE(unknown_application) \
+    RULE(removed_application) \
+    RULE(deprecated_application) \
+    RULE(unknown_function) \
+    RULE(removed_function) \
+    RULE(argument_count) \
+    RULE(broken_expression) \
+    RULE(shell_injection) \
+    RULE(dial_injection) \
+    RULE(argument_injection) \
+    RULE(second_evaluation) \
+    RULE(no_fallback) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;
