@@ -27,6 +27,7 @@
     RULE(dial_injection) \
     RULE(argument_injection) \
     RULE(second_evaluation) \
+    RULE(toll_fraud) \
     RULE(no_fallback) \
     /* end */
 
