@@ -11,7 +11,6 @@ enum {
     OPENAI_ID_MAX = 127,
     OPENAI_TURNS = 20,             /* what a new session is told of the old one */
     OPENAI_TURN_MAX = 1000,        /* bytes of each */
-    OPENAI_ARGUMENTS_MAX = 16 * 1024,
     OPENAI_DIGITS_MAX = 32,
 };
 
@@ -83,9 +82,7 @@ struct openai {
     struct openai_tool_call tools[OPENAI_TOOLS_MAX];
     uint32_t tool_number;
     unsigned tools_open;
-    bool wish_waits;
-    enum provider_wish wish;
-    char wish_reason[64];
+    bool is_taking_calls;          /* of one answer, one after the other */
 
     char digits[OPENAI_DIGITS_MAX + 1];
     size_t digit_count;

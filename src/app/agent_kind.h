@@ -37,6 +37,7 @@ struct agent_ground {
     const struct log *log;
 };
 
+/* Unless `barge_in =` says something else. voice: the provider hears it. */
 struct agent_barge_in {
     bool voice, dtmf;
 };
@@ -49,6 +50,7 @@ struct agent_kind {
     int (*make)(struct provider **out, const void *settings, const struct agent_ground *g);
     /* NULL: both. */
     struct agent_barge_in (*barge_in)(const void *settings);
+    bool is_embedded;                      /* no service that may be late or fail: no phrases unless written */
 };
 
 /* provider: enum config_provider. */

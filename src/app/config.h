@@ -10,6 +10,7 @@
 #include "app/secret.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "call/builtin.h"
 #include "net/listener.h"
 #include "wire/conf.h"
 
@@ -108,7 +109,11 @@ struct config_route {
 
 struct config_node {
     struct config_head head;
-    const char *ari;                /* http:// or https://, no trailing slash; NULL: AMI only */
+    const char *ari;                /* http:// or https://, no trailing slash; NULL: none */
+    struct address ari_listen;      /* where Asterisk opens its connection to us; host "": we open it */
+    bool ari_per_call;
+    int ari_rest;                   /* enum ari_rest */
+    bool broadcast;
     const char *ari_user;
     struct secret ari_secret;
     const char *app;
@@ -128,6 +133,12 @@ struct config_node {
     int64_t calls_max;
     const char *default_agent;      /* names one of agents; NULL: none */
 };
+
+/* Calls in Stasis: wanted, whoever opens the connection. */
+static inline bool config_node_has_ari(const struct config_node *n)
+{
+    return n->ari || n->ari_listen.host[0];
+}
 
 struct config_tap {
     struct config_head head;
@@ -165,11 +176,30 @@ enum config_provider {
 };
 extern const char *const config_providers[];
 
-struct config_tool {
-    const char *name;
-    const char *path;               /* absolute path of a Lua file */
+enum config_method { CONFIG_GET, CONFIG_POST, CONFIG_PUT, CONFIG_DELETE };
+
+/* [tool NAME] */
+struct config_tool_section {
+    struct config_head head;
+    const char *url;                /* with {argument} in it; NULL: NAME is a Lua file */
+    int method;                     /* enum config_method */
+    struct config_list headers;     /* lines, {secret} in them */
+    struct secret secret;
+    const char *body, *description;
+    const char *parameters;         /* JSON, or the path of a file with it */
+    int64_t deadline_ms, answer_bytes;
 };
 
+struct config_tool {
+    const char *name;
+    const char *path;               /* absolute path of a Lua file; NULL: section has a url */
+    const struct config_tool_section *section; /* NULL: none */
+};
+
+struct config_target {
+    const char *name;
+    struct config_fallback place;
+};
 
 struct config_agent {
     struct config_head head;
@@ -182,15 +212,27 @@ struct config_agent {
     const char *transcribe;         /* "none": nobody */
     int audio;                      /* enum openai_audio */
     int64_t silence_ms;
-    bool may_hand_back, may_hang_up; /* named among the tools; not in `tools`, for they have no file */
+    unsigned built_in;              /* bits 1 << enum builtin: named among the tools; not in `tools`, for they have no file */
     struct config_list tool_names;
     const char *tool_dir;           /* absolute */
     const struct config_tool *tools;
     size_t tool_count;
+    struct config_list transfer;    /* as written */
+    const struct config_target *targets; /* of each of them */
+    struct config_list transfer_numbers; /* patterns */
+    const char *transfer_context;   /* of these; NULL: none */
+    struct config_list variables, switch_to; /* names */
+    int mask;                       /* enum config_mask, of arguments in the timeline */
     int64_t max_duration_ms;
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
     struct config_list media;       /* names, checked; none: audiosocket */
+    struct config_list barge_in;    /* provider, voice, dtmf, or none; checked; empty: the provider's usual */
+    int64_t barge_in_after_ms;
+    const char *phrase_voice;
+    const char *sorry, *give_up, *filler, *no_input; /* words, the absolute path of a WAV file, or "none"; NULL: the usual */
+    int64_t sorry_after_ms, filler_after_ms, no_input_after_ms, no_input_times;
+    const char *next;               /* names another of agents, never in a circle; NULL: none */
 };
 
 struct config {
@@ -211,6 +253,8 @@ struct config {
     size_t route_count;
     struct config_agent *agents;
     size_t agent_count;
+    struct config_tool_section *tools;
+    size_t tool_count;
     struct config_sink *sinks;
     size_t sink_count;
     void *memory;                   /* internal */

@@ -136,12 +136,14 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
     const struct dialer_options to_ami = { .tls = { .ca_file = c->ca, .pin = c->ami_pin, .insecure = c->insecure } };
     const struct stasis_options so = {
         .ari = { .node = c->head.name, .base_url = c->ari, .app = c->app, .user = c->ari_user,
-                 .password = secret_reveal(&c->ari_secret) },
+                 .password = secret_reveal(&c->ari_secret), .listen = c->ari_listen, .per_call = c->ari_per_call,
+                 .rest = (enum ari_rest)c->ari_rest },
         .media_host = opt->config->audiosocket.advertise,
         .rtp = opt->config->rtp.listen,
         .rtp_ports = (unsigned)opt->config->rtp.ports,
         .rtp_format = (enum leg_rtp_format)opt->config->rtp.format,
         .calls_max = (size_t)c->calls_max,
+        .claims = c->broadcast,
     };
     int err = dialer_new(&n->dialer, opt->control, &dialing);
 
@@ -153,7 +155,7 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
         log_warn(opt->log, "tls_not_verified", kv_str("node", c->head.name));
     n->talks = (struct stasis_talks){ .has_agent = has_agent, .fallback = fallback, .start = start_talk, .stop = stop_talk,
                                       .media = agent_media, .arg = n };
-    if (!c->ari)
+    if (!config_node_has_ari(c))
         return 0;
     err = stasis_open(&n->stasis, opt->control, n->dialer, n->home->door, &so, &n->talks, opt->timeline, opt->log);
     if (!err)
@@ -164,7 +166,7 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
 static bool has_ari(const struct config *c)
 {
     for (size_t i = 0; i < c->node_count; i++)
-        if (c->nodes[i].ari)
+        if (config_node_has_ari(&c->nodes[i]))
             return true;
     return false;
 }
@@ -225,7 +227,7 @@ bool serve_nodes_state(const struct serve_nodes *s, size_t i, struct serve_node_
     if (!n)
         return false;
     *out = (struct serve_node_state){
-        .name = n->config->head.name, .has_ari = n->config->ari, .has_asyncagi = n->config->asyncagi, .ari_is_up = n->stasis && stasis_is_up(n->stasis),
+        .name = n->config->head.name, .has_ari = config_node_has_ari(n->config), .has_asyncagi = n->config->asyncagi, .ari_is_up = n->stasis && stasis_is_up(n->stasis),
         .asyncagi_is_up = n->asyncagi && asyncagi_is_up(n->asyncagi), .calls = n->stasis ? stasis_calls(n->stasis) : 0,
     };
     return true;

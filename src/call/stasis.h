@@ -5,6 +5,7 @@
  * Every step has a deadline; a step that fails ends in `continue` with SIDETONE_STATUS=ERROR and a reason. */
 #pragma once
 
+#include "call/talk_after.h"
 #include "call/timeline.h"
 #include "net/dialer.h"
 #include "pbx/ari_client.h"
@@ -23,6 +24,7 @@ struct stasis_talk_end {
     const char *status;                   /* "OK" "ERROR" "TIMEOUT" "HANGUP": value of SIDETONE_STATUS */
     char reason[STASIS_REASON_MAX];
     bool hang_up;                         /* instead of continue */
+    const struct talk_after *after;       /* NULL: behind Stasis(), without variables. Borrowed for the call */
 };
 typedef void stasis_on_talk_end(const struct stasis_talk_end *end, void *arg);
 
@@ -31,13 +33,18 @@ struct stasis_place {
     const char *context, *extension, *priority;  /* priority: a number or a label */
 };
 
-struct stasis_talk_request {
-    struct text call, agent;              /* Uniqueid; first Stasis argument ("" = the node's default agent) */
-    struct text caller_number, caller_name;
+/* How a talk reaches Asterisk. */
+struct stasis_way {
     enum stasis_media media;
     int fd;                               /* connected AudioSocket, UUID already read; or bound UDP socket. The talk owns it */
     struct address peer;                  /* STASIS_RTP: where Asterisk sends from and takes from */
     enum leg_rtp_format format;           /* STASIS_RTP */
+};
+
+struct stasis_talk_request {
+    struct text call, agent;              /* Uniqueid; first Stasis argument ("" = the node's default agent) */
+    struct text caller_number, caller_name;
+    struct stasis_way way;
 };
 
 struct stasis_talks {
@@ -63,12 +70,15 @@ struct stasis_options {
     enum leg_rtp_format rtp_format;
     int64_t step_ms;                      /* deadline of one set-up step; 0 = 3000 */
     size_t calls_max;                     /* more get SIDETONE_STATUS=BUSY at once; 0 = 500 */
+    bool claims;                          /* calls that StasisBroadcast() offers, as long as there is room */
 };
 
 int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct audiosocket_door *door,
                 const struct stasis_options *opt, const struct stasis_talks *talks, const struct timeline *timeline,
                 const struct log *log) MUST_USE;
 size_t stasis_calls(const struct stasis *s);
+/* Where Asterisk opens its connections to; false when we open ours. */
+bool stasis_listening(const struct stasis *s, struct address *out);
 bool stasis_is_up(const struct stasis *s);
 /* Hands every call back to the dialplan with SIDETONE_STATUS=ERROR, reason "shutdown", waits for the answers up to linger_ms,
  * then closes. on_closed is last. */

@@ -24,7 +24,7 @@ enum {
 
 struct audiosocket_frame {
     uint8_t kind;
-    const uint8_t *payload;        /* borrowed; valid until the next read or feed */
+    const uint8_t *payload;        /* borrowed from the reader or from its input; valid until the next read, and while the input is */
     uint16_t n;
 };
 

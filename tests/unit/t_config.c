@@ -59,7 +59,7 @@ static int set_up(void **state)
     put(p, "crm.json", "{}");
     put(p, "sink-ca.pem", "");
     put(p, "handlers/tools/opening_hours.lua", "");
-    put(p, "handlers/tools/take_message.lua", "");
+    put(p, "handlers/tools/look_up.lua", "");
     put(p, "agents/reception.agent", "");
     put(p, "agents/reception.md", "Be kind.");
     put(p, "pbx1-ca.pem", "");
@@ -69,6 +69,7 @@ static int set_up(void **state)
     setenv("PBX1_CONTROL", SECRET, 1);
     setenv("SINK_SECRET", SECRET, 1);
     setenv("CRM_HMAC", SECRET, 1);
+    setenv("CRM_TOKEN", SECRET, 1);
     setenv("OPENAI_API_KEY", SECRET, 1);
     buf_init(&p->told, 1 << 20);
     *state = p;
@@ -166,7 +167,7 @@ static const char whole[] =
     "[node pbx2](base)\nari = http://127.0.0.1:8088/asterisk\nari_user = other ; the last one counts\napp = st2\n"
     "[route caller-name]\nhandler = caller_name.lua\ndeadline = 800ms\n"
     "[route default]\nhandler = caller_name.lua\n"
-    "[agent reception]\nprovider = local\nfile = reception.agent\ntools = opening_hours , take_message\nmax_duration = 1h\n"
+    "[agent reception]\nprovider = local\nfile = reception.agent\ntools = opening_hours , look_up\nmax_duration = 1h\n"
     "fallback = default, operator, 1\n";
 
 static void test_whole(void **state)
@@ -211,8 +212,8 @@ static void test_whole(void **state)
     assert_int_equal(c->agent_count, 1);
     assert_int_equal(c->agents[0].provider, CONFIG_PROVIDER_LOCAL);
     assert_int_equal(c->agents[0].tool_count, 2);
-    assert_string_equal(c->agents[0].tools[1].name, "take_message");
-    snprintf(expected, sizeof expected, "%s/handlers/tools/take_message.lua", p->dir);
+    assert_string_equal(c->agents[0].tools[1].name, "look_up");
+    snprintf(expected, sizeof expected, "%s/handlers/tools/look_up.lua", p->dir);
     assert_string_equal(c->agents[0].tools[1].path, expected);
     assert_int_equal(c->agents[0].max_duration_ms, 3600000);
     assert_string_equal(c->agents[0].fallback.context, "default");
@@ -298,6 +299,9 @@ static void test_each_mistake(void **state)
     bad(p, AGENT "fallback = a,b,0\n", "3 agent reception/fallback: ", "came \"a,b,0\"");
     bad(p, AGENT "fallback = a,b,1,2\n", "3 agent reception/fallback: ", "came \"a,b,1,2\"");
     bad(p, AGENT "fallback = a,,1\n", "3 agent reception/fallback: ", "came \"a,,1\"");
+    bad(p, AGENT "next = ghost\n", "3 agent reception/next: ", "[agent NAME] section, came \"ghost\"");
+    bad(p, AGENT "next = reception\n", "3 agent reception/next: ", "does not lead back");
+    bad(p, AGENT "next = b\n[agent b]\nfile = reception.agent\nnext = c\n[agent c]\nfile = reception.agent\nnext = reception\n", "3 agent reception/next: ", "does not lead back");
     bad(p, NODE "default_agent = ghost\n", "5 node pbx1/default_agent: ", "came \"ghost\"");
     bad(p, NODE "insecure = perhaps\n", "5 node pbx1/insecure: ", "yes or no, came \"perhaps\"");
     bad(p, NODE "app = my app\n", "5 node pbx1/app: ", "came \"my app\"");
@@ -311,6 +315,17 @@ static void test_each_mistake(void **state)
     bad(p, "[node a]\n" AMI "ari_user = u\n", "1 node a/ari: ", "which ari_user and default_agent need");
     bad(p, "[node a]\nari = http://127.0.0.1\nari_secret = @env:PBX1_ARI\n", "1 node a/ari_user: ", "expected a value (text), came none");
     bad(p, "[node a]\nari = http://127.0.0.1\nari_user = u\n", "1 node a/ari_secret: ", "expected a value (secret), came none");
+    bad(p, NODE "ari_rest = ws\n", "5 node pbx1/ari_rest: ", "expected one of: auto websocket http");
+    bad(p, NODE "ari_listen = pbx:1\n", "5 node pbx1/ari_listen: ", "came \"pbx:1\"");
+    bad(p, NODE "ari_per_call = yes\n", "5 node pbx1/ari_per_call: ", "expected ari_listen = ADDRESS:PORT beside it");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_secret = @env:PBX1_ARI\n", "1 node a/ari_user: ", "came none");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\n", "1 node a/ari_secret: ", "came none");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\nari_rest = http\n", "5 node a/ari_rest: ",
+        "expected ari = http://HOST:PORT");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:9092\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari_listen: ", "a port of its own");
+    bad(p, NODE "ari_listen = 127.0.0.1:8090\n[node b]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\n",
+        "7 node b/ari_listen: ", "a port of its own");
+    config_free(good(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\nari_per_call = yes\nari_rest = websocket\n"));
     bad(p, "[node a]\n" AMI "ami_user = u\n", "1 node a/ami_secret: ", "which ami_user needs, came none");
     bad(p, "[node a]\n" AMI "control_user = u\n", "1 node a/control_secret: ", "which control_user needs, came none");
     bad(p, NODE TAP, "5 node pbx1/ami_user: ", "needs ami = tcp://HOST:PORT or tls://HOST:PORT");
@@ -504,7 +519,7 @@ static void test_sample(void **state)
 {
     struct place *p = *state;
     char *sample = printed(print_sample, NULL);
-    ptrdiff_t script_at;
+    ptrdiff_t script_at, next_at;
     struct config *c = good(p, sample);
 
     assert_int_equal(c->node_count + c->route_count + c->agent_count, 0);
@@ -513,6 +528,9 @@ static void test_sample(void **state)
     script_at = text_find_text(text_of(sample), TEXT("\nscript = "));
     assert_true(script_at > 0);
     sample[script_at + 1] = ';'; /* a route has one of both */
+    next_at = text_find_text(text_of(sample), TEXT("\nnext = "));
+    assert_true(next_at > 0);
+    sample[next_at + 1] = ';';   /* an agent that the sample has not */
     /* every key that it shows exists, and every default and example is good */
     c = good(p, sample);
     assert_int_equal(c->node_count, 1);
@@ -520,7 +538,9 @@ static void test_sample(void **state)
     assert_int_equal(c->nodes[0].ami_filters.count, 1);
     assert_int_equal(c->sink_count, 1);
     assert_int_equal(c->route_count, 1);
-    assert_int_equal(c->agents[0].tool_count, 2);
+    assert_int_equal(c->agents[0].tool_count, 1);
+    assert_int_equal(c->agents[0].built_in, 1u << BUILTIN_TAKE_MESSAGE);
+    assert_int_equal(c->tool_count, 1);
     assert_string_equal(c->nodes[0].default_agent, "reception");
     config_free(c);
     free(sample);
@@ -535,7 +555,7 @@ static void test_openai(void **state)
 
     assert_int_equal(a->provider, CONFIG_PROVIDER_OPENAI);
     assert_int_equal(a->tool_count, 1); /* the others have no file */
-    assert_true(a->may_hand_back && a->may_hang_up);
+    assert_int_equal(a->built_in, 1u << BUILTIN_HAND_BACK | 1u << BUILTIN_HANG_UP);
     assert_string_equal(secret_reveal(&a->key), SECRET);
     assert_string_equal(a->model, "gpt-realtime");
     assert_int_equal(a->silence_ms, 500);
@@ -666,7 +686,7 @@ static void test_show(void **state)
     assert_non_null(strstr(shown, "ari_secret = ***\n"));
     assert_non_null(strstr(shown, "[node pbx2]\nari = http://127.0.0.1:8088/asterisk\nari_user = other\n"));
     assert_non_null(strstr(shown, "deadline = 800ms\n"));
-    assert_non_null(strstr(shown, "tools = opening_hours, take_message\n"));
+    assert_non_null(strstr(shown, "tools = opening_hours, look_up\n"));
     config_free(c);
     shown = realloc(shown, strlen(shown) + 256);
     assert_non_null(shown);
@@ -677,7 +697,7 @@ static void test_show(void **state)
     c = good(p, shown);
     again = printed(config_show, c);
     config_free(c);
-    assert_non_null(strstr(again, "tools = opening_hours, take_message\n"));
+    assert_non_null(strstr(again, "tools = opening_hours, look_up\n"));
     assert_non_null(strstr(again, "[node pbx2]\nari = http://127.0.0.1:8088/asterisk\nari_user = other\n"));
     free(again);
     free(shown);

@@ -26,7 +26,7 @@ static const struct log test_log = { .sink = &quiet, .module = "test" };
 
 static const struct ai_tool tools[] = {
     { .name = "hours", .description = "When \"open\"?", .parameters = "{\"type\":\"object\",\"properties\":{\"day\":{\"type\":\"string\"}}}" },
-    { .name = OPENAI_HAND_BACK },
+    { .name = "hand_back" },
 };
 static const struct openai_settings usual = {
     .instructions = "Be \"kind\".\nAnd brief: \xc3\xa9\xff.", .greeting = "Hello.", .transcription = "gpt-4o-mini-transcribe",
@@ -194,7 +194,7 @@ struct bench {
     bool is_talking;
     int64_t at_us;
 
-    unsigned ready, closed, errors, starts, stops, wishes, tool_calls, items, lasts;
+    unsigned ready, closed, errors, starts, stops, wishes, tool_calls, refusals, items, lasts;
     enum provider_error kind;
     char detail[300], reason[100], said[300], heard[300];
     uint32_t item, tool;
@@ -264,8 +264,18 @@ static void on_tool_call(uint32_t id, struct text name, struct text args, void *
 {
     struct bench *b = arg;
 
-    assert_true(text_eq(name, TEXT("hours")));
-    assert_true(args.n > 1 && args.p[0] == '{');
+    /* The conversation's part: who is on the list, what the arguments are, and that hand_back ends the talk. */
+    if (text_eq(name, TEXT("hand_back"))) {
+        assert_false(provider_farewell(b->p, id));
+        b->wishes++;
+        text_copy(b->reason, sizeof b->reason, args);
+        return;
+    }
+    if (!text_eq(name, TEXT("hours")) || args.n < 2 || args.p[0] != '{') {
+        b->refusals++;
+        provider_tool_result(b->p, id, -ENOENT, text_eq(name, TEXT("hours")) ? TEXT("invalid arguments") : TEXT("no such tool"));
+        return;
+    }
     b->tool_calls++;
     b->tool = id;
     if (!b->holds_tool)
@@ -274,11 +284,10 @@ static void on_tool_call(uint32_t id, struct text name, struct text args, void *
 
 static void on_wish(enum provider_wish wish, struct text reason, void *arg)
 {
-    struct bench *b = arg;
-
-    assert_int_equal(wish, PROVIDER_HAND_BACK);
-    b->wishes++;
-    text_copy(b->reason, sizeof b->reason, reason);
+    (void)wish;
+    (void)reason;
+    (void)arg;
+    fail_msg("a wish of its own");
 }
 
 static void on_error(enum provider_error kind, struct text detail, void *arg)
@@ -468,7 +477,7 @@ static void whole_talk(enum openai_audio audio, enum sim_fault fault)
         assert_true(turn_until(b.loop, has_ended, &b, 20000));
     }
     assert_int_equal(b.errors, 0);
-    assert_string_equal(b.reason, "operator");
+    assert_string_equal(b.reason, "{\"reason\":\"operator\"}");
     assert_int_equal(b.tool_calls, 1);
     assert_int_equal(b.outputs, 1);
     assert_string_equal(b.output, "{\"opens\":\"nine\"}");

@@ -29,6 +29,7 @@ struct quirk {
     bool hangs_up;                 /* the caller goes just before the answer */
     bool no_connect, no_start;     /* externalMedia: it does not connect, or does not enter Stasis */
     bool media_goes;               /* the external channel ends just before the answer */
+    bool stays;                    /* 204, but it is never carried out */
     unsigned times;
 };
 
@@ -44,7 +45,7 @@ struct bench {
     struct quirk quirk;
     bool is_inside;                /* the caller's channel is in Stasis */
     const char *inside, *channels, *bridges;   /* answers to the GETs; inside NULL: the caller's channel while it is there */
-    char media[100], uuid[40];
+    char media[100], bridge[100], uuid[40];
     int media_fds[EXT_MAX];
     size_t media_count;
 
@@ -86,6 +87,20 @@ static void media_goes(struct bench *b)
 {
     event(b, "StasisEnd", b->media);
     event(b, "ChannelDestroyed", b->media);
+}
+
+static void bridge_event(struct bench *b, const char *type, const char *bridge)
+{
+    if (ari_peer_has_events(b->peer))
+        ari_peer_eventf(b->peer, "{\"type\":\"%s\",\"application\":\"sidetone\",\"bridge\":{\"id\":\"%s\"}}", type, bridge);
+}
+
+/* The channel has entered the bridge that was made last. */
+static void entered(struct bench *b, const char *channel)
+{
+    if (ari_peer_has_events(b->peer))
+        ari_peer_eventf(b->peer, "{\"type\":\"ChannelEnteredBridge\",\"application\":\"sidetone\",\"bridge\":{\"id\":\"%s\"},"
+                        "\"channel\":{\"id\":\"%s\"}}", b->bridge, channel);
 }
 
 static void json_text(const char *json, const char *name, char *out, size_t size)
@@ -152,9 +167,18 @@ static int usual(struct bench *b, const struct ari_seen *seen, const char *what,
         return 200;
     }
     if (strstr(what, "?type=mixing")) {
+        snprintf(b->bridge, sizeof b->bridge, "%.*s", (int)strcspn(seen->path + 8, "?"), seen->path + 8);
         snprintf(body, size, "{\"id\":\"b\"}");
         return 200;
     }
+    if (strstr(what, "/addChannel?channel=") && !(q && q->stays)) {
+        entered(b, b->caller);
+        entered(b, b->media);
+    }
+    if (strncmp(what, "DELETE bridges/", 15) == 0 && !(q && q->stays))
+        bridge_event(b, "BridgeDestroyed", seen->path + 8);
+    if (q && q->stays)
+        return 204;
     if (strstr(what, "/continue")) {
         b->is_inside = false;
         event(b, "StasisEnd", b->caller);
@@ -213,7 +237,7 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     struct bench *b = arg;
 
     if (b->start_err) {
-        close(req->fd);
+        close(req->way.fd);
         return b->start_err;
     }
     b->starts++;
@@ -221,9 +245,9 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     text_copy(b->agent, sizeof b->agent, req->agent);
     text_copy(b->number, sizeof b->number, req->caller_number);
     text_copy(b->name, sizeof b->name, req->caller_name);
-    b->fd = req->fd;
-    b->kind = req->media;
-    b->talk_peer = req->peer;
+    b->fd = req->way.fd;
+    b->kind = req->way.media;
+    b->talk_peer = req->way.peer;
     b->on_end = on_end;
     b->end_arg = end_arg;
     *talk = b;
