@@ -13,7 +13,6 @@ enum {
     DG_SPEAK_MAX = 2000,           /* characters of one Speak */
     DG_TEXT_MAX = 8000,            /* waiting for a Flush */
     DG_FAULT_AT_MS = 800,          /* into speech, theirs or ours: mid-word */
-    DG_CALLS = 8,
     DG_ID = 40,
 };
 
@@ -77,9 +76,9 @@ struct dg_client {
             unsigned in_minute;
         } speak;
         struct {
-            bool has_settings, is_answering, has_spoken, is_greeting;
+            bool has_settings;
             size_t answer;
-            const struct scripted_answer *now, *said;
+            const struct scripted_answer *said;
             char call[DG_ID];         /* waits for its answer */
             char call_name[80];
             unsigned calls;

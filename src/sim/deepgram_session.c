@@ -11,7 +11,7 @@
 
 enum { MESSAGE_MAX = 1024 * 1024, STEP_MS = 20, MS_A_WORD = 300 };
 
-static const struct dg_endpoint *const endpoints[] = { &dg_listen, &dg_flux, &dg_speak };
+static const struct dg_endpoint *const endpoints[] = { &dg_agent, &dg_listen, &dg_flux, &dg_speak };
 
 /* ---- what we say ---- */
 
@@ -262,9 +262,12 @@ static void on_open(struct websocket *w, void *arg)
 {
     struct dg_client *c = arg;
 
-    if (c->base.fault == SIM_FAULT_SLOW)
-        websocket_deafen(w);       /* what is said meanwhile is not answered, either */
-    timer_start(c->hello, c->base.fault == SIM_FAULT_SLOW ? SIM_SLOW_MS : 0);
+    if (c->base.fault != SIM_FAULT_SLOW) {
+        on_hello(c);
+        return;
+    }
+    websocket_deafen(w);           /* what is said meanwhile is not answered, either */
+    timer_start(c->hello, SIM_SLOW_MS);
 }
 
 static void text_take(struct dg_client *c, struct text message)
