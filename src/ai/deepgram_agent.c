@@ -87,7 +87,7 @@ static void on_keys(void *arg)
     struct deepgram *p = arg;
     char words[DEEPGRAM_DIGITS_MAX + 40] = "The caller pressed on the phone: ";
 
-    if (p->state == DEEPGRAM_LIVE && p->digit_count > 0) {
+    if (deepgram_is_on(p) && p->digit_count > 0) {
         strncat(words, p->digits, p->digit_count);
         deepgram_ask(p, text_of(words));
     }
@@ -247,6 +247,7 @@ static void destroy(void *obj)
         free(p->tools[i].name);
     }
     talk_words_free(&p->words);
+    free(p->asked);
     buf_free(&p->out);
     buf_free(&p->early);
     if (p->key)

@@ -54,10 +54,12 @@ struct deepgram {
     enum provider_error fault;
     char fault_text[200];
     bool has_fault;
+    unsigned bad_run;              /* messages behind the other that could not be read */
     bool has_sent;                 /* since the alive timer's last turn */
 
     bool is_owed;                  /* the caller waits: silence from the service is a fault */
     bool was_owed;                 /* when the line was lost */
+    char *asked;                   /* of words that waited for a session the latest; NULL: none */
     bool is_muted;                 /* what still comes of an answer that was cut is thrown away */
     bool is_caller_speaking;
     int odd;                       /* -1, or the first half of a 16-bit sample */
@@ -91,7 +93,7 @@ void deepgram_owe(struct deepgram *p, bool is_owed);
 void deepgram_item_close(struct deepgram *p);
 void deepgram_interrupted(struct deepgram *p, uint32_t item, unsigned played_ms);
 void deepgram_tool_answer(struct deepgram *p, uint32_t number, int err, struct text result);
-/* Words as if of the caller: an answer is owed. */
+/* Words as if of the caller: an answer is owed. Between sessions they wait. */
 void deepgram_ask(struct deepgram *p, struct text words);
 
 static inline bool deepgram_is_on(const struct deepgram *p) { return p->state != DEEPGRAM_OVER && p->state != DEEPGRAM_CLOSED; }

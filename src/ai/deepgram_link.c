@@ -10,7 +10,7 @@
 enum {
     MESSAGE_MAX = 4 * 1024 * 1024,
     QUEUE_MAX = 256 * 1024,        /* 32 s of mu-law: by then the line is dead */
-    BAD_EVENTS_MAX = 20,
+    BAD_EVENTS_MAX = 10,           /* one behind the other */
     LIFETIME_MS = 55 * 60 * 1000,  /* sessions end after about an hour */
     JITTER_MS = 200,
 };
@@ -165,10 +165,13 @@ static void on_message(struct websocket *w, bool is_text, struct text message, v
     if (deepgram_event_read(&e, message)) {
         if (p->figures.bad_events++ == 0)
             log_warn(&p->log, "bad_event", kv_int("bytes", (int64_t)message.n));
-        if (p->figures.bad_events > BAD_EVENTS_MAX)
+        if (++p->bad_run > BAD_EVENTS_MAX)
             deepgram_fail(p, PROVIDER_SERVER, "the service's messages cannot be understood");
+        else if (p->state == DEEPGRAM_LIVE && !p->is_owed)
+            deepgram_owe(p, true); /* it may have been what the talk waits for */
         return;
     }
+    p->bad_run = 0;
     deepgram_on_event(p, &e);
     deepgram_event_free(&e);
 }
@@ -255,8 +258,12 @@ void deepgram_begin(struct deepgram *p)
     if (is_first) {
         deepgram_owe(p, p->settings->greeting != NULL);
         p->base.on->on_ready(p->base.arg);
+    } else if (p->asked) {
+        deepgram_ask(p, text_of(p->asked));
     } else if (p->was_owed) {
         deepgram_ask(p, TEXT("The line was interrupted for a moment. Please go on where you stopped."));
     }
     p->was_owed = false;
+    free(p->asked);
+    p->asked = NULL;
 }

@@ -30,8 +30,11 @@ void deepgram_owe(struct deepgram *p, bool is_owed)
 
 void deepgram_ask(struct deepgram *p, struct text words)
 {
-    if (p->state != DEEPGRAM_LIVE)
+    if (p->state != DEEPGRAM_LIVE) {
+        free(p->asked);
+        p->asked = text_dup(words); /* for the next session */
         return;
+    }
     deepgram_write_user(&p->out, words);
     deepgram_send(p);
     deepgram_owe(p, true);
