@@ -224,6 +224,8 @@ static int on_request(struct text target, struct text authorization, struct webs
             c->endpoint = endpoints[i];
     if (!c->endpoint)
         return refuse(c, 404, "NOT_FOUND", "There is no such endpoint.", reply);
+    if (c->base.fault == SIM_FAULT_NO_MONEY && c->endpoint != &dg_speak) /* which finds out at the first text */
+        return refuse(c, 402, "ASR_PAYMENT_REQUIRED", "Project does not have enough credits for an ASR request.", reply);
     dg_query_check(&query, c->endpoint->parameters, &complaint);
     if (complaint.code) {
         dg_complain(c, complaint.code, complaint.param, complaint.message);
