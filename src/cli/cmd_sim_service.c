@@ -40,8 +40,9 @@ static int file_read(const char *path, struct buf *out)
     return err;
 }
 
-static void listening_tell(const struct sim_service *s, const struct sim_service_kind *kind)
+static void listening_tell(const struct sim_service *s, const struct sim_service_kind *kind, bool is_tls)
 {
+    const char *scheme = is_tls ? "wss" : "ws";
     struct text rest = text_of(kind->paths), path;
     struct address at;
     char where[96];
@@ -49,9 +50,9 @@ static void listening_tell(const struct sim_service *s, const struct sim_service
     sim_service_address(s, &at);
     address_format(&at, where, sizeof where);
     text_cut(&rest, ' ', &path);
-    printf("{\"what\":\"listening\",\"detail\":{\"address\":\"%s\",\"url\":\"ws://%s%.*s\",\"others\":[", where, where, TEXT_ARG(path));
+    printf("{\"what\":\"listening\",\"detail\":{\"address\":\"%s\",\"url\":\"%s://%s%.*s\",\"others\":[", where, scheme, where, TEXT_ARG(path));
     for (const char *comma = ""; text_cut(&rest, ' ', &path); comma = ",")
-        printf("%s\"ws://%s%.*s\"", comma, where, TEXT_ARG(path));
+        printf("%s\"%s://%s%.*s\"", comma, scheme, where, TEXT_ARG(path));
     printf("]}}\n");
     fflush(stdout);
 }
@@ -75,7 +76,7 @@ static int serve(const struct sim_service_kind *kind, const struct address *at, 
     if (err) {
         fprintf(stderr, "sidetone sim %s: %s\n", kind->name, problem ? problem : err_text(err));
     } else {
-        listening_tell(s, kind);
+        listening_tell(s, kind, opt->cert_file != NULL);
         loop_run(l);
     }
     sim_service_close(s);
@@ -122,7 +123,7 @@ static int script_serve(const struct sim_service_kind *kind, const struct addres
 
 static int service_run(const struct sim_service_kind *kind, const char *verb, const char *about, int argc, char **argv)
 {
-    const char *listen = "127.0.0.1:0", *script = NULL, *fault = "none", *fault_count = "0", *speed = "4", *voice = "slt";
+    const char *listen = "127.0.0.1:0", *script = NULL, *fault = "none", *fault_count = "0", *speed = "4", *voice = "slt", *cert = NULL, *key = NULL;
     bool lists_faults = false, ok;
     const struct cli_option options[] = {
         { .name = "listen", .takes = "HOST:PORT", .help = "numeric address; port 0 takes a free one (default 127.0.0.1:0)", .value = &listen },
@@ -131,6 +132,8 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
         { .name = "fault-count", .takes = "N", .help = "how many sessions do, the first ones (default 0: all)", .value = &fault_count },
         { .name = "speed", .takes = "N", .help = "times real time that audio leaves at (default 4)", .value = &speed },
         { .name = "voice", .takes = "NAME", .help = "slt rms awb kal16 kal (default slt)", .value = &voice },
+        { .name = "cert", .takes = "FILE", .help = "certificate (PEM): then it serves wss://", .value = &cert },
+        { .name = "key", .takes = "FILE", .help = "the certificate's key (PEM; default: in the same file)", .value = &key },
         { .name = "faults", .help = "lists the faults", .is_set = &lists_faults },
     };
     const struct cli_syntax syntax = {
@@ -152,7 +155,11 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
         return cli_wrong_use(verb, "no fault \"%s\"; --faults lists them", fault);
     if (count_read(fault_count, verb, "--fault-count", &opt.fault_count) || count_read(speed, verb, "--speed", &opt.speed))
         return CLI_WRONG_USE;
+    if (key && !cert)
+        return cli_wrong_use(verb, "--key is of no use without --cert");
     opt.voice = voice;
+    opt.cert_file = cert;
+    opt.key_file = key;
     opt.script_name = script;
     opt.key = getenv("SIDETONE_SIM_KEY"); /* never an argument: those are seen by everybody */
     return script_serve(kind, &at, &opt);
@@ -161,7 +168,7 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
 int cmd_sim_openai(int argc, char **argv)
 {
     return service_run(&sim_service_openai, "sim openai",
-                       "A stand-in for OpenAI's Realtime service, for rehearsals without a key and without a network: ws:// only. An agent finds it\n"
+                       "A stand-in for OpenAI's Realtime service, for rehearsals without a key and without a network. An agent finds it\n"
                        "with url = ws://HOST:PORT/v1/realtime. It takes any key, judges what it is sent as the service does, hears with its own\n"
                        "voice detection, and tells each moment as a line of JSON: listening, session, configured, heard, answer, audio, truncated,\n"
                        "deleted, tool, item, complaint, refused, closed.",
@@ -171,7 +178,7 @@ int cmd_sim_openai(int argc, char **argv)
 int cmd_sim_deepgram(int argc, char **argv)
 {
     return service_run(&sim_service_deepgram, "sim deepgram",
-                       "A stand-in for Deepgram, for rehearsals without a key and without a network: ws:// only. On one port the Voice Agent\n"
+                       "A stand-in for Deepgram, for rehearsals without a key and without a network. On one port the Voice Agent\n"
                        "(/v1/agent/converse), streaming transcription (/v1/listen, and Flux at /v2/listen) and speech (/v1/speak). It takes any key,\n"
                        "judges what it is sent by the specification, hears with its own voice detection (what it understands are the script's hear\n"
                        "lines), and tells each moment as a line of JSON: listening, session, configured, heard, answer, audio, tool, injected,\n"

@@ -16,6 +16,7 @@ enum {
     MESSAGE_MAX = 16 * 1024 * 1024,
     QUEUE_MAX = 8 * 1024 * 1024,
     MOMENT_MAX = 64 * 1024,
+    STREAM_QUEUE_MAX = 1024 * 1024,
 };
 
 static const char *const faults[] = {
@@ -44,8 +45,11 @@ const char *sim_fault_name(size_t i)
 
 static void on_accept(struct stream *stream, void *arg)
 {
+    const struct stream_options opt = { .queue_max = STREAM_QUEUE_MAX };
     struct sim_service *s = arg;
 
+    if (s->tls && tls_server_accept(&stream, s->tls, stream, &opt))
+        return;
     if (s->kind->accept(s, stream))
         return;                    /* it dropped the stream, which ends it */
 }
@@ -53,7 +57,7 @@ static void on_accept(struct stream *stream, void *arg)
 int sim_service_open(struct sim_service **out, struct loop *l, const struct address *at, const struct sim_service_kind *kind,
                      const struct sim_service_options *opt, sim_service_on_moment *on_moment, void *arg, char **problem)
 {
-    const struct listener_options lo = { .max_streams = CLIENTS_MAX, .stream = { .queue_max = 1024 * 1024 } };
+    const struct listener_options lo = { .max_streams = CLIENTS_MAX, .stream = { .queue_max = STREAM_QUEUE_MAX } };
     struct sim_service *s = calloc(1, sizeof *s);
     int err;
 
@@ -71,6 +75,8 @@ int sim_service_open(struct sim_service **out, struct loop *l, const struct addr
                                   opt->voice ? opt->voice : "slt", problem);
     if (!err && s->script.answer_count == 0)
         err = -EINVAL;
+    if (!err && opt->cert_file)
+        err = tls_server_new(&s->tls, opt->cert_file, opt->key_file ? opt->key_file : opt->cert_file);
     if (!err)
         err = listener_open(&s->listener, l, at, &lo, on_accept, s);
     if (err) {
@@ -94,6 +100,7 @@ void sim_service_close(struct sim_service *s)
     while (s->first)
         s->kind->end(s->first);
     service_script_free(&s->script);
+    tls_server_free(s->tls);
     free(s->key);
     free(s);
 }

@@ -1,5 +1,5 @@
 /* What the stand-ins for services have in common: a WebSocket port, its clients up to a ceiling, a script, what is told of them, and how they fail.
- * Plain ws:// on one loop. Which service it is, a kind says. */
+ * ws:// or wss:// on one loop. Which service it is, a kind says. */
 #pragma once
 
 #include <stdbool.h>
@@ -42,6 +42,7 @@ struct sim_service_options {
     unsigned fault_count;      /* sessions that have it, the first ones; 0: all */
     unsigned speed;            /* times real time that audio leaves at; 0 = 4 */
     const char *key;           /* the right one; NULL: any */
+    const char *cert_file, *key_file; /* PEM: then wss://; NULL: ws:// */
     int64_t idle_ms;           /* without audio or a message; 0 = as the service has it */
 };
 
@@ -61,7 +62,8 @@ extern const struct sim_service_kind sim_service_deepgram;
 /* what: "session" "refused" "complaint" "closed" and those of each kind; detail: a JSON object. */
 typedef void sim_service_on_moment(const char *what, struct text detail, void *arg);
 
-/* Synthesises the script's sentences first: may take a while. problem: malloc'ed, of a script that cannot be read (-EINVAL). */
+/* Synthesises the script's sentences first: may take a while. problem: malloc'ed, of a script that cannot be read (-EINVAL). -ENOENT, -EKEYREJECTED: the
+ * certificate or its key. */
 int sim_service_open(struct sim_service **out, struct loop *l, const struct address *at, const struct sim_service_kind *kind,
                      const struct sim_service_options *opt, sim_service_on_moment *on_moment, void *arg, char **problem) MUST_USE;
 void sim_service_address(const struct sim_service *s, struct address *out);

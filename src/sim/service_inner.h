@@ -1,6 +1,7 @@
 /* What a stand-in for a service shares with its clients; only src/sim includes this. */
 #pragma once
 
+#include "net/tls_server.h"
 #include "sim/service.h"
 
 enum { SIM_SLOW_MS = 30000 };
@@ -12,6 +13,7 @@ struct sim_service {
     struct service_script script;
     struct sim_service_options opt;
     char *key;
+    struct tls_server *tls;        /* NULL: ws:// */
     unsigned sessions;             /* so far */
     struct sim_client *first;
     size_t live;

@@ -1,5 +1,6 @@
 """The stand-in for Deepgram's transcription and speech (`sidetone sim deepgram`), asked by a client that is none of ours."""
 import json
+import socket
 import subprocess
 import wave
 
@@ -16,7 +17,8 @@ class StandIn:
         self.process = subprocess.Popen([context.program, "sim", "deepgram", "--script", script, "--voice", "kal", *options],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         context.at_end(self.kill)
-        self.base = "ws://" + json.loads(self.process.stdout.readline())["detail"]["address"]
+        url = json.loads(self.process.stdout.readline())["detail"]["url"]
+        self.base = url[:url.index("/v1")]
 
     def kill(self):
         if self.process.poll() is None:
@@ -24,8 +26,8 @@ class StandIn:
         self.process.wait(10)
         self.process.stdout.close()
 
-    def open(self, target):
-        return WsClient(self.base + target, KEY)
+    def open(self, target, authority=None):
+        return WsClient(self.base + target, KEY, authority)
 
 
 def speech(context):
@@ -115,3 +117,38 @@ def test_refusals_and_ends_as_told(context):
     assert client.until(lambda m: m[0] == "close")[-1][1] == 1011
     seen = say(StandIn(context, "--fault", "expired").open("/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=8000"), speech(context))
     assert seen[-1][1] == 1011 and "NET-0003" in seen[-1][2], seen[-1]
+
+
+def certificate(context):
+    made = context.path("cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", context.path("key.pem"), "-out", made], check=True, capture_output=True, timeout=60)
+    return made, context.path("key.pem")
+
+
+def test_the_stand_in_over_tls(context):
+    cert, key = certificate(context)
+    peer = StandIn(context, "--cert", cert, "--key", key, "--fault", "burst")
+    assert peer.base.startswith("wss://"), peer.base
+    client = peer.open("/v1/speak?encoding=linear16&sample_rate=48000", cert)
+    client.send({"type": "Speak", "text": WORDS})
+    client.send({"type": "Flush"})
+    seen = client.until(lambda m: m[0] == "text" and m[1]["type"] == "Flushed")
+    assert sum(len(m[1]) for m in seen if m[0] == "binary") > 96 * 1000   # more than a second, in small pieces
+    seen = say(peer.open("/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=8000", cert), speech(context))
+    assert [m[1].get("transcript") for m in seen if m[0] == "text"][-1] == WORDS and seen[-1][1] == 1000, seen[-1]
+    for start in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"):           # no TLS; half a hello: others are served all the same
+        with socket.create_connection(("127.0.0.1", int(peer.base.rpartition(":")[2])), 10) as stranger:
+            stranger.sendall(start)
+            peer.open("/v1/speak", cert).close()
+            if len(start) > 5:
+                stranger.settimeout(20)
+                while stranger.recv(1000):
+                    pass
+
+
+def test_a_certificate_that_is_none(context):
+    not_one = context.write("not.pem", "hello")
+    for arguments, words in ((["--cert", not_one], "key"), (["--cert", context.path("nowhere.pem")], "no such file"), (["--key", not_one], "--cert")):
+        code, out, err = run(context, "sim", "deepgram", *arguments)
+        assert code in (1, 2) and out == "" and words in err.lower(), (arguments, code, err)

@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 
@@ -14,10 +15,14 @@ class Refused(Exception):
 
 
 class WsClient:
-    def __init__(self, url, headers=()):
-        host, _, target = url.removeprefix("ws://").partition("/")
+    """authority: a file with the certificate that wss:// is trusted by."""
+    def __init__(self, url, headers=(), authority=None):
+        scheme, _, rest = url.partition("://")
+        host, _, target = rest.partition("/")
         name, _, port = host.partition(":")
         self.socket = socket.create_connection((name, int(port)), 10)
+        if scheme == "wss":
+            self.socket = ssl.create_default_context(cafile=authority).wrap_socket(self.socket, server_hostname=name)
         self.rest = b""
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET /{target} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
