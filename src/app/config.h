@@ -191,6 +191,7 @@ extern const char *const config_drivers[];
 enum config_provider {
     CONFIG_PROVIDER_LOCAL,
     CONFIG_PROVIDER_OPENAI,
+    CONFIG_PROVIDER_DEEPGRAM,
     CONFIG_PROVIDER_ECHO,
     CONFIG_PROVIDER_RECORD,
 };
@@ -227,10 +228,11 @@ struct config_agent {
     const char *file;               /* absolute path; NULL unless provider is local */
     struct secret key;
     const char *url;                /* NULL: the service's own */
-    const char *model, *voice, *greeting;
+    const char *model, *voice, *greeting; /* NULL: the service's usual; of greeting: none */
+    const char *listen_model, *think_provider; /* NULL: the usual */
     const char *instructions;       /* absolute path; NULL: none */
     const char *transcribe;         /* "none": nobody */
-    int audio;                      /* enum openai_audio */
+    int audio;                      /* enum openai_audio, enum deepgram_audio */
     int64_t silence_ms;
     unsigned built_in;              /* bits 1 << enum builtin: named among the tools; not in `tools`, for they have no file */
     struct config_list tool_names;

@@ -235,15 +235,17 @@ static const struct provider_key {
     const char *what, *example;    /* of those that are needed */
 } provider_keys[] = {
     { .name = "file", .means = OF(LOCAL), .needs = OF(LOCAL), .what = "path", .example = "reception.agent" },
-    { .name = "key", .means = OF(OPENAI), .needs = OF(OPENAI), .what = "secret", .example = "@env:OPENAI_API_KEY" },
-    { .name = "url", .means = OF(OPENAI) },
-    { .name = "model", .means = OF(OPENAI) },
-    { .name = "voice", .means = OF(OPENAI) },
-    { .name = "instructions", .means = OF(OPENAI) },
-    { .name = "greeting", .means = OF(OPENAI) },
-    { .name = "audio", .means = OF(OPENAI) },
+    { .name = "key", .means = OF(OPENAI) | OF(DEEPGRAM), .needs = OF(OPENAI) | OF(DEEPGRAM), .what = "secret", .example = "@env:OPENAI_API_KEY" },
+    { .name = "url", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "model", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "voice", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "instructions", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "greeting", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "audio", .means = OF(OPENAI) | OF(DEEPGRAM) },
     { .name = "transcribe", .means = OF(OPENAI) },
     { .name = "silence", .means = OF(OPENAI) },
+    { .name = "listen_model", .means = OF(DEEPGRAM) },
+    { .name = "think_provider", .means = OF(DEEPGRAM) },
 };
 
 static void check_provider(struct config_build *b, const struct config_agent *a)

@@ -283,7 +283,7 @@ static void test_each_mistake(void **state)
     bad(p, "[route a]\nhandler = tools\n", "2 route a/handler: ", "not a regular file");
     bad(p, "[route a]\nhandler = /nowhere/x.lua\n", "2 route a/handler: ", "came /nowhere/x.lua: no such file");
     bad(p, "[agent a]\nfile = nowhere.conf\n", "2 agent a/file: ", "/agents/nowhere.conf: no such file");
-    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai echo record, came \"hal\"");
+    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai deepgram echo record, came \"hal\"");
     bad(p, "[agent a]\nprovider = local\n", "1 agent a/file: ", "for example: file = reception.agent");
     bad(p, "[agent a]\nprovider = openai\n", "1 agent a/key: ", "for example: key = @env:OPENAI_API_KEY");
     bad(p, OPENAI "key = sk-abc\n", "3 agent a/key: ", "@env:");
@@ -564,7 +564,7 @@ static void test_openai(void **state)
     assert_int_equal(a->tool_count, 1); /* the others have no file */
     assert_int_equal(a->built_in, 1u << BUILTIN_HAND_BACK | 1u << BUILTIN_HANG_UP);
     assert_string_equal(secret_reveal(&a->key), SECRET);
-    assert_string_equal(a->model, "gpt-realtime");
+    assert_null(a->model); /* the service's usual */
     assert_int_equal(a->silence_ms, 500);
     assert_int_equal(a->audio, 1);
     config_free(c);
@@ -666,6 +666,22 @@ static void test_unannounced(void **state)
     bad(p, AGENT "[audiosocket]\naccept = any\n", "3 audiosocket/agent: ", "expected the name of an agent, because accept = any, came nothing");
     bad(p, AGENT "[audiosocket]\naccept = any\nagent = nobody\n", "5 audiosocket/agent: ", "came nobody");
     bad(p, "[audiosocket]\nallow = everybody\n", "2 audiosocket/allow: ", "expected numeric addresses");
+}
+
+static void test_deepgram(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://127.0.0.1:9/v1/agent/converse\n"
+                               "listen_model = nova-3\nthink_provider = anthropic\nmodel = claude\nvoice = aura-2-luna-en\ntools = opening_hours\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_int_equal(a->provider, CONFIG_PROVIDER_DEEPGRAM);
+    assert_string_equal(a->listen_model, "nova-3");
+    assert_string_equal(a->think_provider, "anthropic");
+    assert_string_equal(p->told.p, "");
+    config_free(c);
+    bad(p, "[agent a]\nprovider = deepgram\n", "1 agent a/key: ", "for example: key = @env:");
+    bad(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://agent.example.com/v1\n", "4 agent a/url: ", "expected wss://");
 }
 
 static void test_tap(void **state)
@@ -865,6 +881,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_openai, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools_that_are_no_good, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deepgram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),
