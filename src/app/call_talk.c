@@ -21,8 +21,7 @@
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
 #include "pbx/leg_rtp.h"
-
-enum { TALK_RATE_HZ = 8000 };
+#include "pbx/leg_websocket.h"
 
 struct call_talk {
     struct call_loop *home;
@@ -227,11 +226,14 @@ static int switch_agent(void *arg, struct text name)
 static int make_leg(struct leg **out, struct call_talk *t)
 {
     const struct leg_rtp_options ro = { .format = t->way.format, .peer = t->way.peer };
+    const struct leg_websocket_options wo = { .format = t->way.ws_format, .is_server = t->way.is_server };
     struct call_loop *c = t->home;
 
     if (t->way.media == STASIS_RTP)
         return leg_rtp_new(out, c->loop, c->ticker, t->way.fd, &ro, &c->log);
-    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, TALK_RATE_HZ, &c->log);
+    if (t->way.media == STASIS_WEBSOCKET)
+        return leg_websocket_new(out, c->loop, c->ticker, t->way.fd, &wo, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, t->way.rate_hz, &c->log);
 }
 
 /* What is kept of the talk, when its agent says so. The talk does not depend on it. */

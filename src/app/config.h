@@ -51,10 +51,29 @@ struct config_fastagi {
     struct config_list pass_env;
 };
 
+enum config_accept { CONFIG_ACCEPT_ANNOUNCED, CONFIG_ACCEPT_ANY };
+
 struct config_audiosocket {
     struct config_head head;
     struct address listen;
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
+    int format;                     /* index into config_audiosocket_hz */
+    int accept;                     /* enum config_accept */
+    const char *agent;              /* of unannounced calls; NULL: none */
+    const char *allow_text;         /* as written */
+    struct allow_list allow;        /* who may bring those */
+    int64_t calls_max;              /* of those */
+};
+extern const unsigned config_audiosocket_hz[];
+
+enum config_opened_by { CONFIG_BY_SIDETONE, CONFIG_BY_ASTERISK };
+
+struct config_websocket {
+    struct config_head head;
+    int opened_by;                  /* enum config_opened_by */
+    struct address listen;          /* when Asterisk opens it */
+    const char *client;             /* the same: section of websocket_client.conf */
+    int format;                     /* enum leg_websocket_format */
 };
 
 struct config_rtp {
@@ -248,6 +267,7 @@ struct config {
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
     struct config_rtp rtp;
+    struct config_websocket websocket;
     struct config_console console;
     struct config_tap tap;
     struct config_node *nodes;

@@ -209,10 +209,11 @@ static const struct voice_handlers voice_on = { .on_heard = on_heard, .on_cut = 
 
 void talk_interrupt(struct conversation *c, const char *by, int64_t onset_us)
 {
+    const unsigned unheard_ms = leg_flush(c->leg);
     uint32_t item;
     unsigned played_ms;
 
-    if (!voice_interrupt(c->voice, by, onset_us, &item, &played_ms))
+    if (!voice_interrupt(c->voice, by, onset_us, unheard_ms, &item, &played_ms))
         return;
     c->figures.barge_ins++;
     talk_meters_barge_in(c->meters, by);

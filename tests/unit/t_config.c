@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 
 #include "app/config.h"
+#include "pbx/leg_rtp.h"
+#include "pbx/leg_websocket.h"
 #include "base/buf.h"
 #include "fail_alloc.h"
 
@@ -623,6 +625,49 @@ static void test_tools_that_are_no_good(void **state)
     config_free(c);
 }
 
+static void test_media(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, NODE AGENT "media = websocket, rtp, audiosocket\n[audiosocket]\nformat = slin44\n[rtp]\nformat = g722\n"
+                               "[websocket]\nopened_by = asterisk\nclient = side-tone\nformat = slin16\nlisten = 127.0.0.1:9100\n");
+
+    assert_int_equal(c->agents[0].media.count, 3);
+    assert_int_equal(config_audiosocket_hz[c->audiosocket.format], 44100);
+    assert_int_equal(c->rtp.format, LEG_RTP_G722);
+    assert_int_equal(c->websocket.opened_by, CONFIG_BY_ASTERISK);
+    assert_int_equal(c->websocket.format, LEG_WEBSOCKET_SLIN16);
+    assert_string_equal(c->websocket.client, "side-tone");
+    assert_int_equal(c->websocket.listen.port, 9100);
+    config_free(c);
+    bad(p, AGENT "media = carrier-pigeon\n", "3 agent reception/media: ", "expected audiosocket, rtp or websocket, came \"carrier-pigeon\"");
+    bad(p, "[rtp]\nformat = slin16\n", "2 rtp/format: ", "came \"slin16\"");
+    bad(p, AGENT "media = websocket\n[websocket]\nopened_by = asterisk\nclient = a b\n", "6 websocket/client: ", "expected letters, digits");
+    bad(p, AGENT "media = websocket\n[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:9092\n", "6 websocket/listen: ", "a port of its own");
+    bad(p, "[node x]\nari = https://127.0.0.1:8089\nari_user = s\nari_secret = @env:PBX1_ARI\n" AGENT "media = websocket\n[websocket]\nformat = ulaw\n",
+        "8 websocket/opened_by: ", "expected asterisk, because node x");
+    config_free(good(p, AGENT "[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:9092\n")); /* nobody uses it */
+}
+
+static void test_unannounced(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, AGENT "[audiosocket]\naccept = any\nagent = reception\nallow = 10.0.0.0/8\ncalls_max = 3\n");
+
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANY);
+    assert_true(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    assert_false(allow_has(&c->audiosocket.allow, "127.0.0.1"));
+    assert_int_equal(c->audiosocket.calls_max, 3);
+    config_free(c);
+    c = good(p, AGENT);
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANNOUNCED);
+    assert_true(allow_has(&c->audiosocket.allow, "127.0.0.1") && allow_has(&c->audiosocket.allow, "::1"));
+    assert_false(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    config_free(c);
+    bad(p, AGENT "[audiosocket]\naccept = any\n", "3 audiosocket/agent: ", "expected the name of an agent, because accept = any, came nothing");
+    bad(p, AGENT "[audiosocket]\naccept = any\nagent = nobody\n", "5 audiosocket/agent: ", "came nobody");
+    bad(p, "[audiosocket]\nallow = everybody\n", "2 audiosocket/allow: ", "expected numeric addresses");
+}
+
 static void test_tap(void **state)
 {
     struct place *p = *state;
@@ -815,6 +860,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_media, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unannounced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_openai, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools_that_are_no_good, set_up, tear_down),
