@@ -159,4 +159,6 @@ def test_requests_over_the_connection_that_we_open(context):
     daemon.wait_log("event=rest node=a by=http")
     peer.event(type="StasisStart", args=["nobody"], channel=channel())
     peer.wait_request("POST", "channels/1700000000.7/continue")
+    peer.event(type="StasisEnd", channel=channel())
+    daemon.wait_log("mod=stasis event=end")
     assert daemon.stop() == 0
