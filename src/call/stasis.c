@@ -399,6 +399,8 @@ static void stasis_free(struct stasis *s)
     timer_free(s->linger);
     free(s->ground.app);
     free(s->ground.media_host);
+    free((char *)(uintptr_t)s->ground.websocket.client);
+    free(s->ground.base_url);
     free(s);
 }
 
@@ -446,7 +448,7 @@ static int make(struct stasis *s, bool claims)
     };
     int err;
 
-    if (!s->ground.app || !s->ground.media_host)
+    if (!s->ground.app || !s->ground.media_host || !s->ground.websocket.client || !s->ground.base_url)
         return -ENOMEM;
     err = timer_new(&s->linger, s->ground.loop, on_linger, s);
     if (!err)
@@ -482,6 +484,11 @@ int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct au
         .rtp = opt->rtp,
         .rtp_ports = opt->rtp_ports,
         .rtp_format = opt->rtp_format,
+        .audiosocket_hz = opt->audiosocket_hz ? opt->audiosocket_hz : 8000,
+        .websocket = { .door = opt->websocket.door, .client = text_dup(text_of(opt->websocket.client ? opt->websocket.client : "")),
+                       .format = opt->websocket.format },
+        .dialer = d,
+        .base_url = text_dup(text_of(opt->ari.base_url ? opt->ari.base_url : "")),
         .arg = s,
     };
     err = make(s, opt->claims);

@@ -19,6 +19,10 @@ struct stasis_ground {
     struct address rtp;
     unsigned rtp_ports, rtp_next;  /* rtp_next: which port is tried next */
     enum leg_rtp_format rtp_format;
+    unsigned audiosocket_hz;
+    struct stasis_websocket websocket;  /* .client is the ground's own copy */
+    struct dialer *dialer;         /* to this node */
+    char *base_url;                /* of its HTTP server */
     int64_t step_ms;
     bool is_listening;             /* Asterisk opens the connections, perhaps one for each call */
     /* The call is over and nothing of it is left: the handler unlinks it and drops its reference. Never runs from inside
@@ -62,6 +66,7 @@ struct stasis_call {               /* counted; the members up to `state` are for
     unsigned tries;                /* answers that did not help, in this step */
     unsigned variable;             /* in CALL_STATUS: which */
     struct door_ticket *ticket;    /* somebody is expected at a door */
+    struct media_connect *connecting; /* to Asterisk's WebSocket channel */
     struct stasis_way way;         /* to Asterisk, until the talk has it; .fd is -1 without one */
     enum stasis_media kinds[STASIS_MEDIA_COUNT];
     size_t kind_count, kind_at;    /* kinds[kind_at] is tried or in use */

@@ -369,11 +369,11 @@ static void destroy(void *obj)
     free(w->subprotocol);
 }
 
-static int websocket_prepare(struct websocket *w, const struct websocket_options *opt)
+static int websocket_prepare(struct websocket *w, const struct websocket_options *opt, bool is_server)
 {
     const struct ws_framing_handlers on = { on_message, on_frame_bytes };
     const size_t message_max = opt->message_max ? opt->message_max : MESSAGE_MAX;
-    int err = w->on_request ? ws_framing_new_server(&w->framing, message_max, &on, w) : ws_framing_new(&w->framing, message_max, &on, w);
+    int err = is_server ? ws_framing_new_server(&w->framing, message_max, &on, w) : ws_framing_new(&w->framing, message_max, &on, w);
 
     if (err)
         return err;
@@ -446,7 +446,7 @@ int websocket_open(struct websocket **out, struct dialer *d, const struct websoc
     if (!w)
         return -ENOMEM;
     settle(w, d->loop, opt, on, arg);
-    err = websocket_prepare(w, opt);
+    err = websocket_prepare(w, opt, false);
     if (!err)
         err = request_prepare(w, opt, &url);
     if (!err)
@@ -469,7 +469,7 @@ int websocket_accept(struct websocket **out, struct stream *s, const struct webs
     if (w) {
         settle(w, stream_loop(s), opt, on, arg);
         w->on_request = on_request;
-        err = websocket_prepare(w, opt);
+        err = websocket_prepare(w, opt, true);
     }
     if (err) {
         stream_abort(s);
@@ -480,6 +480,33 @@ int websocket_accept(struct websocket **out, struct stream *s, const struct webs
     w->stream = s;
     w->state = WS_SHAKING;
     timer_start(w->deadline, opt->connect_ms);
+    stream_handle(s, &stream_on, w);
+    ref_hold(w); /* the loop's, until on_closed */
+    *out = w;
+    return 0;
+}
+
+int websocket_adopt(struct websocket **out, struct stream *s, bool is_server, const struct websocket_options *opt,
+                    const struct websocket_handlers *on, void *arg)
+{
+    struct websocket *w = ref_new(sizeof *w, destroy);
+    int err = -ENOMEM;
+
+    if (w) {
+        settle(w, stream_loop(s), opt, on, arg);
+        err = websocket_prepare(w, opt, is_server);
+    }
+    if (err) {
+        stream_abort(s);
+        ref_drop(s);
+        ref_drop(w);
+        return err;
+    }
+    w->stream = s;
+    w->state = WS_OPEN;
+    w->has_heard = true;
+    if (w->ping_ms > 0)
+        timer_start(w->pinger, w->ping_ms);
     stream_handle(s, &stream_on, w);
     ref_hold(w); /* the loop's, until on_closed */
     *out = w;

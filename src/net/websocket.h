@@ -44,6 +44,10 @@ struct websocket_reply {
 typedef int websocket_on_request(struct text target, struct text authorization, struct websocket_reply *reply, void *arg);
 int websocket_accept(struct websocket **out, struct stream *s, const struct websocket_options *opt, websocket_on_request *on_request,
                      const struct websocket_handlers *on, void *arg) MUST_USE;
+/* Either end, on a stream whose handshake is over (its reference is ours from here, also on error). on_open does not run.
+ * Only ping_ms, message_max and queue_max of the options are used. -ENOMEM: then no handler runs. */
+int websocket_adopt(struct websocket **out, struct stream *s, bool is_server, const struct websocket_options *opt,
+                    const struct websocket_handlers *on, void *arg) MUST_USE;
 /* Stops reading for good, pings and all: back pressure, and how a dead peer looks. */
 void websocket_deafen(struct websocket *w);
 /* Ends the connection without a close frame, as a lost network does; on_closed follows. */

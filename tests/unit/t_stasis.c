@@ -40,6 +40,7 @@ struct bench {
     struct loop *loop;
     struct dialer *dialer;
     struct audiosocket_door *door;
+    struct websocket_door *websocket_door; /* NULL: we are to connect */
     struct ari_peer *peer;
     struct stasis *stasis;
     uint16_t door_port;
@@ -117,6 +118,37 @@ static void json_text(const char *json, const char *name, char *out, size_t size
     snprintf(out, size, "%.*s", (int)strcspn(at, "\""), at);
 }
 
+/* As a channel of websocket_client.conf: Asterisk adds what v() says to the address. Without a door of ours it would wait for us, and says by
+ * which name in its answer, which here is missing. */
+static void websocket_comes(struct bench *b, const struct ari_seen *seen, const struct quirk *q)
+{
+    char values[100], request[400];
+    struct address at;
+    int fd;
+
+    if (!b->websocket_door) {
+        assert_non_null(strstr(seen->body, "\"connection_type\":\"server\""));
+        return;
+    }
+    assert_non_null(strstr(seen->body, "\"connection_type\":\"client\",\"external_host\":\"our-client\""));
+    assert_non_null(strstr(seen->body, "\"encapsulation\":\"none\""));
+    assert_non_null(strstr(seen->body, "\"format\":\"slin16\""));
+    json_text(seen->body, "transport_data", values, sizeof values);
+    assert_int_equal(strlen(values), strlen("v(call=)") + 36);
+    if (!q || !q->no_start)
+        event(b, "StasisStart", b->media);
+    if (q && q->no_connect)
+        return;
+    snprintf(request, sizeof request, "GET /media?%.41s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", values + 2);
+    websocket_door_address(b->websocket_door, &at);
+    assert_true(b->media_count < EXT_MAX);
+    fd = tcp_connect(at.port);
+    assert_true(fd >= 0);
+    tcp_write(fd, request, strlen(request));
+    b->media_fds[b->media_count++] = fd;
+}
+
 static void media_comes(struct bench *b, const struct ari_seen *seen, const struct quirk *q)
 {
     struct uuid id;
@@ -124,6 +156,10 @@ static void media_comes(struct bench *b, const struct ari_seen *seen, const stru
     int fd;
 
     json_text(seen->body, "channelId", b->media, sizeof b->media);
+    if (strstr(seen->body, "\"transport\":\"websocket\"")) {
+        websocket_comes(b, seen, q);
+        return;
+    }
     if (strstr(seen->body, "\"encapsulation\":\"rtp\"")) {
         if (!q || !q->no_start)
             event(b, "StasisStart", b->media);
@@ -253,6 +289,9 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     text_copy(b->name, sizeof b->name, req->caller_name);
     b->fd = req->way.fd;
     b->kind = req->way.media;
+    assert_int_equal(req->way.rate_hz, b->kind == STASIS_AUDIOSOCKET ? 8000 : 0);
+    assert_int_equal(req->way.is_server, b->kind == STASIS_WEBSOCKET);
+    assert_true(b->kind != STASIS_WEBSOCKET || req->way.ws_format == LEG_WEBSOCKET_SLIN16);
     b->talk_peer = req->way.peer;
     b->on_end = on_end;
     b->end_arg = end_arg;
@@ -366,6 +405,7 @@ static int open_stasis(struct bench *b, int64_t step_ms)
         .ari = { .node = "pbx1", .base_url = url, .app = "sidetone", .user = "u", .password = "p", .retry_max_ms = 40 },
         .media_host = "127.0.0.1:9092",
         .rtp = { .host = "127.0.0.1" },
+        .websocket = { .door = b->websocket_door, .client = "our-client", .format = LEG_WEBSOCKET_SLIN16 },
         .step_ms = step_ms,
         .calls_max = 2,
     };
@@ -405,6 +445,7 @@ static void bench_free(struct bench *b)
     media_close(b);
     ari_peer_close(b->peer);
     door_close(b->door);
+    websocket_door_close(b->websocket_door);
     dialer_free(b->dialer);
     turn_for(b->loop, 5);
     loop_free(b->loop);
@@ -1199,17 +1240,76 @@ static void t_memory_short_at_the_start(void **state)
     bench_free(b);
 }
 
-static struct bench *bench_with_media(enum stasis_media first, enum stasis_media second, size_t count, uint16_t rtp_port)
+static void bench_media_open(struct bench *b, enum stasis_media first, enum stasis_media second, size_t count, uint16_t rtp_port)
 {
-    struct bench *b = bench_make();
-
     b->kinds[0] = first;
     b->kinds[1] = second;
     b->kind_count = count;
     b->rtp_port = rtp_port;
     assert_int_equal(open_stasis(b, PATIENT_MS), 0);
     assert_true(turn_until(b->loop, is_up, b, 3000));
+}
+
+static struct bench *bench_with_media(enum stasis_media first, enum stasis_media second, size_t count, uint16_t rtp_port)
+{
+    struct bench *b = bench_make();
+
+    bench_media_open(b, first, second, count, rtp_port);
     return b;
+}
+
+static struct bench *bench_with_websocket(bool has_door)
+{
+    const struct address at = { .host = "127.0.0.1" };
+    struct bench *b = bench_make();
+
+    if (has_door)
+        assert_int_equal(websocket_door_open(&b->websocket_door, b->loop, &at), 0);
+    bench_media_open(b, STASIS_WEBSOCKET, STASIS_AUDIOSOCKET, 2, 0);
+    return b;
+}
+
+static void t_a_websocket_carries_the_talk(void **state)
+{
+    struct bench *b = bench_with_websocket(true);
+
+    (void)state;
+    caller_comes(b, "Up", "\"reception\"");
+    assert_true(turn_until(b->loop, is_talking, b, 5000));
+    assert_int_equal(b->kind, STASIS_WEBSOCKET);
+    assert_int_equal(b->media_count, 1);
+    talk_ends(b, "OK", "done", false);
+    expect_over(b);
+    expect_status(b, "OK", "done");
+    bench_free(b);
+}
+
+static void t_audiosocket_follows_the_websocket(void **state)
+{
+    static const struct quirk all[] = {
+        { .match = "externalMedia", .status = 500 },
+        { .match = "externalMedia", .no_connect = true },
+        { .match = "externalMedia", .no_start = true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof all / sizeof all[0]; i++) {
+        const bool is_nameless = i == sizeof all / sizeof all[0]; /* we are to connect, and are not told where */
+        struct bench *b = bench_with_websocket(!is_nameless);
+
+        if (!is_nameless) {
+            b->quirk = all[i];
+            b->quirk.times = 1;
+        }
+        caller_comes(b, "Up", "\"reception\"");
+        assert_true(turn_until(b->loop, is_talking, b, PATIENT_MS - 500));
+        assert_int_equal(b->kind, STASIS_AUDIOSOCKET);
+        assert_non_null(fact_of(b, "media.next"));
+        talk_ends(b, "OK", "done", false);
+        expect_over(b);
+        expect_status(b, "OK", "done");
+        bench_free(b);
+    }
 }
 
 static void t_rtp_carries_the_talk(void **state)
@@ -1305,6 +1405,7 @@ int main(void)
         cmocka_unit_test(t_close_gives_every_call_back),
         cmocka_unit_test(t_close_in_the_middle_of_the_way_in),
         cmocka_unit_test(t_close_does_not_wait_for_ever),
+        cmocka_unit_test(t_a_websocket_carries_the_talk), cmocka_unit_test(t_audiosocket_follows_the_websocket),
         cmocka_unit_test(t_rtp_carries_the_talk), cmocka_unit_test(t_the_next_carrier_is_tried), cmocka_unit_test(t_no_carrier_works),
         cmocka_unit_test(t_memory_short_at_the_start),
     };
