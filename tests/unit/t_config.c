@@ -570,22 +570,6 @@ static void test_openai(void **state)
     config_free(c);
 }
 
-static void test_deepgram(void **state)
-{
-    struct place *p = *state;
-    struct config *c = good(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://127.0.0.1:9/v1/agent/converse\n"
-                               "listen_model = nova-3\nthink_provider = anthropic\nmodel = claude\nvoice = aura-2-luna-en\ntools = opening_hours\n");
-    const struct config_agent *a = &c->agents[0];
-
-    assert_int_equal(a->provider, CONFIG_PROVIDER_DEEPGRAM);
-    assert_string_equal(a->listen_model, "nova-3");
-    assert_string_equal(a->think_provider, "anthropic");
-    assert_string_equal(p->told.p, "");
-    config_free(c);
-    bad(p, "[agent a]\nprovider = deepgram\n", "1 agent a/key: ", "for example: key = @env:");
-    bad(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://agent.example.com/v1\n", "4 agent a/url: ", "expected wss://");
-}
-
 #define HOSTS "[sidetone]\nhttp_hosts = crm.example.com, 127.0.0.1:8\n" /* 2 lines */
 #define SERVICE "[tool order]\nurl = https://crm.example.com/orders/{id}\n"  /* 2 lines */
 
@@ -682,6 +666,22 @@ static void test_unannounced(void **state)
     bad(p, AGENT "[audiosocket]\naccept = any\n", "3 audiosocket/agent: ", "expected the name of an agent, because accept = any, came nothing");
     bad(p, AGENT "[audiosocket]\naccept = any\nagent = nobody\n", "5 audiosocket/agent: ", "came nobody");
     bad(p, "[audiosocket]\nallow = everybody\n", "2 audiosocket/allow: ", "expected numeric addresses");
+}
+
+static void test_deepgram(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://127.0.0.1:9/v1/agent/converse\n"
+                               "listen_model = nova-3\nthink_provider = anthropic\nmodel = claude\nvoice = aura-2-luna-en\ntools = opening_hours\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_int_equal(a->provider, CONFIG_PROVIDER_DEEPGRAM);
+    assert_string_equal(a->listen_model, "nova-3");
+    assert_string_equal(a->think_provider, "anthropic");
+    assert_string_equal(p->told.p, "");
+    config_free(c);
+    bad(p, "[agent a]\nprovider = deepgram\n", "1 agent a/key: ", "for example: key = @env:");
+    bad(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://agent.example.com/v1\n", "4 agent a/url: ", "expected wss://");
 }
 
 static void test_tap(void **state)
@@ -879,9 +879,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_media, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unannounced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_openai, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_deepgram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools_that_are_no_good, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deepgram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),
