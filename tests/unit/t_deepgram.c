@@ -19,6 +19,8 @@
 #include "fail_alloc.h"
 #include "sim/deepgram_check.h"
 #include "sim/service.h"
+#include "net_help.h"
+#include "tls_help.h"
 #include "turn.h"
 
 #define GREETING "Hello there, this is the greeting of the day."
@@ -178,6 +180,7 @@ struct bench {
     unsigned cut_ms;               /* answer to speech_started; 0: none */
     bool tool_fails, holds_tool;
     int64_t alive_ms;              /* 0: 50 */
+    const char *ca_file;           /* NULL: no TLS */
     uint32_t held;
 
     unsigned sessions, refused, complaints, outputs, injections;
@@ -315,6 +318,8 @@ static void on_feed(void *arg)
 
 static const char script[] = "hear how are you\ncall hours {\"day\":\"monday\"}\nsay We open at nine.\n";
 
+static char cert[160], cert_key[160], ca[160], other_ca[160]; /* of the folder that tls_help.h makes */
+
 static void bench_start(struct bench *b, struct deepgram_settings *s, struct sim_service_options so, const char *key)
 {
     const struct address any = { .host = "127.0.0.1" };
@@ -324,13 +329,15 @@ static void bench_start(struct bench *b, struct deepgram_settings *s, struct sim
     char where[96], *problem = NULL;
 
     assert_int_equal(loop_new(&b->loop, &test_log), 0);
-    assert_int_equal(dialer_new(&b->dialer, b->loop, &(struct dialer_options){ 0 }), 0);
+    assert_int_equal(dialer_new(&b->dialer, b->loop, &(struct dialer_options){ .tls = { .ca_file = b->ca_file } }), 0);
     so.script = so.script.p ? so.script : text_of(script);
     so.voice = "kal";
+    so.cert_file = b->ca_file ? cert : NULL;
+    so.key_file = b->ca_file ? cert_key : NULL;
     assert_int_equal(sim_service_open(&b->server, b->loop, &any, &sim_service_deepgram, &so, on_moment, b, &problem), 0);
     sim_service_address(b->server, &at);
     address_format(&at, where, sizeof where);
-    snprintf(url, sizeof url, "ws://%s/v1/agent/converse", where);
+    snprintf(url, sizeof url, "%s://%s/v1/agent/converse", b->ca_file ? "wss" : "ws", where);
     s->url = url;
     opt.dialer = b->dialer;
     opt.alive_ms = b->alive_ms ? b->alive_ms : 50;
@@ -419,10 +426,10 @@ static void speak(struct bench *b)
     b->is_talking = true;
 }
 
-static void whole_talk(enum deepgram_audio audio, enum sim_fault fault)
+static void whole_talk_by(enum deepgram_audio audio, enum sim_fault fault, const char *ca_file)
 {
     struct deepgram_settings s = usual;
-    struct bench b = { .loop = NULL };
+    struct bench b = { .ca_file = ca_file };
 
     s.audio = audio;
     bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .fault = fault }, "dg-test");
@@ -447,6 +454,37 @@ static void whole_talk(enum deepgram_audio audio, enum sim_fault fault)
     assert_string_equal(b.said, "We open at nine.");
     assert_int_equal(b.sessions, 1);
     bench_stop(&b);
+}
+
+static void whole_talk(enum deepgram_audio audio, enum sim_fault fault)
+{
+    whole_talk_by(audio, fault, NULL);
+}
+
+static void test_a_talk_over_tls(void **state)
+{
+    struct deepgram_settings s = usual;
+    struct bench b = { .ca_file = other_ca };
+
+    (void)state;
+    whole_talk_by(DEEPGRAM_ULAW, SIM_FAULT_NONE, ca);
+    whole_talk_by(DEEPGRAM_PCM, SIM_FAULT_BURST, ca);
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40 }, "dg-test"); /* not who it should be */
+    assert_true(turn_until(b.loop, has_error, &b, 20000));
+    assert_int_equal(b.kind, PROVIDER_NET);
+    assert_int_equal(b.sessions + b.refused, 0); /* the key was not sent */
+    bench_stop(&b);
+}
+
+static int set_up(void **state)
+{
+    const int err = tls_setup(state);
+
+    snprintf(cert, sizeof cert, "%s/good.pem", tls_dir);
+    snprintf(cert_key, sizeof cert_key, "%s/good.key", tls_dir);
+    snprintf(ca, sizeof ca, "%s/ca.pem", tls_dir);
+    snprintf(other_ca, sizeof other_ca, "%s/other.pem", tls_dir);
+    return err;
 }
 
 static void test_a_talk_in_ulaw(void **state)
@@ -723,6 +761,7 @@ int main(void)
         cmocka_unit_test(test_cut_anywhere_and_bent),
         cmocka_unit_test(test_a_talk_in_ulaw),
         cmocka_unit_test(test_a_talk_in_wide_pcm),
+        cmocka_unit_test(test_a_talk_over_tls),
         cmocka_unit_test(test_faults_that_are_borne),
         cmocka_unit_test(test_each_fault_has_its_end),
         cmocka_unit_test(test_what_passes_is_survived),
@@ -737,5 +776,5 @@ int main(void)
         cmocka_unit_test(test_construction_without_memory),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tls_shut);
 }
