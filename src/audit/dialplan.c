@@ -225,7 +225,7 @@ static struct text extension_name(struct build *b, struct text written)
                 continue;
             }
         }
-        if (written.p[i] != ' ' && written.p[i] != '"')
+        if (written.p[i] != ' ') /* quotes stay (seen) */
             name[n++] = written.p[i];
     }
     if (n == written.n && memcmp(name, written.p, n) == 0)
@@ -283,7 +283,8 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
             return "the first priority of a context cannot be \"s\"";
         *priority = b->last;
     } else if (!to_number(word, priority)) {
-        const struct dialplan_step *at = b->extension && word.n ? dialplan_label_of(b->extension, word) : NULL;
+        /* Asterisk looks the label up as if the extension's name were dialled: "_1X" is no digits of "_1X" (seen). */
+        const struct dialplan_step *at = word.n && !b->extension->is_pattern ? dialplan_label_of(b->extension, word) : NULL;
 
         if (!at)
             return "the priority is neither a number, nor \"n\", nor a label that is known here";
@@ -320,7 +321,8 @@ static void read_app(struct build *b, const struct conf_item *item, struct text 
     ptrdiff_t close;
 
     t = text_trim(t);
-    step->app = column_text(item, text_trim(open >= 0 ? text_head(t, (size_t)text_find(t, '(')) : t), &step->app_column);
+    /* A blank before the "(" stays part of the name, and such an application is not found (seen). */
+    step->app = column_text(item, open >= 0 ? text_head(t, (size_t)text_find(t, '(')) : t, &step->app_column);
     step->args = text_skip(t, t.n);
     step->args_column = step->app_column;
     if (open < 0)
