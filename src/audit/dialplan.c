@@ -296,21 +296,26 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
     return *priority > PRIORITY_MAX ? "the priority is too large" : NULL;
 }
 
-static void step_put(struct build *b, struct dialplan_extension *e, const struct dialplan_step *step)
+static void step_put(struct build *b, struct dialplan_extension *e, struct dialplan_step step)
 {
+    const struct dialplan_step *same = step.label.n ? dialplan_label_of(e, step.label) : NULL;
     size_t at = e->step_count;
 
-    if (dialplan_step_of(e, step->priority)) {
-        problem(b, DIALPLAN_TWICE, step->place, "this extension already has a step of this priority: Asterisk keeps the first and drops this one");
+    if (dialplan_step_of(e, step.priority)) {
+        problem(b, DIALPLAN_TWICE, step.place, "this extension already has a step of this priority: Asterisk keeps the first and drops this one");
         return;
+    }
+    if (same && same->priority < step.priority) { /* main/pbx.c:add_priority looks at the steps before it only */
+        problem(b, DIALPLAN_CUT, step.place, "this label stands in the same extension already: Asterisk keeps the step without it");
+        step.label.n = 0;
     }
     if (!room(b, &e->steps, &e->step_room, e->step_count, sizeof *e->steps))
         return;
-    while (at > 0 && e->steps[at - 1].priority > step->priority) {
+    while (at > 0 && e->steps[at - 1].priority > step.priority) {
         e->steps[at] = e->steps[at - 1];
         at--;
     }
-    e->steps[at] = *step;
+    e->steps[at] = step;
     e->step_count++;
     b->d->step_count++;
 }
@@ -360,7 +365,7 @@ static void read_step(struct build *b, const struct conf_item *item, struct text
         return;
     }
     read_app(b, item, rest, &step);
-    step_put(b, b->extension, &step);
+    step_put(b, b->extension, step);
 }
 
 static void read_exten(struct build *b, const struct conf_item *item)
