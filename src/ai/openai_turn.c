@@ -165,9 +165,9 @@ static void on_agent_text(struct openai *p, const struct openai_event *e)
 
     if (!it)
         return;                    /* cut before a sample of it came */
-    openai_turn_add(p, true, it->number, e->words);
+    talk_words_add(&p->words, true, it->number, e->words);
     if (it->is_dead)
-        openai_turn_cut(p, it->number, it->heard_ms, it->samples / samples_a_ms(p));
+        talk_words_cut(&p->words, it->number, it->heard_ms, it->samples / samples_a_ms(p));
     p->base.on->on_agent_text(it->number, e->words, p->base.arg);
 }
 
@@ -205,7 +205,7 @@ static void on_caller_text(struct openai *p, const struct openai_event *e)
 
     if (words.n == 0)
         return;
-    openai_turn_add(p, false, 0, words);
+    talk_words_add(&p->words, false, 0, words);
     p->base.on->on_caller_text(words, TEXT_NONE, 0, true, p->base.arg);
 }
 
@@ -216,7 +216,7 @@ static void item_cut(struct openai *p, struct openai_item *it, unsigned played_m
     const uint64_t received_ms = it->samples / samples_a_ms(p);
     const unsigned heard_ms = played_ms < received_ms ? played_ms : (unsigned)received_ms;
 
-    openai_turn_cut(p, it->number, heard_ms, received_ms);
+    talk_words_cut(&p->words, it->number, heard_ms, received_ms);
     if (it->is_dead)
         return;
     it->is_dead = true;
@@ -299,7 +299,7 @@ void openai_tool_answer(struct openai *p, uint32_t number, int err, struct text 
         if (p->state == OPENAI_LIVE && slot->call_id)
             tool_output_send(p, text_of(slot->call_id), buf_text(&b));
         else if (!slot->call_id)
-            openai_turn_add(p, false, 0, buf_text(&b));
+            talk_words_add(&p->words, false, 0, buf_text(&b));
         buf_free(&b);
         free(slot->call_id);
         *slot = (struct openai_tool_call){ .number = 0 };

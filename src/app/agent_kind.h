@@ -57,5 +57,11 @@ struct agent_kind {
 const struct agent_kind *agent_kind_of(int provider);
 extern const struct agent_kind agent_kind_local;
 extern const struct agent_kind agent_kind_openai;
+extern const struct agent_kind agent_kind_deepgram;
 extern const struct agent_kind agent_kind_echo;
 extern const struct agent_kind agent_kind_record;
+
+/* For kinds. NULL stays NULL; 0 or -ENOMEM. */
+int agent_text_copy(char **out, const char *from) MUST_USE;
+/* The file of `instructions`, as text; NULL without one. 0, -EINVAL (told), -ENOMEM. */
+int agent_instructions_read(char **out, const struct agent_load *l) MUST_USE;

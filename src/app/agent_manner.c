@@ -65,6 +65,7 @@ int agent_manner_read(struct talk_manner *m, struct phrases *ready, const struct
 
     *m = (struct talk_manner){
         .agent = from->head.name, .provider = config_providers[from->provider],
+        .recording = from->recording, .transcript = from->transcript, .masks_numbers = from->mask == CONFIG_MASK_NUMBERS,
         .sorry_ms = from->sorry_after_ms, .filler_ms = from->filler_after_ms,
         .no_input_ms = from->no_input_after_ms, .no_input_times = (unsigned)from->no_input_times,
     };

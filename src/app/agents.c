@@ -24,11 +24,18 @@ static int copy_fallback(struct agent *a, const struct config_fallback *from)
     return 0;
 }
 
+static enum stasis_media media_of(const char *name)
+{
+    if (strcmp(name, "rtp") == 0)
+        return STASIS_RTP;
+    return strcmp(name, "websocket") == 0 ? STASIS_WEBSOCKET : STASIS_AUDIOSOCKET;
+}
+
 /* Checked by config_check: known names, each once. */
 static void copy_media(struct agent *a, const struct config_agent *from)
 {
     for (size_t i = 0; i < from->media.count && i < STASIS_MEDIA_COUNT; i++)
-        a->media[a->media_count++] = strcmp(from->media.items[i], "rtp") == 0 ? STASIS_RTP : STASIS_AUDIOSOCKET;
+        a->media[a->media_count++] = media_of(from->media.items[i]);
     if (a->media_count == 0)
         a->media[a->media_count++] = STASIS_AUDIOSOCKET;
 }

@@ -15,12 +15,13 @@
 #include <unistd.h>
 
 #include "app/call_loop_parts.h"
+#include "app/talk_files.h"
 #include "app/tool_run.h"
+#include "base/clock.h"
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
 #include "pbx/leg_rtp.h"
-
-enum { TALK_RATE_HZ = 8000 };
+#include "pbx/leg_websocket.h"
 
 struct call_talk {
     struct call_loop *home;
@@ -31,6 +32,7 @@ struct call_talk {
     /* call loop's: */
     struct call_talk *next, **link;
     struct conversation *conversation;
+    struct keeper *keeper;         /* NULL: nothing of it is kept */
     size_t agent;                  /* who talks now: next_agent moves on */
     unsigned leg_hz;
     struct stasis_way way;         /* .fd is -1 once the leg has it */
@@ -102,6 +104,8 @@ static void on_conversation_ended(enum talk_end how, struct text reason, const s
 
     (void)f;
     t->conversation = NULL;
+    keeper_close(t->keeper);
+    t->keeper = NULL;
     unlink_live(t);
     switch (how) {
     case TALK_HAND_BACK:
@@ -222,21 +226,48 @@ static int switch_agent(void *arg, struct text name)
 static int make_leg(struct leg **out, struct call_talk *t)
 {
     const struct leg_rtp_options ro = { .format = t->way.format, .peer = t->way.peer };
+    const struct leg_websocket_options wo = { .format = t->way.ws_format, .is_server = t->way.is_server };
     struct call_loop *c = t->home;
 
     if (t->way.media == STASIS_RTP)
         return leg_rtp_new(out, c->loop, c->ticker, t->way.fd, &ro, &c->log);
-    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, TALK_RATE_HZ, &c->log);
+    if (t->way.media == STASIS_WEBSOCKET)
+        return leg_websocket_new(out, c->loop, c->ticker, t->way.fd, &wo, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, t->way.rate_hz, &c->log);
+}
+
+/* What is kept of the talk, when its agent says so. The talk does not depend on it. */
+static const struct timeline *keep(struct call_talk *t, const struct talk_manner *m)
+{
+    struct call_loop *c = t->home;
+    const struct timeline *facts = store_timeline(c->store);
+    const struct keeper_options ko = {
+        .folder = talk_files_folder(c->files), .call = text_of(t->call), .wall_us = clock_wall_us(), .rate_hz = t->leg_hz,
+        .has_audio = m->recording, .has_words = m->transcript, .masks = m->masks_numbers, .pool = talk_files_pool(c->files),
+    };
+    int err;
+
+    if (!m->recording && !m->transcript && !m->masks_numbers)
+        return facts;
+    err = keeper_new(&t->keeper, c->loop, &ko, &c->log);
+    if (err) {
+        log_error(&c->log, "not_kept", kv_str("call", t->call), kv_err(err));
+        return m->masks_numbers ? NULL : facts; /* rather nothing than numbers in clear */
+    }
+    if (m->recording || m->transcript)
+        TIMELINE(facts, text_of(t->call), "talk.kept", kv_str("recording", m->recording ? keeper_audio_path(t->keeper) : ""),
+                 kv_str("transcript", m->transcript ? keeper_words_path(t->keeper) : ""));
+    return keeper_timeline(t->keeper, facts);
 }
 
 static int hold_conversation(struct call_talk *t)
 {
     struct call_loop *c = t->home;
     const struct agent *a = agents_at(c->agents, t->agent);
-    const struct conversation_options co = {
-        .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
+    struct conversation_options co = {
+        .call = text_of(t->call), .context = text_of(t->context), .tools = &t->tools,
         .next = next_agent, .next_arg = t,
-        .max_ms = a->max_ms, .manner = &a->manner,
+        .max_ms = a->max_ms, .manner = &a->manner, .meters = c->meters,
     };
     struct leg *leg;
     struct provider *provider;
@@ -252,10 +283,14 @@ static int hold_conversation(struct call_talk *t)
         drop_leg(leg);
         return err;
     }
+    co.timeline = keep(t, &a->manner);
+    co.keeper = t->keeper;
     err = conversation_start(&t->conversation, c->loop, leg, provider, &co, &c->log, on_conversation_ended, t);
     if (err) {
         drop_leg(leg);
         provider_close(provider);
+        keeper_close(t->keeper);
+        t->keeper = NULL;
     }
     return err;
 }

@@ -34,6 +34,7 @@ struct config_sidetone {
     const char *http_hosts;         /* NULL: none */
     int64_t workers;                /* call loops; 0: one per core */
     int64_t speech_threads;         /* 0: one per core */
+    int64_t keep_recordings_ms;     /* 0: for ever */
     int log_level;                  /* enum log_level */
 };
 
@@ -50,10 +51,29 @@ struct config_fastagi {
     struct config_list pass_env;
 };
 
+enum config_accept { CONFIG_ACCEPT_ANNOUNCED, CONFIG_ACCEPT_ANY };
+
 struct config_audiosocket {
     struct config_head head;
     struct address listen;
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
+    int format;                     /* index into config_audiosocket_hz */
+    int accept;                     /* enum config_accept */
+    const char *agent;              /* of unannounced calls; NULL: none */
+    const char *allow_text;         /* as written */
+    struct allow_list allow;        /* who may bring those */
+    int64_t calls_max;              /* of those */
+};
+extern const unsigned config_audiosocket_hz[];
+
+enum config_opened_by { CONFIG_BY_SIDETONE, CONFIG_BY_ASTERISK };
+
+struct config_websocket {
+    struct config_head head;
+    int opened_by;                  /* enum config_opened_by */
+    struct address listen;          /* when Asterisk opens it */
+    const char *client;             /* the same: section of websocket_client.conf */
+    int format;                     /* enum leg_websocket_format */
 };
 
 struct config_rtp {
@@ -171,6 +191,7 @@ extern const char *const config_drivers[];
 enum config_provider {
     CONFIG_PROVIDER_LOCAL,
     CONFIG_PROVIDER_OPENAI,
+    CONFIG_PROVIDER_DEEPGRAM,
     CONFIG_PROVIDER_ECHO,
     CONFIG_PROVIDER_RECORD,
 };
@@ -207,10 +228,11 @@ struct config_agent {
     const char *file;               /* absolute path; NULL unless provider is local */
     struct secret key;
     const char *url;                /* NULL: the service's own */
-    const char *model, *voice, *greeting;
+    const char *model, *voice, *greeting; /* NULL: the service's usual; of greeting: none */
+    const char *listen_model, *think_provider; /* NULL: the usual */
     const char *instructions;       /* absolute path; NULL: none */
     const char *transcribe;         /* "none": nobody */
-    int audio;                      /* enum openai_audio */
+    int audio;                      /* enum openai_audio, enum deepgram_audio */
     int64_t silence_ms;
     unsigned built_in;              /* bits 1 << enum builtin: named among the tools; not in `tools`, for they have no file */
     struct config_list tool_names;
@@ -232,6 +254,7 @@ struct config_agent {
     const char *phrase_voice;
     const char *sorry, *give_up, *filler, *no_input; /* words, the absolute path of a WAV file, or "none"; NULL: the usual */
     int64_t sorry_after_ms, filler_after_ms, no_input_after_ms, no_input_times;
+    bool recording, transcript;
     const char *next;               /* names another of agents, never in a circle; NULL: none */
 };
 
@@ -240,11 +263,13 @@ struct config {
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
     const char *admin_path;         /* the admin socket: state_dir/admin.sock */
+    const char *recordings_dir;     /* of talks: state_dir/recordings */
     const char *journal_path;       /* what the tap saw: state_dir/tap.db */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
     struct config_rtp rtp;
+    struct config_websocket websocket;
     struct config_console console;
     struct config_tap tap;
     struct config_node *nodes;

@@ -149,13 +149,54 @@ const char *config_file_fault(const char *path)
     return access(path, R_OK) < 0 ? "may not be read" : NULL;
 }
 
+static bool is_section_id(const char *name)
+{
+    const size_t n = strlen(name);
+
+    return n > 0 && n < 64 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == n;
+}
+
+static bool uses_websocket(const struct config *c)
+{
+    for (size_t i = 0; i < c->agent_count; i++)
+        for (size_t k = 0; k < c->agents[i].media.count; k++)
+            if (!strcmp(c->agents[i].media.items[k], "websocket"))
+                return true;
+    return false;
+}
+
+static void check_websocket(struct config_build *b)
+{
+    const struct config_websocket *w = &b->c->websocket;
+
+    if (!uses_websocket(b->c))
+        return;
+    for (size_t i = 0; w->opened_by == CONFIG_BY_SIDETONE && i < b->c->node_count; i++) {
+        const char *url = b->c->nodes[i].ari;
+
+        if (url && text_starts_nocase(text_of(url), TEXT("https://")))
+            config_key_problem(b, CONF_ERROR, built_of(b, w), "opened_by",
+                               "expected asterisk, because node %s is reached by https, and voices only over plain ws", b->c->nodes[i].head.name);
+        if (!url && b->c->nodes[i].ari_listen.host[0])
+            config_key_problem(b, CONF_ERROR, built_of(b, w), "opened_by", "expected asterisk, because node %s has no ari address to connect to",
+                               b->c->nodes[i].head.name);
+    }
+    if (w->opened_by == CONFIG_BY_ASTERISK && !is_section_id(w->client))
+        config_key_problem(b, CONF_ERROR, built_of(b, w), "client", "expected letters, digits, - and _, came \"%s\"", w->client);
+    if (w->opened_by == CONFIG_BY_ASTERISK && w->listen.port &&
+        ((w->listen.port == b->c->audiosocket.listen.port && !strcmp(w->listen.host, b->c->audiosocket.listen.host)) ||
+         (w->listen.port == b->c->fastagi.listen.port && !strcmp(w->listen.host, b->c->fastagi.listen.host))))
+        config_key_problem(b, CONF_ERROR, built_of(b, w), "listen", "expected a port of its own, came port %u, which another section has already",
+                           w->listen.port);
+}
+
 static void check_media(struct config_build *b, const struct config_agent *a)
 {
     const char *const *names = a->media.items;
 
     for (size_t i = 0; i < a->media.count; i++) {
-        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp"))
-            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket or rtp, came \"%s\"", names[i]);
+        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp") && strcmp(names[i], "websocket"))
+            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket, rtp or websocket, came \"%s\"", names[i]);
         for (size_t k = 0; k < i; k++)
             if (!strcmp(names[i], names[k]))
                 config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected each name once, came \"%s\" twice", names[i]);
@@ -194,15 +235,17 @@ static const struct provider_key {
     const char *what, *example;    /* of those that are needed */
 } provider_keys[] = {
     { .name = "file", .means = OF(LOCAL), .needs = OF(LOCAL), .what = "path", .example = "reception.agent" },
-    { .name = "key", .means = OF(OPENAI), .needs = OF(OPENAI), .what = "secret", .example = "@env:OPENAI_API_KEY" },
-    { .name = "url", .means = OF(OPENAI) },
-    { .name = "model", .means = OF(OPENAI) },
-    { .name = "voice", .means = OF(OPENAI) },
-    { .name = "instructions", .means = OF(OPENAI) },
-    { .name = "greeting", .means = OF(OPENAI) },
-    { .name = "audio", .means = OF(OPENAI) },
+    { .name = "key", .means = OF(OPENAI) | OF(DEEPGRAM), .needs = OF(OPENAI) | OF(DEEPGRAM), .what = "secret", .example = "@env:OPENAI_API_KEY" },
+    { .name = "url", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "model", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "voice", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "instructions", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "greeting", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "audio", .means = OF(OPENAI) | OF(DEEPGRAM) },
     { .name = "transcribe", .means = OF(OPENAI) },
     { .name = "silence", .means = OF(OPENAI) },
+    { .name = "listen_model", .means = OF(DEEPGRAM) },
+    { .name = "think_provider", .means = OF(DEEPGRAM) },
 };
 
 static void check_provider(struct config_build *b, const struct config_agent *a)
@@ -267,20 +310,26 @@ static void check_fallback(struct config_build *b, const void *section, const ch
                            config_quote(text_of(written), came, sizeof came));
 }
 
-static void check_allow(struct config_build *b, struct config_fastagi *f)
+static void check_allow_text(struct config_build *b, const void *section, const char *text, struct allow_list *out)
 {
     char came[80];
     struct text bad;
     int err;
 
-    if (!f->allow_text)
+    if (!text)
         return;
-    err = allow_parse(text_of(f->allow_text), &f->allow, &bad);
+    err = allow_parse(text_of(text), out, &bad);
     if (err == -E2BIG)
-        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected at most %d hosts and networks", ALLOW_MAX);
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "allow", "expected at most %d hosts and networks", ALLOW_MAX);
     else if (err)
-        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected numeric addresses and networks, as 127.0.0.1, 10.0.0.0/8, came %s",
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "allow", "expected numeric addresses and networks, as 127.0.0.1, 10.0.0.0/8, came %s",
                            config_quote(bad, came, sizeof came));
+}
+
+static void check_accept(struct config_build *b, const struct config_audiosocket *a)
+{
+    if (a->accept == CONFIG_ACCEPT_ANY && (!a->agent || !agent_named(b->c, a->agent)))
+        config_key_problem(b, CONF_ERROR, built_of(b, a), "agent", "expected the name of an agent, because accept = any, came %s", a->agent ? a->agent : "nothing");
 }
 
 static void check_route(struct config_build *b, struct config_route *r)
@@ -304,6 +353,8 @@ static void fill_derived(struct config_build *b, struct config *c)
         c->store_path = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/admin.sock", c->sidetone.state_dir);
         c->admin_path = config_text(b, text_of(text));
+        snprintf(text, sizeof text, "%s/recordings", c->sidetone.state_dir);
+        c->recordings_dir = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/tap.db", c->sidetone.state_dir);
         c->journal_path = config_text(b, text_of(text));
     }
@@ -335,7 +386,9 @@ void config_check(struct config_build *b)
     struct config *c = b->c;
 
     check_ports(b);
-    check_allow(b, &c->fastagi);
+    check_allow_text(b, &c->fastagi, c->fastagi.allow_text, &c->fastagi.allow);
+    check_allow_text(b, &c->audiosocket, c->audiosocket.allow_text, &c->audiosocket.allow);
+    check_accept(b, &c->audiosocket);
     for (size_t i = 0; i < c->route_count; i++)
         check_route(b, &c->routes[i]);
     for (size_t i = 0; i < c->node_count; i++)
@@ -344,6 +397,7 @@ void config_check(struct config_build *b)
         config_sink_check(b, built_of(b, &c->sinks[i]), &c->sinks[i]);
     check_routes(b, c);
     check_rtp(b);
+    check_websocket(b);
     for (size_t i = 0; i < c->tool_count; i++)
         config_tool_check(b, built_of(b, &c->tools[i]), &c->tools[i]);
     for (size_t i = 0; i < c->agent_count; i++) {

@@ -8,6 +8,7 @@ static const char *const on_full[] = { "busy", "fallback", NULL };              
 const char *const config_providers[] = {                                              /* order of enum config_provider */
     "local",
     "openai",
+    "deepgram",
     "echo",
     "record",
     NULL,
@@ -29,6 +30,8 @@ static const struct config_key sidetone_keys[] = {
     { .name = "speech_threads", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, speech_threads), .standard = "auto",
       .may_be_auto = true, .min = 1, .max = 64,
       .help = "How many threads the embedded recogniser and synthesiser share; auto is one per processor core." },
+    { .name = "keep_recordings", .type = CONFIG_DURATION, .offset = offsetof(struct config_sidetone, keep_recordings_ms), .standard = "720h",
+      .min = 0, .max = INT64_C(87600) * 3600000, .help = "Older recordings and transcripts of talks are deleted; 0: never." },
     { .name = "log_level", .type = CONFIG_ENUM, .offset = offsetof(struct config_sidetone, log_level), .standard = "info",
       .choices = levels, .reloads = true, .help = "The least severe log lines that are written." },
 };
@@ -58,15 +61,30 @@ static const struct config_key fastagi_keys[] = {
       .help = "Hosts and networks that may connect, separated by commas; others are closed at once." },
 };
 
+static const char *const audiosocket_formats[] = { "slin", "slin12", "slin16", "slin24", "slin32", "slin44", "slin48", NULL };
+const unsigned config_audiosocket_hz[] = { 8000, 12000, 16000, 24000, 32000, 44100, 48000 };
+
+static const char *const accepts[] = { "announced", "any", NULL };                       /* order of enum config_accept */
+
 static const struct config_key audiosocket_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_audiosocket, listen), .standard = "127.0.0.1:9092",
       .help = "Where the daemon takes the callers' voices." },
     { .name = "advertise", .type = CONFIG_PEER, .offset = offsetof(struct config_audiosocket, advertise),
       .standard_help = "the address of listen", .example = "127.0.0.1:9092",
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_audiosocket, format), .standard = "slin",
+      .choices = audiosocket_formats, .help = "What Asterisk sends and takes: linear samples, 8 kHz, or 12, 16... with slin12, slin16..." },
+    { .name = "accept", .type = CONFIG_ENUM, .offset = offsetof(struct config_audiosocket, accept), .standard = "announced", .choices = accepts,
+      .help = "any: calls of the dialplan's AudioSocket() are taken, too, without ARI; whoever reaches the port can talk with the agent then." },
+    { .name = "agent", .type = CONFIG_NAME, .offset = offsetof(struct config_audiosocket, agent), .standard_help = "needed by accept = any",
+      .example = "reception", .help = "Who talks with callers that were not announced." },
+    { .name = "allow", .type = CONFIG_TEXT, .offset = offsetof(struct config_audiosocket, allow_text), .standard = "127.0.0.0/8, ::1",
+      .help = "Hosts and networks that may bring calls that were not announced." },
+    { .name = "calls_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_audiosocket, calls_max), .standard = "20", .min = 1, .max = 10000,
+      .help = "How many calls that were not announced there may be at once; more are turned away." },
 };
 
-static const char *const rtp_formats[] = { "ulaw", "alaw", NULL };                      /* order of enum leg_rtp_format */
+static const char *const rtp_formats[] = { "ulaw", "alaw", "g722", NULL };               /* order of enum leg_rtp_format, up to there */
 
 static const struct config_key rtp_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_rtp, listen), .standard = "127.0.0.1:24000",
@@ -74,7 +92,21 @@ static const struct config_key rtp_keys[] = {
     { .name = "ports", .type = CONFIG_COUNT, .offset = offsetof(struct config_rtp, ports), .standard = "2000", .min = 1, .max = 40000,
       .help = "How many UDP ports from there are used, one a call." },
     { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_rtp, format), .standard = "ulaw",
-      .choices = rtp_formats, .help = "What is sent and taken, at 8 kHz." },
+      .choices = rtp_formats, .help = "What is sent and taken: 8 kHz with ulaw and alaw, 16 kHz with g722." },
+};
+
+static const char *const opened_by_names[] = { "sidetone", "asterisk", NULL };           /* order of enum config_opened_by */
+static const char *const websocket_formats[] = { "ulaw", "alaw", "slin", "slin16", "slin24", "slin48", NULL }; /* of enum leg_websocket_format */
+
+static const struct config_key websocket_keys[] = {
+    { .name = "opened_by", .type = CONFIG_ENUM, .offset = offsetof(struct config_websocket, opened_by), .standard = "sidetone",
+      .choices = opened_by_names, .help = "Who connects: sidetone to the HTTP server of Asterisk that ARI uses, or asterisk to listen." },
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_websocket, listen), .standard = "127.0.0.1:9093",
+      .help = "With opened_by = asterisk: where the daemon takes the callers' voices." },
+    { .name = "client", .type = CONFIG_TEXT, .offset = offsetof(struct config_websocket, client), .standard = "sidetone",
+      .help = "With opened_by = asterisk: the section of Asterisk's websocket_client.conf whose uri leads to listen." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_websocket, format), .standard = "ulaw",
+      .choices = websocket_formats, .help = "What is sent and taken: 8 kHz with ulaw, alaw and slin, more with slin16, slin24 and slin48." },
 };
 
 static const struct config_key console_keys[] = {
@@ -291,30 +323,36 @@ static const struct config_key agent_keys[] = {
     { .name = "provider", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, provider), .standard = "local",
       .choices = config_providers, .reloads = true,
       .help = "Who talks: local is the embedded agent, which needs no key and no network; openai is a voice model behind the Realtime API; "
+              "deepgram is its Voice Agent; "
               "echo and record are for checks of the line: the caller hears himself." },
     { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, file), .standard_help = "needed by provider = local",
       .example = "reception.agent", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
       .help = "What the embedded agent says and understands; relative to agents/ beside the configuration file." },
-    { .name = "key", .type = CONFIG_SECRET, .offset = offsetof(struct config_agent, key), .standard_help = "needed by provider = openai",
+    { .name = "key", .type = CONFIG_SECRET, .offset = offsetof(struct config_agent, key), .standard_help = "needed by openai and deepgram",
       .example = "@env:OPENAI_API_KEY", .reloads = true, .help = "The service's key, by reference: @env:NAME, @file:PATH or @credential:NAME." },
-    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, url), .standard_help = "OpenAI's", .reloads = true,
+    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, url), .standard_help = "the service's own", .reloads = true,
       .example = "wss://RESOURCE.openai.azure.com/openai/v1/realtime",
-      .help = "Another server of the Realtime dialect; ws:// only to this machine, for the key is sent there." },
-    { .name = "model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, model), .standard = "gpt-realtime", .reloads = true,
-      .help = "The service's model (at Azure: the deployment)." },
-    { .name = "voice", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, voice), .standard = "marin", .reloads = true,
+      .help = "Another server of the same dialect; ws:// only to this machine, for the key is sent there." },
+    { .name = "model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, model), .standard_help = "gpt-realtime; with deepgram gpt-4o-mini", .example = "gpt-realtime",
+      .reloads = true, .help = "The service's model (at Azure: the deployment); with deepgram the one that thinks." },
+    { .name = "voice", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, voice), .standard_help = "marin; with deepgram aura-2-thalia-en",
+      .example = "marin", .reloads = true,
       .help = "The service's voice. The embedded agent's is in its file." },
     { .name = "instructions", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, instructions), .standard_help = "the service's own",
       .example = "reception.md", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
       .help = "What the model is told about its task: a text file of at most 64 KiB, relative to agents/ beside the configuration file." },
-    { .name = "greeting", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, greeting), .standard_help = "the model begins in its own words",
+    { .name = "greeting", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, greeting), .standard_help = "the model begins in its own words; with deepgram it waits",
       .example = "Good morning, Example Company.", .reloads = true, .help = "What the model is asked to say first, word for word." },
     { .name = "audio", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, audio), .standard = "ulaw", .choices = audios,
-      .reloads = true, .help = "What travels to the service: the telephone's own 8 kHz, or 24 kHz (six times the bytes, converted here)." },
+      .reloads = true, .help = "What travels to the service: the telephone's own 8 kHz, or 24 kHz (six times the bytes, converted here; with deepgram 16 kHz)." },
     { .name = "transcribe", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, transcribe), .standard = "gpt-4o-mini-transcribe",
       .reloads = true, .help = "The model that writes down the caller's words, billed apart; none: nobody does." },
     { .name = "silence", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, silence_ms), .standard = "500ms", .min = 100, .max = 5000,
       .reloads = true, .help = "Silence that ends the caller's turn, as the service's voice detection counts it." },
+    { .name = "listen_model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, listen_model), .standard_help = "flux-general-en",
+      .example = "nova-3", .reloads = true, .help = "With deepgram: the model that listens, and with flux- decides when a turn is over." },
+    { .name = "think_provider", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, think_provider), .standard_help = "open_ai",
+      .example = "anthropic", .reloads = true, .help = "With deepgram: whose model thinks: open_ai, anthropic, google, groq or aws_bedrock." },
     { .name = "tools", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, tool_names), .standard_help = "the agent has none",
       .example = "opening_hours, take_message", .reloads = true,
       .help = "Names of the tools that it may call: hand_back, hang_up, transfer, take_message, set_variable and switch_agent are built in, "
@@ -333,10 +371,11 @@ static const struct config_key agent_keys[] = {
     { .name = "switch_to", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, switch_to), .standard_help = "to nobody", .example = "reception",
       .reloads = true, .help = "Agents that the tool switch_agent may give the talk to." },
     { .name = "mask", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, mask), .standard = "none", .choices = masks, .reloads = true,
-      .help = "numbers: in the arguments of tools that the timeline keeps, the digits of numbers (four and more) become stars." },
+      .help = "numbers: those of four digits and more are hidden in what both sides say and in tools' arguments and results, in the timeline and in "
+              "transcripts; a recording keeps what is spoken." },
     { .name = "media", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, media), .standard_help = "audiosocket",
-      .example = "rtp, audiosocket",
-      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp; the next is tried when one cannot be set up." },
+      .example = "websocket, rtp, audiosocket",
+      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp, websocket; the next is tried when one cannot be set up." },
     { .name = "barge_in", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, barge_in),
       .standard_help = "provider, dtmf; with local: as its file says", .example = "voice, dtmf", .reloads = true,
       .help = "What cuts the agent off: provider (it says that the caller speaks), voice (our own ear), dtmf (a digit), or none." },
@@ -365,6 +404,10 @@ static const struct config_key agent_keys[] = {
       .max = 20, .reloads = true, .help = "Asked so often, the call goes back with the reason no_input." },
     { .name = "phrase_voice", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, phrase_voice), .standard = "slt", .reloads = true,
       .help = "The embedded voice that speaks sorry, give_up, filler and no_input: slt, rms, awb, kal16 or kal." },
+    { .name = "recording", .type = CONFIG_BOOL, .offset = offsetof(struct config_agent, recording), .standard = "no", .reloads = true,
+      .help = "Keep what is heard as a stereo WAV file, the caller left, the agent right, in state_dir/recordings." },
+    { .name = "transcript", .type = CONFIG_BOOL, .offset = offsetof(struct config_agent, transcript), .standard = "no", .reloads = true,
+      .help = "Keep what both sides say as JSON lines, timed, with what was cut off, in state_dir/recordings." },
     { .name = "next", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, next), .standard_help = "the talk ends",
       .example = "reception-offline", .reloads = true,
       .help = "The agent that takes over in the same talk when this one's provider fails." },
@@ -386,6 +429,8 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
     [CONFIG_KIND_RTP] = { .name = "rtp", .help = "The ports for voices over RTP, for agents whose media = list names it.", KEYS(rtp_keys),
                           .size = sizeof(struct config_rtp), .offset = offsetof(struct config, rtp) },
+    [CONFIG_KIND_WEBSOCKET] = { .name = "websocket", .help = "Voices over Asterisk's WebSocket channel, for agents whose media = list names it.",
+                                KEYS(websocket_keys), .size = sizeof(struct config_websocket), .offset = offsetof(struct config, websocket) },
     [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
                               .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
     [CONFIG_KIND_TAP] = { .name = "tap", .help = "What is kept of the manager's events.", KEYS(tap_keys),

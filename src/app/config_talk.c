@@ -69,6 +69,8 @@ void config_talk_check(struct config_build *b, const struct config_built *s, str
     check_phrase(b, s, "give_up", &a->give_up);
     check_phrase(b, s, "filler", &a->filler);
     check_phrase(b, s, "no_input", &a->no_input);
+    if (a->mask == CONFIG_MASK_NUMBERS && a->recording)
+        config_key_problem(b, CONF_WARNING, s, "mask", "a recording keeps numbers that are spoken");
     if (a->phrase_voice && !speech_has_voice(text_of(a->phrase_voice)))
         config_key_problem(b, CONF_ERROR, s, "phrase_voice", "expected one of: slt rms awb kal16 kal, came \"%s\"", a->phrase_voice);
 }

@@ -164,6 +164,6 @@ void config_tool_check(struct config_build *b, const struct config_built *s, con
     for (size_t i = 0; !t->url && !config_is_written(s, "url") && i < sizeof of_http / sizeof *of_http; i++)
         if (config_is_written(s, of_http[i]))
             config_key_problem(b, CONF_WARNING, s, of_http[i], "has no effect without url");
-    if (t->body && t->method == CONFIG_GET)
+    if (t->url && t->body && t->method == CONFIG_GET)
         config_key_problem(b, CONF_WARNING, s, "body", "has no effect with method = get");
 }

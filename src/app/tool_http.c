@@ -188,6 +188,8 @@ static void on_answer(int err, int status, struct text body, const char *detail,
     if (err || status < 200 || status > 299) {
         if (err == -EMSGSIZE)
             snprintf(why, sizeof why, "the service's answer is too long");
+        else if (err == -ETIMEDOUT)
+            snprintf(why, sizeof why, "the service did not answer in time");
         else if (err)
             snprintf(why, sizeof why, "the service cannot be reached: %s", err_text(err));
         else

@@ -22,6 +22,7 @@ struct echo_line {
 
 struct echo_gate {
     unsigned step;                 /* samples of the line that become one */
+    float part;                    /* 1 / step */
     struct echo_line played, heard;
 };
 

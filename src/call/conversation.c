@@ -96,7 +96,7 @@ void talk_end(struct conversation *c, enum talk_end how, struct text reason)
     text_copy(c->reason, sizeof c->reason, reason);
     voice_stop(c->voice);
     timer_stop(c->longest);
-    timer_stop(c->step);
+    wait_stop(c);
     timer_start(c->farewell, CLOSE_MS);
     figures_take(c);
     if (c->leg)
@@ -193,22 +193,30 @@ static void on_silent(void *arg)
         talk_parting_silent(c);
 }
 
+/* The first words behind the caller's; what follows a pause of the agent's own is no answer. */
 static void on_began(int64_t at_us, void *arg)
 {
-    (void)at_us;
-    (void)arg;
+    struct conversation *c = arg;
+
+    if (c->began_us == 0)
+        talk_meters_first(c->meters, c->manner->provider, at_us - c->started_us);
+    if (c->ear.voice_us > c->began_us && at_us > c->ear.voice_us)
+        talk_meters_answered(c->meters, c->manner->provider, at_us - c->ear.voice_us);
+    c->began_us = at_us;
 }
 
 static const struct voice_handlers voice_on = { .on_heard = on_heard, .on_cut = on_cut, .on_silent = on_silent, .on_began = on_began };
 
 void talk_interrupt(struct conversation *c, const char *by, int64_t onset_us)
 {
+    const unsigned unheard_ms = leg_flush(c->leg);
     uint32_t item;
     unsigned played_ms;
 
-    if (!voice_interrupt(c->voice, by, onset_us, &item, &played_ms))
+    if (!voice_interrupt(c->voice, by, onset_us, unheard_ms, &item, &played_ms))
         return;
     c->figures.barge_ins++;
+    talk_meters_barge_in(c->meters, by);
     if (c->party && item)          /* else it was a phrase of ours */
         provider_interrupted(c->party->provider, item, played_ms);
 }
@@ -219,8 +227,11 @@ static void on_leg_audio(const int16_t *pcm, size_t n, int64_t at_us, void *arg)
 {
     struct conversation *c = arg;
 
-    if (talk_is_on(c) && c->party)
-        party_hear(c->party, pcm, n, at_us);
+    if (!talk_is_on(c))
+        return;
+    if (c->keeper)
+        keeper_heard(c->keeper, pcm, n);
+    talk_hear(c, pcm, n, at_us);
 }
 
 static void on_digit(char digit, void *arg)
@@ -241,10 +252,15 @@ static void on_fill(int16_t *out, size_t n, int64_t at_us, void *arg)
 {
     struct conversation *c = arg;
 
-    if (talk_is_on(c))
-        voice_take(c->voice, out, n, at_us);
-    else
+    if (!talk_is_on(c)) {
         memset(out, 0, n * sizeof *out);
+        return;
+    }
+    voice_take(c->voice, out, n, at_us);
+    if (c->ear_is_on)
+        barge_in_played(&c->ear, out, n);
+    if (c->keeper)
+        keeper_played(c->keeper, out, n);
 }
 
 static const struct leg_handlers leg_on = {
@@ -261,6 +277,7 @@ static void destroy(void *obj)
     timer_free(c->step);
     timer_free(c->farewell);
     voice_free(c->voice);
+    look_back_free(c->before);
     free(c->call);
     free(c->context);
 }
@@ -276,6 +293,8 @@ static int make(struct conversation *c, struct provider *provider, struct party 
         err = timer_new(&c->farewell, c->loop, on_farewell, c);
     if (!err)
         err = wait_new(c);
+    if (!err)
+        err = talk_ear_new(c);
     if (!err)
         err = voice_new(&c->voice, c->loop, leg_rate(c->leg), provider->rate_hz, &voice_on, c);
     if (!err)
@@ -311,6 +330,8 @@ int conversation_start(struct conversation **out, struct loop *l, struct leg *le
         ref_drop(c);
         return err;
     }
+    c->meters = opt->meters;
+    c->keeper = opt->keeper;
     conversation_set_manner(c, opt->manner);
     c->started_us = clock_mono_us();
     TIMELINE(c->timeline, talk_call(c), "talk.start", kv_int("rate_hz", leg_rate(leg)));

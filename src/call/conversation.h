@@ -4,7 +4,9 @@
 
 #include "ai/provider.h"
 #include "base/hist.h"
+#include "call/keeper.h"
 #include "call/manner.h"
+#include "call/talk_meters.h"
 #include "call/timeline.h"
 #include "call/tools.h"
 #include "net/loop.h"
@@ -32,6 +34,8 @@ struct conversation_options {
     const struct tools *tools;     /* may be NULL: every tool call fails with a sentence */
     int64_t tool_ms;               /* 0 = 5000 */
     int64_t max_ms;                /* longest talk; 0 = 30 min */
+    struct keeper *keeper;         /* gets the sound of both sides until on_ended; NULL: none */
+    const struct talk_meters *meters; /* NULL: nobody counts */
     const struct talk_manner *manner; /* NULL: nothing cuts the agent off, and nothing is said but the provider's words */
     conversation_next *next;       /* NULL: a provider that fails ends the talk */
     void *next_arg;

@@ -1,11 +1,14 @@
 /* What the files of a conversation share; nobody else includes this.
  *   conversation.c        its life: states, the leg, the end
  *   conversation_party.c  the providers that talk in it, one after the other
+ *   conversation_ear.c    what the caller says
  *   conversation_wait.c   what is said when nobody else does
  *   conversation_parting.c  the end that a tool asks for */
 #pragma once
 
+#include "call/barge_in.h"
 #include "call/conversation.h"
+#include "call/look_back.h"
 #include "call/patience.h"
 #include "call/toolbox.h"
 #include "call/voice.h"
@@ -49,9 +52,20 @@ struct conversation {
     struct patience patience;
     struct timer *step;            /* of patience */
     bool caller_talks;             /* as the provider says */
+    struct barge_in ear;           /* ours */
+    bool ear_is_on;                /* somebody wants to know what it hears */
+    struct look_back *before;      /* what the provider has not heard */
+    bool withholds;
     conversation_next *next;
     void *next_arg;
     struct timer *longest, *farewell; /* farewell: of a wish, then of closing */
+
+    struct keeper *keeper;
+    const struct talk_meters *meters;
+    bool is_counted;
+    const char *counted;           /* under which provider this talk is counted now */
+    uint64_t underruns_told;
+    int64_t began_us;              /* of the agent's last answer */
 
     int64_t started_us;
     bool has_dropped;              /* logged once */
@@ -95,12 +109,20 @@ void party_start(struct party *p);
 void party_close(struct party *p);
 void party_hear(struct party *p, const int16_t *pcm, size_t n, int64_t at_us);
 
+/* ---- conversation_ear.c ---- */
+int talk_ear_new(struct conversation *c) MUST_USE;
+void talk_hear(struct conversation *c, const int16_t *pcm, size_t n, int64_t at_us);
+bool talk_caller_talks(const struct conversation *c);
+
 /* ---- conversation_wait.c ---- */
 int wait_new(struct conversation *c) MUST_USE;
 /* From the start to talk_end. */
 void wait_start(struct conversation *c);
+void wait_stop(struct conversation *c);
+/* Tells the meters who talks; "": nobody any more. */
+void wait_count(struct conversation *c, const char *provider);
 /* Says a phrase, when there is one; why: for the fact. */
 void wait_say(struct conversation *c, const struct phrase *phrase, const char *why);
-/* Somebody else has to be fetched: the caller hears of it at once. */
-void wait_failed(struct conversation *c);
+/* Somebody else has to be fetched: the caller hears of it at once, in the words of who failed. */
+void wait_failed(struct conversation *c, const struct phrase *sorry);
 int64_t wait_now_ms(const struct conversation *c);

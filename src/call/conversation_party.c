@@ -103,6 +103,7 @@ static void on_caller_text(struct text words, struct text intent, double score, 
     if (!c)
         return;
     c->figures.turns++;
+    talk_meters_turn(c->meters);
     patience_input(&c->patience);
     TIMELINE(c->timeline, talk_call(c), "caller.said", kv_text("text", words), kv_text("intent", intent),
              kv_int("score", (int64_t)score), kv_int("accepted", accepted));
@@ -187,6 +188,7 @@ static void give_up(struct conversation *c, struct text reason)
 static void on_error(enum provider_error kind, struct text detail, void *arg)
 {
     struct conversation *c = talk_of(arg);
+    const struct talk_manner *const was = c ? c->manner : NULL;
     char reason[TALK_REASON_MAX];
     int err;
 
@@ -194,6 +196,7 @@ static void on_error(enum provider_error kind, struct text detail, void *arg)
         return;
     log_error(&c->log, "provider_failed", kv_str("call", c->call), kv_str("kind", provider_error_name(kind)),
               kv_text("detail", detail));
+    talk_meters_failed(c->meters, c->manner->provider, provider_error_name(kind));
     timer_start(c->party->leave, 0);
     if (c->state == TALK_WISHED || c->parting.is_set) {
         c->party = NULL;           /* what it said last is heard, and was all that was wanted of it */
@@ -203,9 +206,9 @@ static void on_error(enum provider_error kind, struct text detail, void *arg)
         return;
     }
     err = next_take_over(c);
-    TIMELINE(c->timeline, talk_call(c), "provider.failed", kv_str("kind", provider_error_name(kind)), kv_str("next", err ? "none" : "yes"));
+    TIMELINE(c->timeline, talk_call(c), "provider.failed", kv_str("error", provider_error_name(kind)), kv_str("next", err ? "none" : "yes"));
     if (!err) {
-        wait_failed(c);
+        wait_failed(c, &was->sorry);
         return;
     }
     if (err != -ENOENT)

@@ -26,5 +26,6 @@ struct talk_manner {
     int64_t filler_ms;             /* slow: this long; 0 = 1500 */
     struct phrase no_input;        /* the caller says nothing */
     int64_t no_input_ms;           /* 0: never */
+    bool recording, transcript, masks_numbers; /* what is kept of a talk that begins with this agent */
     unsigned no_input_times;       /* said that often, then the call goes back */
 };

@@ -2,6 +2,8 @@
 #include "call/patience.h"
 
 enum {
+    SORRY_TIMES = 2,               /* in one wait, */
+    SORRY_AGAIN = 4,               /* so many times sorry_ms apart */
     OWED_MAX_MS = 15 * 1000,       /* an answer that has not come by then is not coming: some turns get none */
 };
 
@@ -25,7 +27,7 @@ void patience_settle(struct patience *p)
 
 void patience_has_said_sorry(struct patience *p)
 {
-    p->said_sorry = true;
+    p->said_sorry = p->said_sorry ? p->said_sorry : 1;
 }
 
 void patience_input(struct patience *p)
@@ -37,16 +39,19 @@ void patience_input(struct patience *p)
 /* The provider's: from the caller's turn, or from the middle of a word. The caller who speaks does not wait. */
 static bool is_late(struct patience *p, const struct patience_view *v, int64_t now_ms)
 {
+    if (v->agent_talks && p->said_sorry && p->is_owed)
+        return false;              /* it is the phrase itself that talks */
     if (v->agent_talks || v->caller_talks || v->has_tool || !(p->is_owed || v->is_dry)) {
         p->owed_ms = -1;
-        p->said_sorry = p->said_sorry && v->agent_talks && p->is_owed; /* it is the phrase itself that talks */
+        p->said_sorry = 0;
         return false;
     }
     if (p->owed_ms < 0)
         p->owed_ms = now_ms;
     if (p->is_owed && now_ms - p->owed_ms >= OWED_MAX_MS)
         p->is_owed = false;
-    return p->limit.sorry_ms && !p->said_sorry && now_ms - p->owed_ms >= p->limit.sorry_ms;
+    return p->limit.sorry_ms && p->said_sorry < SORRY_TIMES &&
+           now_ms - p->owed_ms >= p->limit.sorry_ms * (1 + SORRY_AGAIN * (int64_t)p->said_sorry);
 }
 
 static bool is_slow(struct patience *p, const struct patience_view *v, int64_t now_ms)
@@ -83,7 +88,8 @@ enum patience_wish patience_step(struct patience *p, const struct patience_view 
         return PATIENCE_FILLER;
     }
     if (late) {
-        p->said_sorry = true;
+        p->said_sorry++;
+        p->is_owed = true;         /* the rest of a word, too */
         return PATIENCE_SORRY;
     }
     if (!absent)

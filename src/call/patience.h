@@ -23,7 +23,8 @@ struct patience {
     struct patience_limits limit;
     bool is_owed;                  /* the provider has the word */
     int64_t owed_ms, tool_ms, quiet_ms; /* since when; -1: it is not so */
-    bool said_sorry, said_filler;  /* in this wait */
+    unsigned said_sorry;           /* times in this wait */
+    bool said_filler;
     unsigned asked;                /* times that the caller was asked whether he is there */
 };
 

@@ -15,8 +15,7 @@ enum {
     STEP_MS = 3000,
     CALLS_MAX = 500,
     REFUSED_MAX = 1000,            /* calls over calls_max that are being given back */
-    RESIDUE_MS = 5000,
-    CUT_MS = 5000,                 /* for Asterisk to open the connection of a call again; it tries for about 4 s itself */
+    AGAIN_MS = 5000,               /* a lost connection of one call: Asterisk tries for about 4 s itself */
 };
 
 struct stasis {
@@ -90,7 +89,7 @@ static struct stasis_call *add_call(struct stasis *s, struct text channel, const
         err = stasis_call_new(&c, &s->ground, channel, start);
     if (err) {
         log_error(&s->ground.log, "call_not_taken", kv_text("call", channel), kv_err(err));
-        stasis_sync_plan(s->sync, RESIDUE_MS);  /* finds it inside and gives it back then */
+        stasis_sync_plan(s->sync, s->ground.again_ms);  /* finds it inside and gives it back then */
         return NULL;
     }
     HASH_ADD_KEYPTR(by_channel, s->by_channel, c->channel, strlen(c->channel), c);
@@ -133,7 +132,7 @@ static void on_residue(void *arg)
 {
     struct stasis *s = arg;
 
-    stasis_sync_plan(s->sync, RESIDUE_MS);
+    stasis_sync_plan(s->sync, s->ground.again_ms);
 }
 
 /* ---- what Asterisk tells ---- */
@@ -183,7 +182,7 @@ static void on_start(struct stasis *s, const struct ari_event *e)
     if (c)
         stasis_call_media_inside(c);
     else
-        stasis_sync_plan(s->sync, RESIDUE_MS);
+        stasis_sync_plan(s->sync, s->ground.again_ms);
 }
 
 static void on_gone(struct stasis *s, const struct ari_event *e)
@@ -295,7 +294,7 @@ static bool is_cut(const struct stasis *s, const struct stasis_call *c)
 static void on_cut(void *arg)
 {
     struct stasis *s = arg;
-    const int64_t before_ms = loop_now_ms(s->ground.loop) - CUT_MS;
+    const int64_t before_ms = loop_now_ms(s->ground.loop) - s->ground.again_ms;
     struct stasis_call *c, *next;
 
     DL_FOREACH_SAFE(s->calls, c, next) {
@@ -313,6 +312,8 @@ static void on_call_link(const char *app, bool is_there, void *arg)
     struct stasis *s = arg;
     struct stasis_call *c;
 
+    if (is_there && !s->is_closing && !stasis_sync_has_compared(s->sync))
+        stasis_sync_plan(s->sync, 0);  /* it may be of a call that an earlier run left */
     DL_FOREACH(s->calls, c) {
         if (s->is_closing || c->is_ending || strcmp(c->app, app) != 0)
             continue;
@@ -322,7 +323,7 @@ static void on_call_link(const char *app, bool is_there, void *arg)
         else
             c->cut_ms = loop_now_ms(s->ground.loop);
         if (!is_there && !timer_is_running(s->cut))
-            timer_start(s->cut, CUT_MS);
+            timer_start(s->cut, s->ground.again_ms);
     }
 }
 
@@ -399,6 +400,8 @@ static void stasis_free(struct stasis *s)
     timer_free(s->linger);
     free(s->ground.app);
     free(s->ground.media_host);
+    free((char *)(uintptr_t)s->ground.websocket.client);
+    free(s->ground.base_url);
     free(s);
 }
 
@@ -446,7 +449,7 @@ static int make(struct stasis *s, bool claims)
     };
     int err;
 
-    if (!s->ground.app || !s->ground.media_host)
+    if (!s->ground.app || !s->ground.media_host || !s->ground.websocket.client || !s->ground.base_url)
         return -ENOMEM;
     err = timer_new(&s->linger, s->ground.loop, on_linger, s);
     if (!err)
@@ -474,6 +477,7 @@ int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct au
         .log = log_for(log, "stasis"),
         .app = text_dup(text_of(opt->ari.app ? opt->ari.app : "")),
         .media_host = text_dup(text_of(opt->media_host ? opt->media_host : "")),
+        .again_ms = opt->again_ms ? opt->again_ms : AGAIN_MS,
         .step_ms = opt->step_ms ? opt->step_ms : STEP_MS,
         .is_listening = opt->ari.listen.host[0],
         .on_over = on_over,
@@ -482,6 +486,11 @@ int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct au
         .rtp = opt->rtp,
         .rtp_ports = opt->rtp_ports,
         .rtp_format = opt->rtp_format,
+        .audiosocket_hz = opt->audiosocket_hz ? opt->audiosocket_hz : 8000,
+        .websocket = { .door = opt->websocket.door, .client = text_dup(text_of(opt->websocket.client ? opt->websocket.client : "")),
+                       .format = opt->websocket.format },
+        .dialer = d,
+        .base_url = text_dup(text_of(opt->ari.base_url ? opt->ari.base_url : "")),
         .arg = s,
     };
     err = make(s, opt->claims);
@@ -492,7 +501,7 @@ int stasis_open(struct stasis **out, struct loop *l, struct dialer *d, struct au
         return err;
     }
     if (s->ground.is_listening)
-        stasis_sync_plan(s->sync, RESIDUE_MS);  /* what an earlier run left, as soon as there is a way to ask */
+        stasis_sync_plan(s->sync, s->ground.again_ms);  /* what an earlier run left, as soon as there is a way to ask */
     *out = s;
     return 0;
 }

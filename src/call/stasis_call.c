@@ -294,10 +294,19 @@ static void log_refusal(struct stasis_call *c, int err, int status, struct text 
              kv_int("http", status), kv_str("why", err ? err_text(err) : why));
 }
 
+/* It was not made, so nobody tells of its end. It is deleted all the same. */
+static void refused_is_not_there(struct stasis_call *c)
+{
+    c->bridge_going = c->bridge_going && c->state != CALL_BRIDGE;
+    c->media_going = c->media_going && c->state != CALL_MEDIA;
+}
+
 static void way_in_answered(struct stasis_call *c, int err, int status, struct text body)
 {
     const bool is_refused = err || status >= 400;
 
+    if (is_refused && !err)
+        refused_is_not_there(c);
     if (is_refused && !(c->is_ending && is_without_caller(status)))
         log_refusal(c, err, status, body);
     if (c->is_ending) {            /* what was waited for is known now */
@@ -415,10 +424,29 @@ static void way_out_answered(struct stasis_call *c, int err, int status, struct 
     }
 }
 
+/* An Asterisk that cannot tell (no func_dialplan) is believed to have the place. */
+static void place_answered(struct stasis_call *c, int err, int status, struct text body)
+{
+    c->place_checked = true;
+    c->tries = 0;
+    if (err || status >= 400) {
+        log_refusal(c, err, status, body);
+    } else if (stasis_call_place_is_missing(body)) {
+        log_error(&c->ground->log, "no_such_place", kv_str("call", c->channel), kv_str("context", c->after->context),
+                  kv_str("extension", c->after->extension), kv_str("priority", c->after->priority));
+        c->after->context[0] = '\0';
+        c->status = "ERROR";
+        reason_set(c, "no_such_place");
+    }
+    repeat(c);
+}
+
 static void answered(struct stasis_call *c, int err, int status, struct text body)
 {
     if (is_way_in(c))
         way_in_answered(c, err, status, body);
+    else if (stasis_call_asks_place(c) && (err || !is_without_caller(status)))
+        place_answered(c, err, status, body);
     else
         way_out_answered(c, err, status, body);
 }

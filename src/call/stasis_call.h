@@ -19,7 +19,11 @@ struct stasis_ground {
     struct address rtp;
     unsigned rtp_ports, rtp_next;  /* rtp_next: which port is tried next */
     enum leg_rtp_format rtp_format;
-    int64_t step_ms;
+    unsigned audiosocket_hz;
+    struct stasis_websocket websocket;  /* .client is the ground's own copy */
+    struct dialer *dialer;         /* to this node */
+    char *base_url;                /* of its HTTP server */
+    int64_t step_ms, again_ms;
     bool is_listening;             /* Asterisk opens the connections, perhaps one for each call */
     /* The call is over and nothing of it is left: the handler unlinks it and drops its reference. Never runs from inside
      * stasis_call_new; it may from inside all others. */
@@ -62,6 +66,7 @@ struct stasis_call {               /* counted; the members up to `state` are for
     unsigned tries;                /* answers that did not help, in this step */
     unsigned variable;             /* in CALL_STATUS: which */
     struct door_ticket *ticket;    /* somebody is expected at a door */
+    struct media_connect *connecting; /* to Asterisk's WebSocket channel */
     struct stasis_way way;         /* to Asterisk, until the talk has it; .fd is -1 without one */
     enum stasis_media kinds[STASIS_MEDIA_COUNT];
     size_t kind_count, kind_at;    /* kinds[kind_at] is tried or in use */
@@ -75,6 +80,7 @@ struct stasis_call {               /* counted; the members up to `state` are for
     const char *status;
     char reason[STASIS_REASON_MAX];
     struct talk_after *after;      /* what the talk left for the dialplan; NULL: nothing */
+    bool place_checked;            /* Asterisk was asked whether its place exists */
 };
 
 /* Ids of our own external channels and bridges are "<app>-x-<uuid>" and "<app>-b-<uuid>": two daemons beside one Asterisk
@@ -85,6 +91,10 @@ bool stasis_is_ours(const char *app, char kind, struct text id);
 int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start) MUST_USE;
 /* A new id for the next external channel. 0 or -ENOMEM: the old one stays. */
 int stasis_call_rename(struct stasis_call *c) MUST_USE;
+/* In CALL_STATUS, first of all: does the place exist where the talk sends the call? For Asterisk hangs up what is sent nowhere. */
+bool stasis_call_asks_place(const struct stasis_call *c);
+/* Its answer says that there is none. */
+bool stasis_call_place_is_missing(struct text body);
 /* How many variables the call goes on with. */
 unsigned stasis_call_variables(const struct stasis_call *c);
 int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer) MUST_USE;

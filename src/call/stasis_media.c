@@ -2,7 +2,11 @@
 #include "call/stasis_media.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
+
+#include "pbx/media_connect.h"
+#include "wire/audiosocket.h"
 
 enum { PORT_TRIES = 64 };
 
@@ -33,6 +37,7 @@ static void on_arrival(int fd_or_err, const char *peer, void *arg)
 
 static int audiosocket_prepare(struct stasis_call *c)
 {
+    c->way.rate_hz = c->ground->audiosocket_hz;
     return door_expect(&c->ticket, c->ground->door, &c->id, c->ground->step_ms, on_arrival, c);
 }
 
@@ -42,7 +47,7 @@ static void audiosocket_fields(const struct stasis_call *c, struct buf *b)
     stasis_json_field(b, "encapsulation", "audiosocket");
     stasis_json_field(b, "transport", "tcp");
     stasis_json_field(b, "data", c->id_text);
-    stasis_json_field(b, "format", "slin");
+    stasis_json_field(b, "format", audiosocket_format(c->way.rate_hz));
 }
 
 /* ---- RTP: we bind a port, Asterisk's answer names its own ---- */
@@ -93,10 +98,69 @@ static bool rtp_is_open(const struct stasis_call *c)
     return has_fd(c) && c->way.peer.port != 0;
 }
 
+/* ---- WebSocket: Asterisk connects to our listener and names the call in the address, or we connect when it has named the channel ---- */
+
+static int websocket_prepare(struct stasis_call *c)
+{
+    const struct stasis_websocket *w = &c->ground->websocket;
+
+    c->way.ws_format = w->format;
+    c->way.is_server = w->door != NULL;
+    return w->door ? websocket_door_expect(&c->ticket, w->door, &c->id, c->ground->step_ms, on_arrival, c) : 0;
+}
+
+static void websocket_fields(const struct stasis_call *c, struct buf *b)
+{
+    char address[UUID_TEXT + 20];
+
+    stasis_json_field(b, "encapsulation", "none");
+    stasis_json_field(b, "transport", "websocket");
+    stasis_json_field(b, "format", leg_websocket_format_name(c->way.ws_format));
+    if (c->way.is_server) {
+        snprintf(address, sizeof address, "v(call=%s)", c->id_text);
+        stasis_json_field(b, "connection_type", "client");
+        stasis_json_field(b, "external_host", c->ground->websocket.client);
+        stasis_json_field(b, "transport_data", address);
+    } else {
+        stasis_json_field(b, "connection_type", "server");
+        stasis_json_field(b, "external_host", "INCOMING");
+    }
+}
+
+static void on_connected(int fd_or_err, const char *detail, void *arg)
+{
+    struct stasis_call *c = arg;
+
+    c->connecting = NULL;
+    if (fd_or_err < 0)
+        log_warn(&c->ground->log, "media_not_connected", kv_str("call", c->channel), kv_err(fd_or_err), kv_str("detail", detail));
+    c->way.fd = fd_or_err >= 0 ? fd_or_err : -1;
+    stasis_call_media_open(c, fd_or_err >= 0 ? 0 : fd_or_err);
+}
+
+/* The channel enters our application only when somebody is connected to it. */
+static bool websocket_answered(struct stasis_call *c, struct text body)
+{
+    const struct stasis_ground *g = c->ground;
+    char id[100];
+    int err;
+
+    if (c->way.is_server)
+        return true;
+    err = ari_channelvar(body, "MEDIA_WEBSOCKET_CONNECTION_ID", id, sizeof id);
+    if (!err)
+        err = media_connect_open(&c->connecting, g->loop, g->dialer, g->base_url, id, g->step_ms, on_connected, c);
+    if (err)
+        log_warn(&g->log, "media_not_connected", kv_str("call", c->channel), kv_err(err));
+    return !err;
+}
+
 /* ---- the table ---- */
 
 static const struct media_door doors[STASIS_MEDIA_COUNT] = {
     [STASIS_AUDIOSOCKET] = { .name = "audiosocket", .prepare = audiosocket_prepare, .fields = audiosocket_fields, .is_open = has_fd },
+    [STASIS_WEBSOCKET] = { .name = "websocket", .prepare = websocket_prepare, .fields = websocket_fields, .answered = websocket_answered,
+                           .is_open = has_fd },
     [STASIS_RTP] = { .name = "rtp", .prepare = rtp_prepare, .fields = rtp_fields, .answered = rtp_answered, .is_open = rtp_is_open },
 };
 
@@ -141,6 +205,8 @@ void stasis_media_forget(struct stasis_call *c)
 {
     door_forget(c->ticket);
     c->ticket = NULL;
+    media_connect_cancel(c->connecting);
+    c->connecting = NULL;
     if (c->way.fd >= 0)
         close(c->way.fd);
     c->way = (struct stasis_way){ .fd = -1 };

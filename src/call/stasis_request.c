@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "base/buf.h"
 #include "call/stasis_call.h"
 #include "call/stasis_media.h"
@@ -86,6 +88,52 @@ static bool has_failed(const struct stasis_call *c)
     return strcmp(c->status, "ERROR") == 0 || strcmp(c->status, "TIMEOUT") == 0;
 }
 
+bool stasis_call_asks_place(const struct stasis_call *c)
+{
+    return c->state == CALL_STATUS && c->after && c->after->context[0] && !c->place_checked && !has_failed(c);
+}
+
+static int ask_place(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    char path[PATH_MAX_BYTES];
+    struct buf b;
+    int err;
+
+    buf_init(&b, PATH_MAX_BYTES / 2);
+    buf_add_text(&b, TEXT("DIALPLAN_EXISTS("));
+    buf_add_text(&b, text_of(c->after->context));
+    buf_add_char(&b, ',');
+    buf_add_text(&b, text_of(c->after->extension));
+    buf_add_char(&b, ',');
+    buf_add_text(&b, text_of(c->after->priority));
+    buf_add_char(&b, ')');
+    err = b.err;
+    if (!err) {
+        struct buf url;
+
+        buf_init(&url, PATH_MAX_BYTES / 2);
+        buf_add_url(&url, buf_text(&b));
+        err = buf_cstr(&url) ? 0 : url.err ? url.err : -ENOMEM;
+        if (!err) {
+            snprintf(path, sizeof path, "%.900s/variable?variable=%.1000s", c->channel_path, url.p);
+            err = send(c, on_answer, "GET", path, TEXT_NONE);
+        }
+        buf_free(&url);
+    }
+    buf_free(&b);
+    return err;
+}
+
+bool stasis_call_place_is_missing(struct text body)
+{
+    cJSON *tree = cJSON_ParseWithLength(body.p ? body.p : "", body.n);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(tree, "value");
+    const bool is_missing = cJSON_IsString(value) && strcmp(value->valuestring, "0") == 0;
+
+    cJSON_Delete(tree);
+    return is_missing;
+}
+
 /* False: behind Stasis(). A call found inside after a restart is not known by its agent, and goes on there. */
 static bool place_of(const struct stasis_call *c, struct stasis_place *to)
 {
@@ -135,7 +183,7 @@ int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
     case CALL_JOIN:
         return ask_join(c, on_answer);
     case CALL_STATUS:
-        return ask_variable(c, on_answer);
+        return stasis_call_asks_place(c) ? ask_place(c, on_answer) : ask_variable(c, on_answer);
     case CALL_SWITCH:
     case CALL_DROP_MEDIA:
         return send_at(c, on_answer, "DELETE", c->media_path, "");

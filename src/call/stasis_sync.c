@@ -16,7 +16,11 @@
 
 #include "base/buf.h"
 
-enum { SETTLE_MS = 500, AGAIN_MS = 5000, SYNC_PATH_MAX = 1000 };
+enum {
+    SETTLE_MS = 500,
+    ROUNDS_MAX = 3,                /* of deleting the same: what stays then is told, and waits for the next occasion */
+    SYNC_PATH_MAX = 1000,
+};
 
 enum sync_state { SYNC_IDLE, SYNC_PLANNED, SYNC_INSIDE, SYNC_SETTLE, SYNC_STILL, SYNC_CHANNELS, SYNC_BRIDGES };
 
@@ -42,6 +46,9 @@ struct stasis_sync {
     bool is_watch;
     int64_t asked_ms, due_ms;
     bool is_wanted_again;          /* planned while one was under way */
+    bool has_compared;             /* once, to the end */
+    bool has_removed;              /* in this comparison */
+    unsigned rounds;               /* comparisons in a row that had to remove something */
 };
 
 static void set_state(struct stasis_sync *y, enum sync_state to)
@@ -64,12 +71,12 @@ static void ask(struct stasis_sync *y, enum sync_state to, const char *path)
     set_state(y, to);
     y->asked_ms = loop_now_ms(y->ground->loop);
     if (ari_send(&y->request, y->ground->ari, "GET", path, TEXT_NONE, on_answer, y) != 0)
-        plan(y, AGAIN_MS);
+        plan(y, y->ground->again_ms);
 }
 
 /* ---- what was left behind ---- */
 
-/* Nobody waits for the outcome: what stays is found the next time. */
+/* 204 is no outcome: after a deletion it is compared once more. */
 static void remove_one(struct stasis_sync *y, const char *what, char kind, const char *id)
 {
     const struct text t = text_of(id);
@@ -82,6 +89,7 @@ static void remove_one(struct stasis_sync *y, const char *what, char kind, const
     buf_add_text(&path, text_of(what));
     buf_add_char(&path, '/');
     buf_add_url(&path, t);
+    y->has_removed = true;
     if (buf_cstr(&path) && ari_send(NULL, y->ground->ari, "DELETE", path.p, TEXT_NONE, NULL, NULL) != 0)
         y->is_wanted_again = true;
     buf_free(&path);
@@ -146,7 +154,7 @@ static int inside_take(struct stasis_sync *y, struct text body)
     y->view.on_inside(y->view.arg, inside, y->asked_ms);
     if (y->is_watch) {
         ari_list_free(inside);
-        plan(y, AGAIN_MS);
+        plan(y, y->ground->again_ms);
         return 0;
     }
     strangers_keep(y, inside);
@@ -188,10 +196,17 @@ static int still_take(struct stasis_sync *y, struct text body)
 static void done(struct stasis_sync *y)
 {
     set_state(y, SYNC_IDLE);
+    y->has_compared = true;
+    y->rounds = y->has_removed ? y->rounds + 1 : 0;
+    if (y->has_removed && y->rounds < ROUNDS_MAX)
+        y->is_wanted_again = true;
+    else if (y->has_removed)
+        log_error(&y->ground->log, "still_left_behind", kv_int("rounds", y->rounds));
+    y->has_removed = false;
     if (!y->is_wanted_again)
         return;
     y->is_wanted_again = false;
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 static int take(struct stasis_sync *y, struct text body)
@@ -234,7 +249,7 @@ static void on_answer(int err, int status, struct text body, void *arg)
         return;
     }
     log_warn(&y->ground->log, "sync_failed", kv_err(err), kv_int("http", status));
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 static void on_timer(void *arg)
@@ -247,11 +262,16 @@ static void on_timer(void *arg)
         ask(y, SYNC_INSIDE, y->app_path);
 }
 
+bool stasis_sync_has_compared(const struct stasis_sync *y)
+{
+    return y->has_compared;
+}
+
 void stasis_sync_watch(struct stasis_sync *y)
 {
     stasis_sync_stop(y);
     y->is_watch = true;
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 void stasis_sync_plan(struct stasis_sync *y, int64_t delay_ms)

@@ -171,7 +171,7 @@ static void hold_drop(struct voice *v)
     v->holds = v->is_held = false;
 }
 
-bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, uint32_t *item, unsigned *played_ms)
+bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, unsigned unheard_ms, uint32_t *item, unsigned *played_ms)
 {
     const bool has_phrase = phrase_cut(v), has_words = playout_is_talking(v->playout);
 
@@ -182,6 +182,7 @@ bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, uint32_t
     cut_tell(v);                   /* of the one before, if the clock has not come round yet */
     if (has_words)
         playout_flush(v->playout, item, played_ms);
+    *played_ms -= *played_ms < unheard_ms ? *played_ms : unheard_ms;
     v->cut_up_to = v->newest;
     v->is_open = false;
     v->has_cut = true;

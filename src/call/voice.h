@@ -45,8 +45,9 @@ int voice_say(struct voice *v, const int16_t *pcm, size_t n) MUST_USE;
 bool voice_hold(struct voice *v);
 /* Goes on where it was held. */
 void voice_resume(struct voice *v);
-/* Throws away what waits, and what still comes of the items begun so far. False when nothing was being said. *item is 0 when that was a phrase. */
-bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, uint32_t *item, unsigned *played_ms);
+/* Throws away what waits, and what still comes of the items begun so far. False when nothing was being said. *item is 0 when that was a phrase.
+ * unheard_ms: what the leg had taken and threw away unplayed. */
+bool voice_interrupt(struct voice *v, const char *by, int64_t onset_us, unsigned unheard_ms, uint32_t *item, unsigned *played_ms);
 /* In the audio tick: no allocation, lock, log or formatting. */
 void voice_take(struct voice *v, int16_t *out, size_t n, int64_t at_us);
 /* No more comes of the item that is being said. */

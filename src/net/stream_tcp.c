@@ -3,6 +3,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -264,8 +265,18 @@ static void end(struct stream *s)
     t->fd = -1;
 }
 
+static int copy_fd(struct stream *s, int *fd)
+{
+    const int second = fcntl(of(s)->fd, F_DUPFD_CLOEXEC, 0);
+
+    if (second < 0)
+        return -errno;
+    *fd = second;
+    return 0;
+}
+
 static const struct stream_backend backend = {
-    .send = send_parts, .send_last = send_last, .confirm = confirm, .read_adjust = read_adjust, .finish = finish, .end = end,
+    .send = send_parts, .send_last = send_last, .confirm = confirm, .copy_fd = copy_fd, .read_adjust = read_adjust, .finish = finish, .end = end,
 };
 
 static void on_ready(uv_poll_t *h, int status, int events)

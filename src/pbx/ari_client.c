@@ -30,6 +30,7 @@ enum {
     REQUEST_MS = 5000,
     RETRY_MS = 250,                /* first pause; doubles up to retry_max_ms */
     RETRY_MAX_MS = 10 * 1000,
+    LOOK_MS = 2000,                /* whether a name that was taken is free */
     REQUESTS_MAX = 256,
     LINES_MAX = 2000,              /* connections that Asterisk opened */
     ANSWER_MAX = 16 * 1024 * 1024, /* GET channels of a busy node */
@@ -158,6 +159,11 @@ static void retry_later(struct ari_client *c, int err, const char *detail)
     c->pause_ms = c->pause_ms * 2 < c->retry_max_ms ? c->pause_ms * 2 : c->retry_max_ms;
 }
 
+static int64_t look_ms(const struct ari_client *c)
+{
+    return LOOK_MS < c->retry_max_ms ? LOOK_MS : c->retry_max_ms;
+}
+
 static void up(struct ari_client *c)
 {
     set_state(c, ARI_UP);
@@ -180,7 +186,7 @@ static void replaced(struct ari_client *c)
               kv_str("do", c->listener ? "end that program, or give it another name; then, on Asterisk: ari shutdown websocket session NAME, ari start outbound-websocket NAME"
                                        : "end that program, or give it another name: ours is taken back as soon as it is free"));
     if (!c->listener)
-        timer_start(c->timer, c->retry_max_ms);
+        timer_start(c->timer, look_ms(c));
     c->on.on_down(-EADDRINUSE, why, c->arg);
 }
 
@@ -216,6 +222,8 @@ static void on_named(struct ari_client *c, struct line *x)
         on_own_line(c, x);
     } else if (is_of_a_call(c, app)) {
         log_debug(&c->log, "call_link", kv_str("node", c->node), kv_str("app", app));
+        if (c->base_url && c->rest == ARI_REST_AUTO)
+            ari_link_probe(x->link);   /* without a choice nothing is to be found out */
         if (c->on.on_call_link)
             c->on.on_call_link(app, true, c->arg);
     } else {
@@ -570,7 +578,7 @@ static void on_name(int err, int status, struct text body, void *arg)
     if (!err && status == 404)
         name_is_free(c);
     else
-        timer_start(c->timer, c->retry_max_ms);
+        timer_start(c->timer, look_ms(c));
 }
 
 static void look_at_name(struct ari_client *c)
@@ -595,7 +603,7 @@ static void look_at_name(struct ari_client *c)
     buf_free(&b);
     c->is_asking = !err;
     if (err)
-        timer_start(c->timer, c->retry_max_ms);
+        timer_start(c->timer, look_ms(c));
 }
 
 /* ---- the end ---- */

@@ -5,7 +5,7 @@
  *
  * What Asterisk 22.10.1 does: it answers in order, one request after the other. When the application is no longer registered, requests
  * are carried out but not answered at all (the answer goes through the application's filter), so silence is told apart from an old Asterisk
- * by nobody but the probe. */
+ * by nobody but the probe. It writes a frame's head and its payload apart: unconfirmed, every answer takes 40 ms more. */
 #include "pbx/ari_link.h"
 
 #include <errno.h>
@@ -365,7 +365,7 @@ int ari_link_dial(struct ari_link **out, struct dialer *d, struct loop *l, const
                   const struct ari_link_options *opt, const struct ari_link_handlers *on, void *arg)
 {
     const struct websocket_options wo = { .url = url, .user = user, .password = password, .connect_ms = opt->open_ms, .ping_ms = PING_MS,
-                                          .message_max = MESSAGE_MAX };
+                                          .message_max = MESSAGE_MAX, .confirms = true };
     struct ari_link *k = make(l, opt, on, arg);
 
     if (!k)
@@ -376,7 +376,7 @@ int ari_link_dial(struct ari_link **out, struct dialer *d, struct loop *l, const
 int ari_link_accept(struct ari_link **out, struct stream *s, const char *credentials, const struct ari_link_options *opt,
                     const struct ari_link_handlers *on, void *arg)
 {
-    const struct websocket_options wo = { .connect_ms = opt->open_ms, .ping_ms = PING_MS, .message_max = MESSAGE_MAX };
+    const struct websocket_options wo = { .connect_ms = opt->open_ms, .ping_ms = PING_MS, .message_max = MESSAGE_MAX, .confirms = true };
     struct ari_link *k = make(stream_loop(s), opt, on, arg);
 
     if (!k) {

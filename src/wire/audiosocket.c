@@ -124,3 +124,11 @@ uint8_t audiosocket_kind(unsigned rate_hz)
             return (uint8_t)(AUDIOSOCKET_AUDIO + i);
     return 0;
 }
+
+const char *audiosocket_format(unsigned rate_hz)
+{
+    static const char *const names[] = { "slin", "slin12", "slin16", "slin24", "slin32", "slin44", "slin48", "slin96", "slin192" };
+    const uint8_t kind = audiosocket_kind(rate_hz);
+
+    return kind ? names[kind - AUDIOSOCKET_AUDIO] : NULL;
+}

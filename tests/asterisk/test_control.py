@@ -95,11 +95,22 @@ def _with(ari, user, password):
 
 
 def test_control_on_a_connection_that_asterisk_keeps(context):
+    """No daemon is killed here: 22.10.1 itself can crash when such a connection breaks while it writes events (docs/conversation.md)."""
     house = listening(context, "persistent")
+    # a caller who came while the daemon was away waits in Stasis, and is served when it comes
+    caller = Caller(context, SCRIPT, name="early")
+    house.ami.originate(caller.channel, "test", "talk")
+    deadline = time.monotonic() + 10
+    while not house.pbx.ari().get("applications/sidetone")[1].get("channel_ids") and time.monotonic() < deadline:
+        time.sleep(0.05)
     house.start()
     assert "opened_by=asterisk" in house.daemon.text()
+    caller.wait("heard-start")
+    digit(house, caller)
+    back = house.resumed(30)
+    assert (back["Status"], back["Reason"]) == ("OK", "operator"), (back, house.daemon.text()[-3000:])
+    assert caller.finish() == 0, caller.story()
     talk_and_back(context, house, "first")
-    killed_and_back(context, house, "second")
     # another program takes the name and goes: what the log says to do helps
     own, house.pbx.ari_password = house.pbx.ari_password, house.http_password
     other = take_over(house.pbx, "sidetone")
@@ -123,7 +134,7 @@ def test_control_on_a_connection_for_each_call(context):
     house = listening(context, "per_call_config", "ari_per_call = yes")
     house.start()
     talk_and_back(context, house, "first")
-    killed_and_back(context, house, "second")
+    talk_and_back(context, house, "second")
     assert house.daemon.stop() == 0
 
 

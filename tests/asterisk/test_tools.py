@@ -1,6 +1,9 @@
 """Tools that act on the call, in a real Asterisk: where a transfer goes, what the dialplan finds, who talks next, what is kept."""
+import http.server
 import json
 import sqlite3
+import threading
+import time
 
 from caller import Caller
 from daemon import run
@@ -12,7 +15,7 @@ exten => 2001,1,UserEvent(Mark,What: sales,Status: ${SIDETONE_STATUS},Reason: ${
  same => n,Hangup(16)
 
 [inside]
-exten => _20XX,1,UserEvent(Mark,What: number,Number: ${EXTEN},Reason: ${SIDETONE_REASON})
+exten => _201X,1,UserEvent(Mark,What: number,Number: ${EXTEN},Reason: ${SIDETONE_REASON})
  same => n,Hangup(16)
 
 """
@@ -54,6 +57,11 @@ digit = 5
 tool = hand_back
 args = {"reason":"second"}
 answer = Back you go.
+[intent stop]
+digit = 6
+tool = hang_up
+args = {"reason":"enough"}
+answer = Good bye then.
 """
 
 
@@ -129,6 +137,26 @@ transfer_context = inside
     house.nothing_left()
 
 
+def test_a_number_that_does_not_exist_gives_the_call_back(context):
+    """Asterisk would hang up."""
+    peer = OpenAi(context, 'call transfer {"target":"2099"}\n')
+    house = House(context, plan_more=PLAN, agent_conf=f"""provider = openai
+key = @env:TEST_OPENAI_KEY
+url = {peer.url}
+tools = transfer
+transfer_numbers = 20XX
+transfer_context = inside
+""", env={"TEST_OPENAI_KEY": KEY})
+    house.start()
+    caller = Caller(context, "wait-hangup 60s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    back = house.resumed()
+    assert (back["Status"], back["Reason"]) == ("ERROR", "no_such_place"), back
+    assert caller.finish() == 0, caller.story()
+    house.daemon.wait_log("event=no_such_place")
+    house.nothing_left()
+
+
 def local_house(context):
     house = House(context, plan_more=PLAN, agent_file=LOCAL, agent_conf="""provider = local
 file = reception.agent
@@ -137,7 +165,7 @@ transfer = sales: test,2001,1
 variables = TOPIC
 switch_to = second
 mask = numbers
-""", extra="[agent second]\nprovider = local\nfile = second.agent\ntools = hand_back\n")
+""", extra="[agent second]\nprovider = local\nfile = second.agent\ntools = hand_back, hang_up\n")
     context.write("agents/second.agent", SECOND)
     house.start()
     return house
@@ -190,5 +218,126 @@ def test_another_agent_goes_on_with_the_caller(context):
     said = [f["text"] for f in house.facts("agent.said")]
     assert said[:3] == ["Hello.", "My colleague goes on.", "Hello, I am the second one."] and said[-1] == "Back you go.", said
     assert [(t["name"], t["outcome"]) for t in house.facts("tool")] == [("switch_agent", "ok"), ("hand_back", "ok")], house.facts("tool")
+    house.nothing_left()
+    assert house.daemon.stop() == 0
+
+
+def test_a_model_takes_a_message_and_another_agent_ends_the_call(context):
+    peer = OpenAi(context, """call take_message {"number":"5551234567"}
+call take_message {"text":"Please send the \\"blue\\" one.","name":"Ann","for":"sales"}
+call switch_agent {"agent":"reception"}
+call switch_agent {"agent":"second"}
+""")
+    house = House(context, agent_conf=f"""provider = openai
+key = @env:TEST_OPENAI_KEY
+url = {peer.url}
+tools = take_message, switch_agent
+switch_to = second
+""", env={"TEST_OPENAI_KEY": KEY}, extra="[agent second]\nprovider = local\nfile = second.agent\ntools = hand_back, hang_up\n")
+    context.write("agents/second.agent", SECOND)
+    house.start()
+    caller = Caller(context, "wait-hangup 60s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    house.wait_fact("agent.said", text="Hello, I am the second one.")
+    press(house, caller, "6")
+    assert caller.finish() == 0, caller.story()
+    end = house.wait_fact("talk.end")
+    assert (end["how"], end["reason"]) == ("hang_up", "enough"), end
+    assert [(t["name"], t["outcome"]) for t in house.facts("tool")] == [
+        ("take_message", "refused"), ("take_message", "ok"), ("switch_agent", "refused"), ("switch_agent", "ok"), ("hang_up", "ok")], house.facts("tool")
+    assert [(m["text"], m["name"], m["for"]) for m in house.facts("message")] == [('Please send the "blue" one.', "Ann", "sales")]
+    assert peer.all("complaint") == [], peer.moments
+    house.nothing_left()
+    assert house.daemon.stop() == 0
+
+
+class Service:
+    """A service over HTTP that notes what it was asked."""
+
+    def __init__(self, context):
+        seen = self.seen = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                seen.append((self.command, self.path, self.headers.get("Authorization"), body))
+                if "slow" in self.path:
+                    time.sleep(1)
+                status = 503 if "broken" in self.path else 302 if "away" in self.path else 200
+                out = b"x" * 5000 if "long" in self.path else b'{"state":"on its way","lines":[1,2]}'
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(out)))
+                    if status == 302:
+                        self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                    self.end_headers()
+                    self.wfile.write(out)
+                except OSError:
+                    pass               # it did not wait
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_port
+        thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        thread.start()
+        context.at_end(self.server.server_close)
+        context.at_end(self.server.shutdown)
+
+
+def test_a_service_is_a_tool_by_configuration(context):
+    service = Service(context)
+    calls = [({"id": "A7"}, None), ({"id": "a/../b?x=1#y\r\nHost: evil"}, None), ({"id": ".."}, "may not be"), ({"id": ""}, "at least 1"), ({}, "missing"),
+             ({"id": "A7", "more": 1}, "not known"), ({"id": "broken"}, "status 503"), ({"id": "away"}, "status 302"), ({"id": "long"}, "too long"),
+             ({"id": "slow"}, "in time")]
+    peer = OpenAi(context, "".join(f"call order {json.dumps(args)}\n" for args, _ in calls) + """call note {"id":"A7","text":"say \\"hi\\"","urgent":true}
+say Thank you, that is all.
+call hand_back {"reason":"done"}
+""")
+    house = House(context, agent_conf=f"""provider = openai
+key = @env:TEST_OPENAI_KEY
+url = {peer.url}
+tools = order, note, hand_back
+""", extra=f"""[sidetone](+)
+http_hosts = 127.0.0.1:{service.port}
+[tool order]
+url = http://127.0.0.1:{service.port}/orders/{{id}}?by=phone
+header = Authorization: Bearer {{secret}}
+secret = @env:CRM_TOKEN
+description = The state of an order.
+parameters = order.json
+deadline = 400ms
+answer_size = 4k
+[tool note]
+url = http://127.0.0.1:{service.port}/notes
+method = post
+body = {{"order":"{{id}}","note":"Caller: {{text}}","urgent":"{{urgent}}"}}
+parameters = {{"type":"object","properties":{{"id":{{"type":"string"}},"text":{{"type":"string"}},"urgent":{{"type":"boolean"}}}},"required":["id","text"]}}
+""", env={"TEST_OPENAI_KEY": KEY, "CRM_TOKEN": "crm-very-secret"})
+    context.write("order.json", '{"type":"object","additionalProperties":false,"required":["id"],"properties":{"id":{"type":"string","minLength":1}}}')
+    house.start()
+    caller = Caller(context, "wait-speech 40s\nwait-silence 900ms 30s\nsay what are your opening hours\nwait-hangup 60s\n")
+    house.ami.originate(caller.channel, "test", "talk")
+    back = house.resumed(90)
+    assert (back["Status"], back["Reason"]) == ("OK", "done"), (back, house.facts("tool"))
+    assert caller.finish() == 0, caller.story()
+    house.wait_fact("stasis.end")
+    answers = [json.loads(m["item"]["output"]) for m in peer.all("tool")]
+    assert len(answers) == len(calls) + 1, answers
+    for (args, why), answer in zip(calls, answers):
+        assert answer == {"state": "on its way", "lines": [1, 2]} if why is None else why in answer["error"], (args, why, answer)
+    paths = [path for _, path, _, _ in service.seen]
+    assert paths[:2] == ["/orders/A7?by=phone", "/orders/a%2F..%2Fb%3Fx%3D1%23y%0D%0AHost%3A%20evil?by=phone"], paths
+    assert len(service.seen) == 2 + 4 + 1 and all(a == "Bearer crm-very-secret" for _, _, a, _ in service.seen[:6]), service.seen
+    method, path, secret, body = service.seen[-1]
+    assert (method, path, secret) == ("POST", "/notes", None), service.seen[-1]
+    assert json.loads(body) == {"order": "A7", "note": 'Caller: say "hi"', "urgent": True}, body
+    assert [t["outcome"] for t in house.facts("tool")] == ["ok", "ok", "failed", "refused", "refused", "refused", "failed", "failed", "failed", "timeout", "ok",
+                                                           "ok"], house.facts("tool")
+    assert "crm-very-secret" not in house.daemon.text() and "crm-very-secret" not in json.dumps(house.facts()), "a secret was told"
     house.nothing_left()
     assert house.daemon.stop() == 0

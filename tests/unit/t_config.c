@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 
 #include "app/config.h"
+#include "pbx/leg_rtp.h"
+#include "pbx/leg_websocket.h"
 #include "base/buf.h"
 #include "fail_alloc.h"
 
@@ -281,7 +283,7 @@ static void test_each_mistake(void **state)
     bad(p, "[route a]\nhandler = tools\n", "2 route a/handler: ", "not a regular file");
     bad(p, "[route a]\nhandler = /nowhere/x.lua\n", "2 route a/handler: ", "came /nowhere/x.lua: no such file");
     bad(p, "[agent a]\nfile = nowhere.conf\n", "2 agent a/file: ", "/agents/nowhere.conf: no such file");
-    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai echo record, came \"hal\"");
+    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai deepgram echo record, came \"hal\"");
     bad(p, "[agent a]\nprovider = local\n", "1 agent a/file: ", "for example: file = reception.agent");
     bad(p, "[agent a]\nprovider = openai\n", "1 agent a/key: ", "for example: key = @env:OPENAI_API_KEY");
     bad(p, OPENAI "key = sk-abc\n", "3 agent a/key: ", "@env:");
@@ -299,6 +301,11 @@ static void test_each_mistake(void **state)
     bad(p, AGENT "fallback = a,b,0\n", "3 agent reception/fallback: ", "came \"a,b,0\"");
     bad(p, AGENT "fallback = a,b,1,2\n", "3 agent reception/fallback: ", "came \"a,b,1,2\"");
     bad(p, AGENT "fallback = a,,1\n", "3 agent reception/fallback: ", "came \"a,,1\"");
+    bad(p, AGENT "barge_in = voice, ears\n", "3 agent reception/barge_in: ", "provider, voice, dtmf or none, came \"ears\"");
+    bad(p, AGENT "barge_in = none, dtmf\n", "3 agent reception/barge_in: ", "none alone");
+    bad(p, AGENT "barge_in_after = 10ms\n", "3 agent reception/barge_in_after: ", "from 60ms to 2s");
+    bad(p, AGENT "sorry = nothing.wav\n", "3 agent reception/sorry: ", "/agents/nothing.wav: no such file");
+    bad(p, AGENT "phrase_voice = hal\n", "3 agent reception/phrase_voice: ", "came \"hal\"");
     bad(p, AGENT "next = ghost\n", "3 agent reception/next: ", "[agent NAME] section, came \"ghost\"");
     bad(p, AGENT "next = reception\n", "3 agent reception/next: ", "does not lead back");
     bad(p, AGENT "next = b\n[agent b]\nfile = reception.agent\nnext = c\n[agent c]\nfile = reception.agent\nnext = reception\n", "3 agent reception/next: ", "does not lead back");
@@ -557,10 +564,124 @@ static void test_openai(void **state)
     assert_int_equal(a->tool_count, 1); /* the others have no file */
     assert_int_equal(a->built_in, 1u << BUILTIN_HAND_BACK | 1u << BUILTIN_HANG_UP);
     assert_string_equal(secret_reveal(&a->key), SECRET);
-    assert_string_equal(a->model, "gpt-realtime");
+    assert_null(a->model); /* the service's usual */
     assert_int_equal(a->silence_ms, 500);
     assert_int_equal(a->audio, 1);
     config_free(c);
+}
+
+#define HOSTS "[sidetone]\nhttp_hosts = crm.example.com, 127.0.0.1:8\n" /* 2 lines */
+#define SERVICE "[tool order]\nurl = https://crm.example.com/orders/{id}\n"  /* 2 lines */
+
+static void test_tools(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, HOSTS SERVICE "secret = @env:CRM_TOKEN\nheader = Authorization: Bearer {secret}\nheader = X-By: phone\nmethod = post\n"
+                               "[tool opening_hours]\ndeadline = 300ms\n" AGENT
+                               "tools = order, opening_hours, transfer, set_variable, switch_agent\ntransfer = the boss : default , 1 , start\n"
+                               "transfer = sales: default,2001,1\ntransfer_numbers = 20XX, 911\ntransfer_context = inside\nvariables = TOPIC\n"
+                               "switch_to = reception\nmask = numbers\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_string_equal(p->told.p, "");
+    assert_int_equal(c->tool_count, 2);
+    assert_int_equal(c->tools[0].method, CONFIG_POST);
+    assert_int_equal(c->tools[0].headers.count, 2);
+    assert_int_equal(a->tool_count, 2);
+    assert_null(a->tools[0].path);
+    assert_ptr_equal(a->tools[0].section, &c->tools[0]);
+    assert_non_null(a->tools[1].path);
+    assert_int_equal(a->tools[1].section->deadline_ms, 300);
+    assert_int_equal(a->built_in, 1u << BUILTIN_TRANSFER | 1u << BUILTIN_SET_VARIABLE | 1u << BUILTIN_SWITCH_AGENT);
+    assert_string_equal(a->targets[0].name, "the boss");
+    assert_string_equal(a->targets[0].place.priority, "start");
+    assert_string_equal(a->targets[1].place.extension, "2001");
+    assert_int_equal(a->mask, CONFIG_MASK_NUMBERS);
+    config_free(c);
+}
+
+static void test_tools_that_are_no_good(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+
+    bad(p, SERVICE, "2 tool order/url", "expected a host of sidetone/http_hosts, came \"crm.example.com\"");
+    bad(p, HOSTS "[tool x]\nurl = https://{host}/\n", "4 tool x/url", "a host that is written out");
+    bad(p, HOSTS "[tool x]\nurl = ftp://crm.example.com/\n", "4 tool x/url", "expected http://");
+    bad(p, HOSTS "[tool x]\nurl = http://crm.example.com/\nsecret = @env:CRM_TOKEN\n", "4 tool x/url", "because the secret is sent there");
+    bad(p, HOSTS "[tool transfer]\nurl = https://crm.example.com/\n", "4 tool transfer/url", "which is built in");
+    bad(p, AGENT "tools = transfer\n", "1 agent reception/transfer", "which the tool transfer needs");
+    bad(p, AGENT "tools = transfer\ntransfer = sales\n", "4 agent reception/transfer", "expected NAME: context,extension,priority");
+    bad(p, AGENT "tools = transfer\ntransfer = : default,1,1\n", "4 agent reception/transfer", "expected NAME");
+    bad(p, AGENT "tools = transfer\ntransfer = sales: default,1\n", "4 agent reception/transfer", "expected NAME");
+    bad(p, AGENT "tools = transfer\ntransfer_numbers = 20XX\n", "1 agent reception/transfer_context", "expected the context");
+    bad(p, AGENT "tools = transfer\ntransfer_numbers = 20_\ntransfer_context = inside\n", "4 agent reception/transfer_numbers", "digits, X, Z and N");
+    bad(p, AGENT "tools = set_variable\n", "1 agent reception/variables", "which the tool set_variable needs");
+    bad(p, AGENT "tools = set_variable\nvariables = SIDETONE_STATUS\n", "4 agent reception/variables", "not SIDETONE_");
+    bad(p, AGENT "tools = switch_agent\nswitch_to = nobody\n", "4 agent reception/switch_to", "came nobody");
+    assert_int_equal(load(p, &c, AGENT "transfer = sales: default,2001,1\n[tool opening_hours]\nbody = {}\n"), 0);
+    assert_string_equal(p->told.p, "W3 agent reception/transfer: has no effect without transfer among tools\n"
+                                   "W5 tool opening_hours/body: has no effect without url\n");
+    config_free(c);
+}
+
+static void test_media(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, NODE AGENT "media = websocket, rtp, audiosocket\n[audiosocket]\nformat = slin44\n[rtp]\nformat = g722\n"
+                               "[websocket]\nopened_by = asterisk\nclient = side-tone\nformat = slin16\nlisten = 127.0.0.1:9100\n");
+
+    assert_int_equal(c->agents[0].media.count, 3);
+    assert_int_equal(config_audiosocket_hz[c->audiosocket.format], 44100);
+    assert_int_equal(c->rtp.format, LEG_RTP_G722);
+    assert_int_equal(c->websocket.opened_by, CONFIG_BY_ASTERISK);
+    assert_int_equal(c->websocket.format, LEG_WEBSOCKET_SLIN16);
+    assert_string_equal(c->websocket.client, "side-tone");
+    assert_int_equal(c->websocket.listen.port, 9100);
+    config_free(c);
+    bad(p, AGENT "media = carrier-pigeon\n", "3 agent reception/media: ", "expected audiosocket, rtp or websocket, came \"carrier-pigeon\"");
+    bad(p, "[rtp]\nformat = slin16\n", "2 rtp/format: ", "came \"slin16\"");
+    bad(p, AGENT "media = websocket\n[websocket]\nopened_by = asterisk\nclient = a b\n", "6 websocket/client: ", "expected letters, digits");
+    bad(p, AGENT "media = websocket\n[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:9092\n", "6 websocket/listen: ", "a port of its own");
+    bad(p, "[node x]\nari = https://127.0.0.1:8089\nari_user = s\nari_secret = @env:PBX1_ARI\n" AGENT "media = websocket\n[websocket]\nformat = ulaw\n",
+        "8 websocket/opened_by: ", "expected asterisk, because node x");
+    config_free(good(p, AGENT "[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:9092\n")); /* nobody uses it */
+}
+
+static void test_unannounced(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, AGENT "[audiosocket]\naccept = any\nagent = reception\nallow = 10.0.0.0/8\ncalls_max = 3\n");
+
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANY);
+    assert_true(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    assert_false(allow_has(&c->audiosocket.allow, "127.0.0.1"));
+    assert_int_equal(c->audiosocket.calls_max, 3);
+    config_free(c);
+    c = good(p, AGENT);
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANNOUNCED);
+    assert_true(allow_has(&c->audiosocket.allow, "127.0.0.1") && allow_has(&c->audiosocket.allow, "::1"));
+    assert_false(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    config_free(c);
+    bad(p, AGENT "[audiosocket]\naccept = any\n", "3 audiosocket/agent: ", "expected the name of an agent, because accept = any, came nothing");
+    bad(p, AGENT "[audiosocket]\naccept = any\nagent = nobody\n", "5 audiosocket/agent: ", "came nobody");
+    bad(p, "[audiosocket]\nallow = everybody\n", "2 audiosocket/allow: ", "expected numeric addresses");
+}
+
+static void test_deepgram(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://127.0.0.1:9/v1/agent/converse\n"
+                               "listen_model = nova-3\nthink_provider = anthropic\nmodel = claude\nvoice = aura-2-luna-en\ntools = opening_hours\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_int_equal(a->provider, CONFIG_PROVIDER_DEEPGRAM);
+    assert_string_equal(a->listen_model, "nova-3");
+    assert_string_equal(a->think_provider, "anthropic");
+    assert_string_equal(p->told.p, "");
+    config_free(c);
+    bad(p, "[agent a]\nprovider = deepgram\n", "1 agent a/key: ", "for example: key = @env:");
+    bad(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://agent.example.com/v1\n", "4 agent a/url: ", "expected wss://");
 }
 
 static void test_tap(void **state)
@@ -755,7 +876,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_media, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unannounced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_openai, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tools_that_are_no_good, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deepgram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),

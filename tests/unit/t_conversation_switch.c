@@ -43,8 +43,7 @@ static void t_another_takes_over(void **state)
     for (int i = 0; i < 12; i++)
         spoken += talk_bench_tick(b, NULL);
     assert_in_range(spoken, 1400, 1650);
-    turn_for(b->loop, 5);
-    assert_true(b->providers[0]->gone);
+    talk_bench_gone(b, 0);
     assert_int_equal(b->providers[1]->heard_item, 1);
     assert_int_equal(b->providers[0]->heard_count, 0);
     assert_int_equal(b->ended, 0);
@@ -116,7 +115,7 @@ static void t_a_tool_switches(void **state)
     assert_int_equal(b->providers[0]->results, 0);
     turn_for(b->loop, 5);
     assert_int_equal(b->tool_stops, 0);
-    assert_true(b->providers[0]->gone);
+    talk_bench_gone(b, 0);
     conversation_stop(b->talk);
     talk_bench_end(b, TALK_STOPPED, "stopped");
 }
@@ -190,8 +189,7 @@ static void t_memory_short_at_the_switch(void **state)
         assert_true(n < 100);
     }
     fail_alloc_off();
-    turn_for(b->loop, 5);
-    assert_true(b->providers[0]->gone);
+    talk_bench_gone(b, 0);
     conversation_stop(b->talk);
     talk_bench_end(b, TALK_STOPPED, "stopped");
 }
@@ -228,18 +226,18 @@ static void t_the_next_one_is_tried(void **state)
     talk_bench_start(b, 8000, &o);
     talk_bench_fails(b, 0, PROVIDER_AUTH);
     assert_true(b->providers[1]->started);
-    assert_string_equal(talk_bench_fact(b, "provider.failed", 0)->detail, "{\"kind\":\"auth\",\"next\":\"yes\"}");
+    assert_string_equal(talk_bench_fact(b, "provider.failed", 0)->detail, "{\"error\":\"auth\",\"next\":\"yes\"}");
     turn_for(b->loop, 5);
     talk_bench_fails(b, 1, PROVIDER_NET);
     assert_true(b->providers[2]->started);
     talk_bench_says(b, 2, 1, 480 * 3, true);
     assert_in_range(talk_bench_tick(b, NULL), 100, TALK_FRAME);
-    turn_for(b->loop, 5);
-    assert_true(b->providers[0]->gone && b->providers[1]->gone);
+    talk_bench_gone(b, 0);
+    talk_bench_gone(b, 1);
     assert_int_equal(b->ended, 0);
     talk_bench_fails(b, 2, PROVIDER_QUOTA);  /* the last reason is told */
     assert_int_equal(ch.asked, 3);
-    assert_string_equal(talk_bench_fact(b, "provider.failed", 2)->detail, "{\"kind\":\"quota\",\"next\":\"none\"}");
+    assert_string_equal(talk_bench_fact(b, "provider.failed", 2)->detail, "{\"error\":\"quota\",\"next\":\"none\"}");
     talk_bench_end(b, TALK_ERROR, "provider_quota");
 }
 

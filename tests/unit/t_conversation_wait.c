@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -116,10 +117,9 @@ static void t_give_up_when_nobody_is_left(void **state)
     assert_int_equal(hear(b), SORRY);
     talk_bench_fails(b, 1, PROVIDER_AUTH);
     assert_int_equal(hear(b), GIVE_UP);    /* in place of the sorry, behind its fade */
-    turn_for(b->loop, 5);
+    talk_bench_gone(b, 1);
     talk_bench_caller(b, said, TALK_FRAME);
     assert_int_equal(b->providers[1]->hears, 0); /* it has failed: nothing is asked of it */
-    assert_true(b->providers[1]->gone);
     hear(b);
     hear(b);
     hear(b);
@@ -144,6 +144,31 @@ static void t_give_up_is_heard_to_its_end(void **state)
     hear(b);
     hear(b);
     talk_bench_end(b, TALK_ERROR, "provider_rate");
+}
+
+/* Whatever it was: with a next agent the caller hears the sorry and goes on, without one the give_up, and the reason says which. */
+static void t_every_kind_of_failure(void **state)
+{
+    (void)state;
+    for (enum provider_error e = PROVIDER_AUTH; e <= PROVIDER_EXPIRED; e++) {
+        struct talk_bench *b = begin(&all);
+        char reason[40];
+
+        talk_bench_says(b, 0, 1, 80000, false);  /* ten seconds that nobody will hear */
+        hear(b);
+        talk_bench_fails(b, 0, e);
+        assert_int_equal(hear(b), SORRY);
+        hear(b);
+        assert_int_equal(hear(b), 0);
+        talk_bench_says(b, 1, 1, TALK_FRAME, true);
+        assert_int_equal(hear(b), 1001);
+        talk_bench_fails(b, 1, e);               /* next_of knows two */
+        assert_int_equal(hear(b), GIVE_UP);
+        hear(b);
+        hear(b);
+        snprintf(reason, sizeof reason, "provider_%s", provider_error_name(e));
+        talk_bench_end(b, TALK_ERROR, reason);
+    }
 }
 
 static void t_sorry_when_an_answer_is_late(void **state)
@@ -213,6 +238,7 @@ int main(void)
         cmocka_unit_test(t_sorry_while_the_next_one_is_fetched),
         cmocka_unit_test(t_give_up_when_nobody_is_left),
         cmocka_unit_test(t_give_up_is_heard_to_its_end),
+        cmocka_unit_test(t_every_kind_of_failure),
         cmocka_unit_test(t_sorry_when_an_answer_is_late),
         cmocka_unit_test(t_filler_when_a_tool_is_slow),
         cmocka_unit_test(t_the_caller_is_asked_and_let_go),

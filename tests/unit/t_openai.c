@@ -18,7 +18,7 @@
 #include "audio/resample.h"
 #include "fail_alloc.h"
 #include "sim/openai_check.h"
-#include "sim/openai_server.h"
+#include "sim/service.h"
 #include "turn.h"
 
 static const struct log_sink quiet = { .fd = 2, .level = LOG_OFF };
@@ -37,7 +37,7 @@ static const struct openai_settings usual = {
 
 static void judge(struct buf *b, const char *code)
 {
-    struct openai_complaint c;
+    struct shape_complaint c;
     cJSON *tree = cJSON_ParseWithLength(b->p, b->n);
 
     if (!cJSON_IsObject(tree))
@@ -186,7 +186,7 @@ enum { SEEN_MAX = 4000 };
 struct bench {
     struct loop *loop;
     struct dialer *dialer;
-    struct openai_server *server;
+    struct sim_service *server;
     struct provider *p;
     struct timer *feeder;
     int16_t *voice;                /* what the caller says, once asked to */
@@ -351,7 +351,7 @@ static void on_feed(void *arg)
 static const char script[] = "hear how are you\nsay Hello there, this is the first answer of the day.\ncall hours {\"day\":\"monday\"}\n"
                              "say We open at nine.\ncall hand_back {\"reason\":\"operator\"}\n";
 
-static void bench_start(struct bench *b, struct openai_settings *s, struct openai_server_options so, const char *key)
+static void bench_start(struct bench *b, struct openai_settings *s, struct sim_service_options so, const char *key)
 {
     const struct address any = { .host = "127.0.0.1" };
     struct openai_options opt = { .settings = s, .key = key, .setup_ms = 700, .stall_ms = 500, .ping_ms = 200, .retry_ms = 20 };
@@ -363,8 +363,8 @@ static void bench_start(struct bench *b, struct openai_settings *s, struct opena
     assert_int_equal(dialer_new(&b->dialer, b->loop, &(struct dialer_options){ 0 }), 0);
     so.script = so.script.p ? so.script : text_of(script);
     so.voice = "kal";
-    assert_int_equal(openai_server_open(&b->server, b->loop, &any, &so, on_moment, b, &problem), 0);
-    openai_server_address(b->server, &at);
+    assert_int_equal(sim_service_open(&b->server, b->loop, &any, &sim_service_openai, &so, on_moment, b, &problem), 0);
+    sim_service_address(b->server, &at);
     address_format(&at, where, sizeof where);
     snprintf(url, sizeof url, "ws://%s/v1/realtime", where);
     s->url = url;
@@ -386,7 +386,7 @@ static void bench_stop(struct bench *b)
     timer_free(b->feeder);
     provider_close(b->p);
     assert_true(turn_until(b->loop, is_closed, b, 5000));
-    openai_server_close(b->server);
+    sim_service_close(b->server);
     dialer_free(b->dialer);
     loop_free(b->loop);
     assert_int_equal(b->closed, 1);
@@ -460,7 +460,7 @@ static void whole_talk(enum openai_audio audio, enum sim_fault fault)
     struct bench b = { .loop = NULL };
 
     s.audio = audio;
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 40, .fault = fault }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .fault = fault }, "sk-test");
     assert_true(turn_until(b.loop, has_answer, &b, 20000));
     assert_int_equal(b.errors, 0);
     assert_int_equal(b.ready, 1);
@@ -529,7 +529,7 @@ static void test_each_fault_has_its_end(void **state)
         struct openai_settings s = usual;
         struct bench b = { .loop = NULL };
 
-        bench_start(&b, &s, (struct openai_server_options){ .speed = 20, .fault = faults[i].fault }, "sk-test");
+        bench_start(&b, &s, (struct sim_service_options){ .speed = 20, .fault = faults[i].fault }, "sk-test");
         if (!turn_until(b.loop, has_error, &b, 20000) || b.kind != faults[i].kind || b.sessions + b.refused != faults[i].attempts || b.complaints)
             fail_msg("%s: %u errors, %s: %s; %u sessions, %u refused; %s", sim_fault_name(faults[i].fault), b.errors, provider_error_name(b.kind), b.detail,
                      b.sessions, b.refused, b.complaint);
@@ -549,7 +549,7 @@ static void test_what_passes_is_survived(void **state)
         struct openai_settings s = usual;
         struct bench b = { .whole = length_of("Hello there, this is the first answer of the day.") };
 
-        bench_start(&b, &s, (struct openai_server_options){ .speed = 20, .fault = faults[i], .fault_count = 1, .script = TEXT("say Hello there, this is the first answer of the day.\n") },
+        bench_start(&b, &s, (struct sim_service_options){ .speed = 20, .fault = faults[i], .fault_count = 1, .script = TEXT("say Hello there, this is the first answer of the day.\n") },
                     "sk-test");
         if (!turn_until(b.loop, has_whole_answer, &b, 20000) || b.errors || b.complaints)
             fail_msg("%s: %s %s", sim_fault_name(faults[i]), b.detail, b.complaint);
@@ -566,7 +566,7 @@ static void cut_talk(unsigned played_ms, struct bench *b)
     struct openai_settings s = usual;
 
     b->cut_ms = played_ms;
-    bench_start(b, &s, (struct openai_server_options){ .speed = 8, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell about all and everything.\n"
+    bench_start(b, &s, (struct sim_service_options){ .speed = 8, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell about all and everything.\n"
                                                                                  "say Yes?\n") }, "sk-test");
     while (b->samples == 0)
         turn_for(b->loop, 2);
@@ -610,7 +610,7 @@ static void test_a_digit_cancels(void **state)
     struct bench b = { .loop = NULL };
 
     (void)state;
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 2, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell.\n") }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 2, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell.\n") }, "sk-test");
     while (b.samples == 0)
         turn_for(b.loop, 2);
     provider_interrupted(b.p, 1, 0);
@@ -632,7 +632,7 @@ static void tool_talk(const char *line, bool fails, const char *expected)
     char text[300];
 
     snprintf(text, sizeof text, "%s\nsay Done.\n", line);
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 40, .script = text_of(text) }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .script = text_of(text) }, "sk-test");
     assert_true(turn_until(b.loop, has_answer, &b, 20000));
     assert_int_equal(b.errors, 0);
     assert_int_equal(b.outputs, 1);
@@ -667,7 +667,7 @@ static void test_closed_while_a_tool_runs_and_before_the_start(void **state)
     const struct openai_options opt = { .settings = &s, .key = "k" };
 
     (void)state;
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 40, .script = TEXT("call hours {}\nsay Done.\n") }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .script = TEXT("call hours {}\nsay Done.\n") }, "sk-test");
     assert_true(turn_until(b.loop, has_tool_call, &b, 20000));
     bench_stop(&b);
     assert_int_equal(loop_new(&l, &test_log), 0);
@@ -683,7 +683,7 @@ static void test_the_key_is_the_right_one_or_refused(void **state)
     struct bench b = { .loop = NULL };
 
     (void)state;
-    bench_start(&b, &s, (struct openai_server_options){ .key = "sk-right" }, "sk-wrong");
+    bench_start(&b, &s, (struct sim_service_options){ .key = "sk-right" }, "sk-wrong");
     assert_true(turn_until(b.loop, has_error, &b, 20000));
     assert_int_equal(b.kind, PROVIDER_AUTH);
     assert_null(strstr(b.detail, "sk-"));

@@ -33,15 +33,18 @@ static void t_an_answer_is_late(void **state)
     patience_owe(&p, now);
     assert_int_equal(wait_for(&p, &silence, &now, 60000), PATIENCE_SORRY);
     assert_int_equal(now, 3000);
-    /* The phrase is heard; it is said once, however long the rest takes. */
+    /* The phrase is heard, and once more when it takes much longer; not for ever. */
     assert_int_equal(wait_for(&p, &agent, &now, 4000), PATIENCE_NOTHING);
-    assert_int_equal(wait_for(&p, &silence, &now, 10000), PATIENCE_NOTHING);
+    assert_int_equal(wait_for(&p, &silence, &now, 60000), PATIENCE_SORRY);
+    assert_int_equal(now, 11000);
+    assert_int_equal(wait_for(&p, &agent, &now, 11900), PATIENCE_NOTHING);
+    assert_int_equal(wait_for(&p, &silence, &now, 15000), PATIENCE_NOTHING);
     /* The answer; then the next one is late again. */
     patience_settle(&p);
-    assert_int_equal(wait_for(&p, &agent, &now, 12000), PATIENCE_NOTHING);
+    assert_int_equal(wait_for(&p, &agent, &now, 18000), PATIENCE_NOTHING);
     patience_owe(&p, now);
     assert_int_equal(wait_for(&p, &silence, &now, 60000), PATIENCE_SORRY);
-    assert_in_range(now, 14000, 14200);
+    assert_in_range(now, 20000, 20200);
 }
 
 static void t_an_answer_in_time(void **state)
@@ -80,6 +83,11 @@ static void t_it_stops_in_mid_word(void **state)
     patience_init(&p, &limits);
     assert_int_equal(wait_for(&p, &dry, &now, 60000), PATIENCE_SORRY);
     assert_int_equal(now, 2000);
+    assert_int_equal(wait_for(&p, &agent, &now, 3000), PATIENCE_NOTHING); /* the phrase */
+    assert_int_equal(wait_for(&p, &dry, &now, 60000), PATIENCE_SORRY);
+    assert_int_equal(now, 10000);
+    assert_int_equal(wait_for(&p, &agent, &now, 11000), PATIENCE_NOTHING);
+    assert_int_equal(wait_for(&p, &dry, &now, 60000), PATIENCE_NOTHING);
 }
 
 /* Some turns get no answer: the caller is not kept waiting for one, but asked in the end. */
@@ -91,6 +99,7 @@ static void t_an_answer_that_never_comes(void **state)
     (void)state;
     patience_init(&p, &limits);
     patience_owe(&p, now);
+    assert_int_equal(wait_for(&p, &silence, &now, 60000), PATIENCE_SORRY);
     assert_int_equal(wait_for(&p, &silence, &now, 60000), PATIENCE_SORRY);
     assert_int_equal(wait_for(&p, &silence, &now, 60000), PATIENCE_NO_INPUT);
     assert_in_range(now, 20000, 20300);

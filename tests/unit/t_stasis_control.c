@@ -288,6 +288,7 @@ static struct bench *bench_make(enum way way, int64_t step_ms)
                  .per_call = way == IT_DIALS_EACH, .rest = way == WE_DIAL_WS ? ARI_REST_WEBSOCKET : ARI_REST_AUTO },
         .media_host = "127.0.0.1:9092",
         .step_ms = step_ms,
+        .again_ms = 400,
         .calls_max = 2,
         .claims = true,
     };

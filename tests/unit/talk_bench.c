@@ -76,8 +76,10 @@ static void fake_hear(struct provider *p, const int16_t *pcm, size_t n, int64_t 
     (void)at_us;
     f->hears++;
     f->hear_samples += (unsigned)n;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         f->hear_peak = pcm[i] > f->hear_peak ? pcm[i] : f->hear_peak;
+        f->loud_samples += pcm[i] > 1000 || pcm[i] < -1000;
+    }
 }
 
 static void fake_digit(struct provider *p, char digit)
@@ -280,6 +282,16 @@ void talk_bench_fails(struct talk_bench *b, size_t i, enum provider_error kind)
     struct provider *const p = &b->providers[i]->provider;
 
     p->on->on_error(kind, TEXT("it broke"), p->arg);
+}
+
+static bool is_gone(void *arg)
+{
+    return ((struct talk_provider *)arg)->gone;
+}
+
+void talk_bench_gone(struct talk_bench *b, size_t i)
+{
+    assert_true(turn_until(b->loop, is_gone, b->providers[i], 3000));
 }
 
 size_t talk_bench_tick(struct talk_bench *b, int16_t *out)

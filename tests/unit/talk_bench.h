@@ -25,6 +25,7 @@ struct talk_provider {
     bool started, closed, gone;    /* gone: it has told on_closed */
     unsigned hears, hear_samples, digits, interruptions, heard_count, results;
     int16_t hear_peak;
+    unsigned loud_samples;         /* beyond 1000 */
     uint32_t interrupted_item, heard_item, result_id;
     unsigned played_ms;
     int result_err;
@@ -59,6 +60,8 @@ struct conversation_options talk_bench_options(void);
 /* What provider i says: samples of value 1000 + item. */
 void talk_bench_says(struct talk_bench *b, size_t i, uint32_t item, size_t samples, bool last);
 void talk_bench_fails(struct talk_bench *b, size_t i, enum provider_error kind);
+/* Waits until provider i has closed. */
+void talk_bench_gone(struct talk_bench *b, size_t i);
 /* One tick of the audio clock; returns how many samples were not silence. out: TALK_FRAME samples, or NULL. */
 size_t talk_bench_tick(struct talk_bench *b, int16_t *out);
 /* What the caller says. */

@@ -1,5 +1,5 @@
 /* Reads the stand-in's script and speaks its sentences in advance. */
-#include "sim/openai_script.h"
+#include "sim/service_script.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static const char *call_take(struct scripted_answer *a, struct text rest, int *e
     return NULL;
 }
 
-static const char *line_take(struct openai_script *s, struct text line, const char *voice, int *err)
+static const char *line_take(struct service_script *s, struct text line, const char *voice, int *err)
 {
     struct text rest = line, verb;
     struct scripted_answer *a = &s->answers[s->answer_count];
@@ -72,9 +72,9 @@ static const char *line_take(struct openai_script *s, struct text line, const ch
     return NULL;
 }
 
-int openai_script_load(struct openai_script *out, const char *name, struct text script, const char *voice, char **problem)
+int service_script_load(struct service_script *out, const char *name, struct text script, const char *voice, char **problem)
 {
-    struct openai_script s = { .answers = calloc(LINES_MAX + 1, sizeof *s.answers), .heard = calloc(LINES_MAX + 1, sizeof *s.heard) };
+    struct service_script s = { .answers = calloc(LINES_MAX + 1, sizeof *s.answers), .heard = calloc(LINES_MAX + 1, sizeof *s.heard) };
     const char *why = NULL;
     struct text line;
     unsigned number = 0;
@@ -93,13 +93,13 @@ int openai_script_load(struct openai_script *out, const char *name, struct text 
             *problem = NULL;
     }
     if (err)
-        openai_script_free(&s);
+        service_script_free(&s);
     else
         *out = s;
     return err;
 }
 
-void openai_script_free(struct openai_script *s)
+void service_script_free(struct service_script *s)
 {
     for (size_t i = 0; s->answers && i < s->answer_count; i++) {
         free(s->answers[i].words);
@@ -111,5 +111,5 @@ void openai_script_free(struct openai_script *s)
         free(s->heard[i]);
     free(s->answers);
     free(s->heard);
-    *s = (struct openai_script){ .answers = NULL };
+    *s = (struct service_script){ .answers = NULL };
 }

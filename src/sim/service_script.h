@@ -1,9 +1,9 @@
-/* What the stand-in says, answer by answer, one line each:
+/* What a stand-in for a service says and understands, one line each:
  *
  *   say TEXT                  a spoken answer
  *   call NAME {"json":1}      a function call
  *   fail CODE                 the answer fails with this code
- *   hear TEXT                 what is written down of the caller's next turn (no answer)
+ *   hear TEXT                 what is written down of the caller's next turn (no answer); without TEXT: nothing was understood
  *
  * Blank lines and those that begin with # are passed over. Behind the last line the last spoken answer is repeated. */
 #pragma once
@@ -26,7 +26,7 @@ struct scripted_answer {
     size_t wide_samples;
 };
 
-struct openai_script {
+struct service_script {
     struct scripted_answer *answers;
     size_t answer_count;
     char **heard;
@@ -34,5 +34,5 @@ struct openai_script {
 };
 
 /* -EINVAL with *problem, -ENOMEM. */
-int openai_script_load(struct openai_script *out, const char *name, struct text script, const char *voice, char **problem) MUST_USE;
-void openai_script_free(struct openai_script *s);
+int service_script_load(struct service_script *out, const char *name, struct text script, const char *voice, char **problem) MUST_USE;
+void service_script_free(struct service_script *s);
