@@ -225,7 +225,7 @@ static struct text extension_name(struct build *b, struct text written)
                 continue;
             }
         }
-        if (written.p[i] != ' ' && written.p[i] != '"')
+        if (written.p[i] != ' ') /* quotes stay (seen) */
             name[n++] = written.p[i];
     }
     if (n == written.n && memcmp(name, written.p, n) == 0)
@@ -283,7 +283,8 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
             return "the first priority of a context cannot be \"s\"";
         *priority = b->last;
     } else if (!to_number(word, priority)) {
-        const struct dialplan_step *at = b->extension && word.n ? dialplan_label_of(b->extension, word) : NULL;
+        /* Asterisk looks the label up as if the extension's name were dialled: "_1X" is no digits of "_1X" (seen). */
+        const struct dialplan_step *at = word.n && !b->extension->is_pattern ? dialplan_label_of(b->extension, word) : NULL;
 
         if (!at)
             return "the priority is neither a number, nor \"n\", nor a label that is known here";
@@ -295,21 +296,26 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
     return *priority > PRIORITY_MAX ? "the priority is too large" : NULL;
 }
 
-static void step_put(struct build *b, struct dialplan_extension *e, const struct dialplan_step *step)
+static void step_put(struct build *b, struct dialplan_extension *e, struct dialplan_step step)
 {
+    const struct dialplan_step *same = step.label.n ? dialplan_label_of(e, step.label) : NULL;
     size_t at = e->step_count;
 
-    if (dialplan_step_of(e, step->priority)) {
-        problem(b, DIALPLAN_TWICE, step->place, "this extension already has a step of this priority: Asterisk keeps the first and drops this one");
+    if (dialplan_step_of(e, step.priority)) {
+        problem(b, DIALPLAN_TWICE, step.place, "this extension already has a step of this priority: Asterisk keeps the first and drops this one");
         return;
+    }
+    if (same && same->priority < step.priority) { /* main/pbx.c:add_priority looks at the steps before it only */
+        problem(b, DIALPLAN_CUT, step.place, "this label stands in the same extension already: Asterisk keeps the step without it");
+        step.label.n = 0;
     }
     if (!room(b, &e->steps, &e->step_room, e->step_count, sizeof *e->steps))
         return;
-    while (at > 0 && e->steps[at - 1].priority > step->priority) {
+    while (at > 0 && e->steps[at - 1].priority > step.priority) {
         e->steps[at] = e->steps[at - 1];
         at--;
     }
-    e->steps[at] = *step;
+    e->steps[at] = step;
     e->step_count++;
     b->d->step_count++;
 }
@@ -320,7 +326,8 @@ static void read_app(struct build *b, const struct conf_item *item, struct text 
     ptrdiff_t close;
 
     t = text_trim(t);
-    step->app = column_text(item, text_trim(open >= 0 ? text_head(t, (size_t)text_find(t, '(')) : t), &step->app_column);
+    /* A blank before the "(" stays part of the name, and such an application is not found (seen). */
+    step->app = column_text(item, open >= 0 ? text_head(t, (size_t)text_find(t, '(')) : t, &step->app_column);
     step->args = text_skip(t, t.n);
     step->args_column = step->app_column;
     if (open < 0)
@@ -358,7 +365,7 @@ static void read_step(struct build *b, const struct conf_item *item, struct text
         return;
     }
     read_app(b, item, rest, &step);
-    step_put(b, b->extension, &step);
+    step_put(b, b->extension, step);
 }
 
 static void read_exten(struct build *b, const struct conf_item *item)

@@ -16,7 +16,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
 
         if (!calls[i].app.n || !expression_is_plain(calls[i].app) || known_app_of(calls[i].app))
             continue;
-        near = known_app_near(calls[i].app);
+        near = known_app_near(text_trim(calls[i].app));
         err = audit_find(a, self, s->place, "Asterisk 22 has no application \"%.*s\"", TEXT_ARG(calls[i].app));
         if (!err && near)
             err = audit_hint(a, "did you mean %s?", near);
@@ -31,6 +31,7 @@ static int check(struct audit *a, const struct audit_rule *self)
 
 static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Playbck(x)\n", .is_bad = true },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Hangup ()\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,ExecIf(${X}?Hangupp())\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,playBACK(x)\n same => n,ExecIf(${X}?Set(Y=1):Macro(x))\n same => n,Exec(${APP}(1))\n", .is_bad = false },
 };
