@@ -17,6 +17,7 @@ class AriPeer:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.requests = []  # (method, path with query, body)
+        self.inside = {}  # channels of calls that have started and not ended: the daemon asks which exist, and believes the answer
         self.changed = threading.Condition()
         self.events = None
         self.closed = False
@@ -66,6 +67,8 @@ class AriPeer:
             if f"{method} {path}".startswith(beginning):
                 status, text = given
         with self.changed:
+            if (method, path, text) == ("GET", "channels", "[]"):
+                text = json.dumps(list(self.inside.values()))
             self.requests.append((method, path, body))
             self.changed.notify_all()
         client.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\nContent-Type: application/json\r\n\r\n{text}".encode())
@@ -91,6 +94,11 @@ class AriPeer:
         self.events.sendall(bytes([0x80 | opcode]) + size + data)
 
     def event(self, **fields):
+        with self.changed:
+            if fields["type"] in ("StasisStart", "StasisEnd"):
+                self.inside.pop(fields["channel"]["id"], None)
+            if fields["type"] == "StasisStart":
+                self.inside[fields["channel"]["id"]] = fields["channel"]
         self.send(json.dumps({"timestamp": "2026-11-22T19:08:18.401+0000", "asterisk_id": "x", "application": "sidetone", **fields}))
 
     def close(self):

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import struct
+import time
 
 from ari_peer import AriPeer, channel
 from daemon import Daemon, free_port
@@ -28,6 +29,7 @@ class Dialer:
         head, _, self.rest = self.rest.partition(b"\r\n\r\n")
         self.status = int(head.split(b" ")[1])
         self.requests = []
+        self.inside = {}  # channels of calls that have started and not ended: the daemon asks which exist, and believes the answer
         if self.status == 101 and app:
             self.event(type="ApplicationRegistered", application=app)
 
@@ -37,6 +39,10 @@ class Dialer:
         self.s.sendall(bytes([0x80 | opcode]) + size + key + bytes(c ^ key[i % 4] for i, c in enumerate(data)))
 
     def event(self, **fields):
+        if fields["type"] in ("StasisStart", "StasisEnd"):
+            self.inside.pop(fields["channel"]["id"], None)
+        if fields["type"] == "StasisStart":
+            self.inside[fields["channel"]["id"]] = fields["channel"]
         self.frame(json.dumps({"timestamp": "2026-11-22T19:08:18.401+0000", "asterisk_id": "x", "application": "sidetone", **fields}).encode())
 
     def _need(self, n):
@@ -58,7 +64,9 @@ class Dialer:
 
     def serve_until(self, method, path):
         """Answers requests until this one has come."""
+        limit = time.monotonic() + 20
         while True:
+            assert time.monotonic() < limit, f"no {method} {path}: {self.requests}"
             opcode, data = self.read()
             if opcode == 9:
                 self.frame(data, 10)
@@ -67,7 +75,7 @@ class Dialer:
                 continue
             asked = json.loads(data)
             self.requests.append((asked["method"], asked["uri"], asked.get("message_body", "")))
-            body = "[]" if asked["method"] == "GET" else ""
+            body = "" if asked["method"] != "GET" else json.dumps(list(self.inside.values())) if asked["uri"] == "channels" else "[]"
             answer = {"type": "RESTResponse", "request_id": asked["request_id"], "status_code": 200 if body else 204, "reason_phrase": "OK"}
             if body:
                 answer.update(content_type="application/json", message_body=body)
