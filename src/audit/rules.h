@@ -29,6 +29,25 @@
     RULE(second_evaluation) \
     RULE(toll_fraud) \
     RULE(no_fallback) \
+    RULE(manager_address) \
+    RULE(manager_plain) \
+    RULE(manager_secret) \
+    RULE(manager_reused) \
+    RULE(manager_power) \
+    RULE(manager_acl) \
+    RULE(manager_filter) \
+    RULE(manager_timeout) \
+    RULE(manager_merged) \
+    RULE(manager_phone) \
+    RULE(manager_reader) \
+    RULE(http_plain) \
+    RULE(ari_origins) \
+    RULE(ari_password) \
+    RULE(live_dangerously) \
+    RULE(exec_includes) \
+    RULE(run_root) \
+    RULE(strict_rtp) \
+    RULE(pjsip_anonymous) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;

@@ -69,6 +69,7 @@ class AriPeer:
         with self.changed:
             if (method, path, text) == ("GET", "channels", "[]"):
                 text = json.dumps(list(self.inside.values()))
+            text = text.replace('"channel_ids":[]', f'"channel_ids":{json.dumps(list(self.inside))}')
             self.requests.append((method, path, body))
             self.changed.notify_all()
         client.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\nContent-Type: application/json\r\n\r\n{text}".encode())

@@ -42,7 +42,7 @@ class Dialer:
         if fields["type"] in ("StasisStart", "StasisEnd"):
             self.inside.pop(fields["channel"]["id"], None)
         if fields["type"] == "StasisStart":
-            self.inside[fields["channel"]["id"]] = fields["channel"]
+            self.inside[fields["channel"]["id"]] = (fields.get("application", "sidetone"), fields["channel"])
         self.frame(json.dumps({"timestamp": "2026-11-22T19:08:18.401+0000", "asterisk_id": "x", "application": "sidetone", **fields}).encode())
 
     def _need(self, n):
@@ -62,6 +62,14 @@ class Dialer:
             n = struct.unpack(">H", self._need(2))[0]
         return first & 0x0f, self._need(n)
 
+    def _list(self, uri):
+        if uri == "channels":
+            return [c for _, c in self.inside.values()]
+        if uri != "applications":
+            return []
+        return [{"name": app, "channel_ids": [c["id"] for of, c in self.inside.values() if of == app], "bridge_ids": [], "endpoint_ids": [],
+                 "device_names": []} for app in sorted({app for app, _ in self.inside.values()})]
+
     def serve_until(self, method, path):
         """Answers requests until this one has come."""
         limit = time.monotonic() + 20
@@ -75,7 +83,7 @@ class Dialer:
                 continue
             asked = json.loads(data)
             self.requests.append((asked["method"], asked["uri"], asked.get("message_body", "")))
-            body = "" if asked["method"] != "GET" else json.dumps(list(self.inside.values())) if asked["uri"] == "channels" else "[]"
+            body = json.dumps(self._list(asked["uri"])) if asked["method"] == "GET" else ""
             answer = {"type": "RESTResponse", "request_id": asked["request_id"], "status_code": 200 if body else 204, "reason_phrase": "OK"}
             if body:
                 answer.update(content_type="application/json", message_body=body)
