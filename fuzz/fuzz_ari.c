@@ -30,6 +30,40 @@ static void check_event(struct text json)
     ari_event_free(&e);
 }
 
+static void check_response(struct text json)
+{
+    struct ari_response r;
+    char **inside = NULL;
+    int err = ari_response_parse(&r, json);
+
+    FUZZ_CHECK(err == 0 || err == -EPROTO || err == -ENOENT);
+    if (!err) {
+        FUZZ_CHECK(r.status >= 100 && r.status <= 599);
+        check_text(r.body);
+        ari_response_free(&r);
+    }
+    err = ari_applications_parse(json, TEXT("a"), &inside);
+    FUZZ_CHECK(err == 0 || err == -EPROTO);
+    FUZZ_CHECK((err == 0) == (inside != NULL));
+    ari_list_free(inside);
+}
+
+/* Whatever a path and a body hold, what we write is JSON. */
+static void check_request(struct text any)
+{
+    struct buf b;
+    struct ari_response r;
+    char *path = text_dup(any);
+
+    buf_init(&b, ARI_REQUEST_MAX);
+    if (path && ari_request_write(&b, 7, "POST", path, any) == 0) {
+        FUZZ_CHECK(text_find_text(buf_text(&b), TEXT("\"request_id\":\"7\"")) > 0);
+        FUZZ_CHECK(ari_response_parse(&r, buf_text(&b)) != 0);
+    }
+    buf_free(&b);
+    free(path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *copy = fuzz_copy(data, size);
@@ -39,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int err;
 
     check_event(json);
+    check_response(json);
+    check_request(json);
     err = ari_ids_parse(json, &a);
     FUZZ_CHECK(err == 0 || err == -EPROTO);
     ari_list_free(a);

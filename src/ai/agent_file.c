@@ -35,6 +35,7 @@ static const struct agent_key intent_keys[] = {
     {.name = "say", .kind = KEY_SAY},
     {.name = "digit", .kind = KEY_DIGIT},
     {.name = "tool", .kind = KEY_NAME, .at = IN_INTENT(tool)},
+    {.name = "args", .kind = KEY_ARGS, .at = IN_INTENT(args)},
     {.name = "answer", .kind = KEY_SPOKEN, .at = IN_INTENT(answer), .mark = "*"},
     {.name = "failed", .kind = KEY_SPOKEN, .at = IN_INTENT(failed), .fallback = "I am sorry, I cannot do that just now."},
     {.name = "then", .kind = KEY_THEN},
@@ -124,6 +125,8 @@ static void check_intent(struct agent_loader *l, const struct conf_section *s, c
         agent_wrong(l, &in->place, "[intent %.*s] has neither say nor digit, so nobody can ask for it", TEXT_ARG(in->name));
     if (in->then == AGENT_LISTEN && !in->answer.p)
         agent_wrong(l, &in->place, "[intent %.*s] has no answer", TEXT_ARG(in->name));
+    if (in->args.p && !in->tool.p)
+        agent_wrong(l, &in->place, "[intent %.*s] has args, and no tool to get them", TEXT_ARG(in->name));
     if (has_mark && !in->tool.p)
         agent_wrong(l, &in->place, "[intent %.*s] has a {mark} in its answer, and no tool to fill it", TEXT_ARG(in->name));
 }

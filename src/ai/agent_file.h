@@ -21,6 +21,7 @@
  *   say = when are you open
  *   digit = 1
  *   tool = opening_hours                     ; a Lua tool; its result fills {name} in the answer
+ *   args = {"day":"today"}                   ; its arguments; without: {"intent":"hours"}
  *   answer = We are open from {opens} to {closes}.
  *   failed = I cannot look that up just now.
  *   then = listen                            ; listen | hand_back | hang_up
@@ -40,7 +41,7 @@
 enum agent_then { AGENT_LISTEN, AGENT_HAND_BACK, AGENT_HANG_UP };
 
 struct agent_intent {
-    struct text name, title, tool, answer, failed, reason;
+    struct text name, title, tool, args, answer, failed, reason;
     const struct text *phrases;    /* lower case, words and single blanks only */
     size_t phrase_count;
     char digit;                    /* 0 none */

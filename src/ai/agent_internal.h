@@ -8,6 +8,7 @@ enum {
     AGENT_MEMORY_MAX = 4 * 1024 * 1024,
     AGENT_SPOKEN_MAX = 600,         /* bytes; about 40 s of speech, and a conversation holds 60 s */
     AGENT_NAME_MAX = 64,
+    AGENT_ARGS_MAX = 1000,
     AGENT_PHRASE_MAX = 120,         /* bytes; the recogniser hears at most 8 s */
     AGENT_PHRASES_MAX = 500,
     AGENT_INTENTS_MAX = 100,
@@ -15,7 +16,7 @@ enum {
     AGENT_MESSAGE_MAX = 400,
 };
 
-enum key_kind { KEY_SPOKEN, KEY_NAME, KEY_VOICE, KEY_MS, KEY_SCORE, KEY_BARGE_IN, KEY_SAY, KEY_DIGIT, KEY_THEN };
+enum key_kind { KEY_SPOKEN, KEY_NAME, KEY_VOICE, KEY_MS, KEY_SCORE, KEY_BARGE_IN, KEY_ARGS, KEY_SAY, KEY_DIGIT, KEY_THEN };
 
 struct agent_key {
     const char *name;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "ai/speech.h"
 
 static const char *const then_names[] = {
@@ -119,6 +121,17 @@ static void set_name(struct agent_loader *l, const struct agent_key *key, void *
     if (!agent_is_name(item->value))
         agent_wrong(l, &item->place, "%s: expected a name of letters, digits, _ and - (at most %d), got \"%.*s\"", key->name,
                     AGENT_NAME_MAX, TEXT_ARG(text_head(item->value, 100)));
+    *(struct text *)((char *)object + key->at) = agent_keep(l, item->value);
+}
+
+static void set_args(struct agent_loader *l, const struct agent_key *key, void *object, const struct conf_item *item)
+{
+    cJSON *tree = item->value.n <= AGENT_ARGS_MAX ? cJSON_ParseWithLength(item->value.p, item->value.n) : NULL;
+
+    if (!cJSON_IsObject(tree))
+        agent_wrong(l, &item->place, "%s: expected a JSON object of at most %d bytes, got \"%.*s\"", key->name, AGENT_ARGS_MAX,
+                    TEXT_ARG(text_head(item->value, 100)));
+    cJSON_Delete(tree);
     *(struct text *)((char *)object + key->at) = agent_keep(l, item->value);
 }
 
@@ -274,6 +287,9 @@ void agent_set(struct agent_loader *l, const struct agent_key *key, void *object
         break;
     case KEY_NAME:
         set_name(l, key, object, item);
+        break;
+    case KEY_ARGS:
+        set_args(l, key, object, item);
         break;
     case KEY_VOICE:
         set_voice(l, key, object, item);

@@ -116,7 +116,7 @@ static void hear(struct provider *base, const int16_t *pcm, size_t n, int64_t at
 {
     struct local *p = local_of(base);
 
-    if (!local_is_live(p))
+    if (!local_is_live(p) || p->is_parting)
         return;
     p->was_fed = true;
     for (size_t at = 0; at < n;) {
@@ -155,7 +155,7 @@ static void digit(struct provider *base, char c)
 {
     struct local *p = local_of(base);
 
-    if (!local_is_live(p))
+    if (!local_is_live(p) || p->is_parting)
         return;
     if (p->digits_waiting == DIGITS_MAX) {
         log_warn(&p->log, "digit_dropped", kv_int("waiting", DIGITS_MAX));
@@ -172,7 +172,7 @@ static void interrupted(struct provider *base, uint32_t item, unsigned played_ms
     struct local *p = local_of(base);
 
     (void)played_ms; /* we keep no history of what was said */
-    if (!local_is_live(p))
+    if (!local_is_live(p) || p->is_parting)
         return;
     if (item == p->sounding)
         p->sounding = 0;
@@ -207,6 +207,23 @@ static void tool_result(struct provider *base, uint32_t id, int err, struct text
         log_warn(&p->log, "tool_failed", kv_text("tool", in->tool), kv_err(err));
     local_answer(p, in, err ? in->failed : buf_text(&words));
     buf_free(&words);
+}
+
+/* The intent's answer is the last that is said. */
+static bool farewell(struct provider *base, uint32_t id)
+{
+    struct local *p = local_of(base);
+
+    if (!local_is_live(p) || p->tool_intent < 0 || id != p->tool_id)
+        return false;
+    const struct agent_intent *in = &p->agent->intents[p->tool_intent];
+    p->tool_intent = -1;
+    if (!in->answer.n)
+        return false;
+    p->is_parting = true;
+    p->turn++;                     /* what the recogniser still has at hand is stale */
+    local_say_then(p, in->answer, PROVIDER_HAND_BACK, in->reason);
+    return true;
 }
 
 static void start(struct provider *base)
@@ -253,10 +270,12 @@ static void event_act(struct local *p, const struct event *e)
         break;
     case EVENT_DIGIT:
         p->digits_waiting--;
-        local_digit(p, e->digit);
+        if (!p->is_parting)
+            local_digit(p, e->digit);
         break;
     case EVENT_UNHEARD:
-        local_reject(p);
+        if (!p->is_parting)
+            local_reject(p);
         break;
     case EVENT_SAID:
         local_wish_tell(p);
@@ -310,6 +329,7 @@ static const struct provider_ops ops = {
     .interrupted = interrupted,
     .heard = heard,
     .tool_result = tool_result,
+    .farewell = farewell,
     .close = close_provider,
 };
 

@@ -47,6 +47,7 @@ struct local {
     struct speech_job *job;         /* one at a time: no flood of digits fills the pool */
     bool is_dropped;                /* its words are not wanted any more */
     bool is_waiting;                /* words are to be said when it has ended */
+    bool is_parting;                /* these are the last words, whatever the caller does */
     bool has_wish;                  /* after these words */
     enum provider_wish wish;
     struct text reason;

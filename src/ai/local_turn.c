@@ -27,7 +27,7 @@ static void turn_begin(struct local *p)
 static void accept_intent(struct local *p, int intent)
 {
     const struct agent_intent *in = &p->agent->intents[intent];
-    char args[128];
+    char made[128];
 
     turn_begin(p);
     p->rejections = p->silences = 0;
@@ -40,8 +40,8 @@ static void accept_intent(struct local *p, int intent)
     p->tool_intent = intent;
     p->tool_left = (int64_t)TOOL_MAX_MS * PER_MS;
     /* A name is at most 64 bytes, none of which needs an escape. */
-    const int n = snprintf(args, sizeof args, "{\"intent\":\"%.*s\"}", TEXT_ARG(in->name));
-    p->base.on->on_tool_call(p->tool_id, in->tool, text_make(args, (size_t)n), p->base.arg);
+    const int n = snprintf(made, sizeof made, "{\"intent\":\"%.*s\"}", TEXT_ARG(in->name));
+    p->base.on->on_tool_call(p->tool_id, in->tool, in->args.p ? in->args : text_make(made, (size_t)n), p->base.arg);
 }
 
 static void ask(struct local *p, int intent)

@@ -3,15 +3,13 @@
 
 #include "ai/openai_event.h"
 #include "ai/openai_realtime.h"
+#include "ai/talk_words.h"
 #include "net/websocket.h"
 
 enum {
     OPENAI_ITEMS = 32,             /* answers that can still be cut: as many as the playout holds */
     OPENAI_TOOLS_MAX = 8,          /* calls of one answer */
     OPENAI_ID_MAX = 127,
-    OPENAI_TURNS = 20,             /* what a new session is told of the old one */
-    OPENAI_TURN_MAX = 1000,        /* bytes of each */
-    OPENAI_ARGUMENTS_MAX = 16 * 1024,
     OPENAI_DIGITS_MAX = 32,
 };
 
@@ -21,12 +19,6 @@ struct openai_item {               /* one spoken answer */
     uint64_t samples;              /* received */
     unsigned heard_ms;             /* once cut */
     bool is_done, is_dead;         /* dead: cut, or of a session that is gone */
-};
-
-struct openai_turn {               /* words for a next session */
-    bool is_agent;
-    uint32_t number;               /* of the item; 0: the caller's */
-    char *words;
 };
 
 struct openai_tool_call {
@@ -83,15 +75,12 @@ struct openai {
     struct openai_tool_call tools[OPENAI_TOOLS_MAX];
     uint32_t tool_number;
     unsigned tools_open;
-    bool wish_waits;
-    enum provider_wish wish;
-    char wish_reason[64];
+    bool is_taking_calls;          /* of one answer, one after the other */
 
     char digits[OPENAI_DIGITS_MAX + 1];
     size_t digit_count;
 
-    struct openai_turn turns[OPENAI_TURNS];
-    size_t turn_first, turn_count;
+    struct talk_words words;
 
     int64_t fed_us;                /* when the first sample of this session was heard by us */
     struct openai_figures figures;
@@ -117,11 +106,7 @@ void openai_item_close(struct openai *p);
 void openai_interrupted(struct openai *p, uint32_t item, unsigned played_ms);
 void openai_tool_answer(struct openai *p, uint32_t number, int err, struct text result);
 
-/* openai_history.c: the words of both sides. */
-void openai_turn_add(struct openai *p, bool is_agent, uint32_t number, struct text words);
-/* Of an answer only so much was heard: its words are cut in proportion. */
-void openai_turn_cut(struct openai *p, uint32_t number, uint64_t part, uint64_t whole);
+/* openai_history.c: tells a new session what was said. */
 void openai_turns_send(struct openai *p);
-void openai_turns_free(struct openai *p);
 
 static inline bool openai_is_on(const struct openai *p) { return p->state != OPENAI_OVER && p->state != OPENAI_CLOSED; }

@@ -276,7 +276,7 @@ void openai_begin(struct openai *p)
     timer_stop(p->watch);
     if (!timer_is_running(p->lifetime))
         timer_start(p->lifetime, LIFETIME_MS);
-    if (p->newest > 0 || p->turn_count > 0)
+    if (p->newest > 0 || p->words.count > 0)
         openai_turns_send(p);
     early_send(p);
     if (!p->has_begun) {

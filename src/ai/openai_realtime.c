@@ -92,7 +92,7 @@ static void on_keys(void *arg)
 
     if (p->state == OPENAI_LIVE && p->digit_count > 0) {
         strncat(words, p->digits, p->digit_count);
-        openai_turn_add(p, false, 0, text_of(words));
+        talk_words_add(&p->words, false, 0, text_of(words));
         openai_write_message(&p->out, "user", text_of(words));
         openai_send(p);
         p->wants_response = true;
@@ -237,7 +237,7 @@ static void destroy(void *obj)
     timer_free(p->lifetime);
     for (size_t i = 0; i < OPENAI_TOOLS_MAX; i++)
         free(p->tools[i].call_id);
-    openai_turns_free(p);
+    talk_words_free(&p->words);
     buf_free(&p->out);
     buf_free(&p->early);
     if (p->key)

@@ -7,10 +7,6 @@
 #include "ai/provider.h"
 #include "net/dialer.h"
 
-/* Tools that the provider carries out itself, when the settings offer them. */
-#define OPENAI_HAND_BACK "hand_back"
-#define OPENAI_HANG_UP "hang_up"
-
 struct openai_options {
     const struct openai_settings *settings;    /* outlive the provider */
     const char *key;               /* copied, wiped at the end; NULL: none is sent */

@@ -41,7 +41,7 @@ void openai_owe(struct openai *p, bool is_owed)
 
 void openai_response_ask(struct openai *p)
 {
-    if (p->state != OPENAI_LIVE || !p->wants_response || p->is_answering || p->tools_open > 0)
+    if (p->state != OPENAI_LIVE || !p->wants_response || p->is_answering || p->is_taking_calls || p->tools_open > 0)
         return;
     p->wants_response = false;
     if (p->newest == 0 && p->settings->greeting) {
@@ -165,9 +165,9 @@ static void on_agent_text(struct openai *p, const struct openai_event *e)
 
     if (!it)
         return;                    /* cut before a sample of it came */
-    openai_turn_add(p, true, it->number, e->words);
+    talk_words_add(&p->words, true, it->number, e->words);
     if (it->is_dead)
-        openai_turn_cut(p, it->number, it->heard_ms, it->samples / samples_a_ms(p));
+        talk_words_cut(&p->words, it->number, it->heard_ms, it->samples / samples_a_ms(p));
     p->base.on->on_agent_text(it->number, e->words, p->base.arg);
 }
 
@@ -205,7 +205,7 @@ static void on_caller_text(struct openai *p, const struct openai_event *e)
 
     if (words.n == 0)
         return;
-    openai_turn_add(p, false, 0, words);
+    talk_words_add(&p->words, false, 0, words);
     p->base.on->on_caller_text(words, TEXT_NONE, 0, true, p->base.arg);
 }
 
@@ -216,7 +216,7 @@ static void item_cut(struct openai *p, struct openai_item *it, unsigned played_m
     const uint64_t received_ms = it->samples / samples_a_ms(p);
     const unsigned heard_ms = played_ms < received_ms ? played_ms : (unsigned)received_ms;
 
-    openai_turn_cut(p, it->number, heard_ms, received_ms);
+    talk_words_cut(&p->words, it->number, heard_ms, received_ms);
     if (it->is_dead)
         return;
     it->is_dead = true;
@@ -258,60 +258,21 @@ static void tool_output_send(struct openai *p, struct text call_id, struct text 
     openai_send(p);
 }
 
-static bool is_object(struct text json)
-{
-    cJSON *tree = cJSON_ParseWithLength(json.p ? json.p : "", json.n);
-    const bool is = cJSON_IsObject(tree);
-
-    cJSON_Delete(tree);
-    return is;
-}
-
-static void reason_read(struct openai *p, struct text arguments)
-{
-    cJSON *tree = cJSON_ParseWithLength(arguments.p, arguments.n);
-    const cJSON *reason = cJSON_GetObjectItemCaseSensitive(tree, "reason");
-
-    text_copy(p->wish_reason, sizeof p->wish_reason, cJSON_IsString(reason) ? text_of(reason->valuestring) : TEXT("agent"));
-    for (char *c = p->wish_reason; *c; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
-            *c = ' ';              /* the model's words become a channel variable */
-    cJSON_Delete(tree);
-}
-
-static bool is_offered(const struct openai *p, struct text name)
-{
-    for (size_t i = 0; i < p->settings->tool_count; i++)
-        if (text_eq(name, text_of(p->settings->tools[i].name)))
-            return true;
-    return false;
-}
-
+/* A name that was not offered, broken arguments: the conversation answers those, too. */
 static void tool_start(struct openai *p, const struct openai_call *call)
 {
-    const struct text arguments = text_trim(call->arguments).n > 0 ? call->arguments : TEXT("{}");
-    const bool is_hang_up = text_eq(call->name, TEXT(OPENAI_HANG_UP));
     struct openai_tool_call *slot = p->tools;
 
-    if (!is_offered(p, call->name)) {
-        tool_output_send(p, call->call_id, TEXT("{\"error\":\"there is no such tool\"}"));
-    } else if (arguments.n > OPENAI_ARGUMENTS_MAX || !is_object(arguments)) {
-        tool_output_send(p, call->call_id, TEXT("{\"error\":\"invalid arguments: expected a JSON object\"}"));
-    } else if (is_hang_up || text_eq(call->name, TEXT(OPENAI_HAND_BACK))) {
-        p->wish_waits = true;
-        p->wish = is_hang_up ? PROVIDER_HANG_UP : PROVIDER_HAND_BACK;
-        reason_read(p, arguments);
-    } else {
-        while (slot < p->tools + OPENAI_TOOLS_MAX && slot->number)
-            slot++;
-        if (slot == p->tools + OPENAI_TOOLS_MAX) {
-            tool_output_send(p, call->call_id, TEXT("{\"error\":\"too many tools are running\"}"));
-            return;
-        }
-        *slot = (struct openai_tool_call){ .number = ++p->tool_number, .call_id = text_dup(call->call_id) };
-        p->tools_open++;
-        p->base.on->on_tool_call(slot->number, call->name, arguments, p->base.arg);
+    while (slot < p->tools + OPENAI_TOOLS_MAX && slot->number)
+        slot++;
+    if (slot == p->tools + OPENAI_TOOLS_MAX) {
+        tool_output_send(p, call->call_id, TEXT("{\"error\":\"too many tools are running\"}"));
+        p->wants_response = true;
+        return;
     }
+    *slot = (struct openai_tool_call){ .number = ++p->tool_number, .call_id = text_dup(call->call_id) };
+    p->tools_open++;
+    p->base.on->on_tool_call(slot->number, call->name, call->arguments, p->base.arg);
 }
 
 void openai_tool_answer(struct openai *p, uint32_t number, int err, struct text result)
@@ -338,7 +299,7 @@ void openai_tool_answer(struct openai *p, uint32_t number, int err, struct text 
         if (p->state == OPENAI_LIVE && slot->call_id)
             tool_output_send(p, text_of(slot->call_id), buf_text(&b));
         else if (!slot->call_id)
-            openai_turn_add(p, false, 0, buf_text(&b));
+            talk_words_add(&p->words, false, 0, buf_text(&b));
         buf_free(&b);
         free(slot->call_id);
         *slot = (struct openai_tool_call){ .number = 0 };
@@ -352,6 +313,7 @@ static void calls_take(struct openai *p, const struct openai_event *e)
 {
     const bool is_whole = text_eq(e->status, TEXT("completed"));
 
+    p->is_taking_calls = true;     /* some are answered from inside: the model hears all answers, then goes on */
     for (size_t i = 0; i < e->call_count && openai_is_on(p); i++) {
         if (is_whole)
             tool_start(p, &e->calls[i]);
@@ -360,8 +322,7 @@ static void calls_take(struct openai *p, const struct openai_event *e)
     }
     if (e->calls_over)
         log_warn(&p->log, "tools_over", kv_int("passed_over", (int64_t)e->calls_over));
-    if (is_whole && e->call_count > 0 && !p->wish_waits && p->tools_open == 0)
-        p->wants_response = true;  /* all were refused: the model says so */
+    p->is_taking_calls = false;
 }
 
 /* ---- the end of an answer ---- */
@@ -402,12 +363,6 @@ static void answer_failed(struct openai *p, enum provider_error kind, const char
     timer_start(p->retry, p->retry_ms);
 }
 
-static void wish_tell(struct openai *p)
-{
-    p->wish_waits = false;
-    p->base.on->on_wish(p->wish, text_of(p->wish_reason), p->base.arg);
-}
-
 static void on_response_done(struct openai *p, const struct openai_event *e)
 {
     const bool is_mine = text_eq(e->response, text_of(p->response));
@@ -432,9 +387,7 @@ static void on_response_done(struct openai *p, const struct openai_event *e)
     if (p->has_sounded)
         p->is_retried = false;
     calls_take(p, e);
-    if (p->wish_waits && openai_is_on(p))
-        wish_tell(p);
-    else if (openai_is_on(p))
+    if (openai_is_on(p))
         openai_response_ask(p);
 }
 

@@ -43,6 +43,11 @@ void provider_tool_result(struct provider *p, uint32_t id, int err, struct text 
     p->ops->tool_result(p, id, err, result);
 }
 
+bool provider_farewell(struct provider *p, uint32_t id)
+{
+    return p->ops->farewell && p->ops->farewell(p, id);
+}
+
 void provider_close(struct provider *p)
 {
     p->ops->close(p);

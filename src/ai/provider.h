@@ -30,7 +30,8 @@ struct provider_handlers {
     void (*on_speech_stopped)(int64_t end_us, void *arg);
     /* What was understood. intent: name or absent; score: provider's own measure; accepted: acted upon. */
     void (*on_caller_text)(struct text words, struct text intent, double score, bool accepted, void *arg);
-    /* Run this tool and answer with provider_tool_result(id). args: a JSON object. */
+    /* Run this tool, whatever its name (also those that are built in) and its arguments as they came, and answer with provider_tool_result(id). args: JSON, perhaps broken. The answer may come from inside,
+     * and instead of it may come provider_farewell. */
     void (*on_tool_call)(uint32_t id, struct text name, struct text args, void *arg);
     /* The talk should end so, once what was said has been heard. reason: for SIDETONE_REASON. */
     void (*on_wish)(enum provider_wish wish, struct text reason, void *arg);
@@ -46,6 +47,7 @@ struct provider_ops {          /* for implementations only */
     void (*interrupted)(struct provider *p, uint32_t item, unsigned played_ms);
     void (*heard)(struct provider *p, uint32_t item);
     void (*tool_result)(struct provider *p, uint32_t id, int err, struct text result);
+    bool (*farewell)(struct provider *p, uint32_t id);     /* NULL: has no last words */
     void (*close)(struct provider *p);
 };
 
@@ -65,5 +67,8 @@ void provider_interrupted(struct provider *p, uint32_t item, unsigned played_ms)
 void provider_heard(struct provider *p, uint32_t item);
 /* err 0: result is a JSON value. Negative: the tool failed, result is one sentence. */
 void provider_tool_result(struct provider *p, uint32_t id, int err, struct text result);
+/* The tool call ends the provider's part in the talk; no result follows. True: last words follow, then on_wish. False: what it has said so
+ * far was its last. */
+bool provider_farewell(struct provider *p, uint32_t id);
 /* Drops the reference; on_closed follows, also while workers still hold jobs of it. */
 void provider_close(struct provider *p);

@@ -37,6 +37,7 @@ struct agent_ground {
     const struct log *log;
 };
 
+/* Unless `barge_in =` says something else. voice: the provider hears it. */
 struct agent_barge_in {
     bool voice, dtmf;
 };
@@ -49,11 +50,18 @@ struct agent_kind {
     int (*make)(struct provider **out, const void *settings, const struct agent_ground *g);
     /* NULL: both. */
     struct agent_barge_in (*barge_in)(const void *settings);
+    bool is_embedded;                      /* no service that may be late or fail: no phrases unless written */
 };
 
 /* provider: enum config_provider. */
 const struct agent_kind *agent_kind_of(int provider);
 extern const struct agent_kind agent_kind_local;
 extern const struct agent_kind agent_kind_openai;
+extern const struct agent_kind agent_kind_deepgram;
 extern const struct agent_kind agent_kind_echo;
 extern const struct agent_kind agent_kind_record;
+
+/* For kinds. NULL stays NULL; 0 or -ENOMEM. */
+int agent_text_copy(char **out, const char *from) MUST_USE;
+/* The file of `instructions`, as text; NULL without one. 0, -EINVAL (told), -ENOMEM. */
+int agent_instructions_read(char **out, const struct agent_load *l) MUST_USE;

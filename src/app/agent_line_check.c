@@ -34,5 +34,7 @@ static int make_record(struct provider **out, const void *settings, const struct
     return record_new(out, g->loop, &(struct line_check_options){ .rate_hz = g->leg_hz }, g->log);
 }
 
-const struct agent_kind agent_kind_echo = { .load = load, .free = free_settings, .make = make_echo, .barge_in = barge_in };
-const struct agent_kind agent_kind_record = { .load = load, .free = free_settings, .make = make_record, .barge_in = barge_in };
+const struct agent_kind agent_kind_echo = { .load = load, .free = free_settings, .make = make_echo, .barge_in = barge_in,
+                                             .is_embedded = true };
+const struct agent_kind agent_kind_record = { .load = load, .free = free_settings, .make = make_record, .barge_in = barge_in,
+                                               .is_embedded = true };

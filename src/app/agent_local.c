@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
 #include "ai/local.h"
 #include "app/agent_tools.h"
 
@@ -22,18 +24,47 @@ static void on_file_problem(const struct conf_place *place, const char *message,
     agent_complain(arg, where, message);
 }
 
+/* What the model's words are for the others, is written in the file here: so it can be checked before the first call. */
+static bool args_are_good(const struct agent_intent *in, const struct agent_tool *tool, char *why, size_t size)
+{
+    char made[200], fault[SCHEMA_WHY_MAX];
+    cJSON *args;
+    bool is_good;
+
+    snprintf(made, sizeof made, "{\"intent\":\"%.*s\"}", TEXT_ARG(in->name));
+    args = in->args.p ? cJSON_ParseWithLength(in->args.p, in->args.n) : cJSON_Parse(made);
+    is_good = args && (!tool->schema || schema_accepts(tool->schema, args, fault));
+    if (!is_good)
+        snprintf(why, size, "intent %.*s: tool %.*s: args: %s", TEXT_ARG(in->name), TEXT_ARG(in->tool), args ? fault : "is not JSON");
+    cJSON_Delete(args);
+    return is_good;
+}
+
+static bool call_is_good(const struct agent_intent *in, const struct agent_tool *tool, char *why, size_t size)
+{
+    const bool is_end = tool && tool->entry.builtin != BUILTIN_NONE && tool->entry.builtin != BUILTIN_TAKE_MESSAGE &&
+                        tool->entry.builtin != BUILTIN_SET_VARIABLE;
+
+    if (!tool)
+        snprintf(why, size, "intent %.*s: tool %.*s is not in this agent's tools = list", TEXT_ARG(in->name), TEXT_ARG(in->tool));
+    else if (is_end && text_find(in->answer, '{') >= 0)
+        snprintf(why, size, "intent %.*s: the tool %.*s gives nothing that a {mark} of the answer could be filled with", TEXT_ARG(in->name),
+                 TEXT_ARG(in->tool));
+    else
+        return args_are_good(in, tool, why, size);
+    return false;
+}
+
 static int check_tools(const struct agent_local *a, const struct agent_load *l)
 {
     int err = 0;
 
     for (size_t i = 0; i < a->file->intent_count; i++) {
         const struct agent_intent *in = &a->file->intents[i];
-        char message[200];
+        char message[600];
 
-        if (!in->tool.n || agent_tools_find(l->tools, in->tool))
+        if (!in->tool.n || call_is_good(in, agent_tools_find(l->tools, in->tool), message, sizeof message))
             continue;
-        snprintf(message, sizeof message, "intent %.*s: tool %.*s is not in this agent's tools = list", TEXT_ARG(in->name),
-                 TEXT_ARG(in->tool));
         on_file_problem(&in->place, message, (void *)(uintptr_t)l->to);
         err = -EINVAL;
     }
@@ -104,4 +135,5 @@ static struct agent_barge_in barge_in(const void *settings)
     return (struct agent_barge_in){ .voice = a->file->barge_in_voice, .dtmf = a->file->barge_in_dtmf };
 }
 
-const struct agent_kind agent_kind_local = { .load = load, .free = free_settings, .make = make, .barge_in = barge_in };
+const struct agent_kind agent_kind_local = { .load = load, .free = free_settings, .make = make, .barge_in = barge_in,
+                                              .is_embedded = true };

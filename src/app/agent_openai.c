@@ -8,8 +8,6 @@
 #include "ai/openai_realtime.h"
 #include "app/agent_tools.h"
 
-enum { INSTRUCTIONS_MAX = 64 * 1024 };
-
 struct agent_openai {
     struct openai_settings settings;
     char *key, *url, *model, *voice, *instructions, *greeting, *transcription;
@@ -33,33 +31,14 @@ static void free_settings(void *settings)
     free(a);
 }
 
-static int copy(char **out, const char *from)
-{
-    *out = from ? strdup(from) : NULL;
-    return from && !*out ? -ENOMEM : 0;
-}
-
 static int texts_take(struct agent_openai *a, const struct config_agent *from)
 {
     const bool transcribes = from->transcribe && strcmp(from->transcribe, "none") != 0;
 
-    if (copy(&a->key, secret_reveal(&from->key)) || copy(&a->url, from->url) || copy(&a->model, from->model) || copy(&a->voice, from->voice) ||
-        copy(&a->greeting, from->greeting) || (transcribes && copy(&a->transcription, from->transcribe)))
+    if (agent_text_copy(&a->key, secret_reveal(&from->key)) || agent_text_copy(&a->url, from->url) || agent_text_copy(&a->model, from->model) || agent_text_copy(&a->voice, from->voice) ||
+        agent_text_copy(&a->greeting, from->greeting) || (transcribes && agent_text_copy(&a->transcription, from->transcribe)))
         return -ENOMEM;
     return 0;
-}
-
-static int instructions_take(struct agent_openai *a, const struct agent_load *l)
-{
-    int err;
-
-    if (!l->from->instructions)
-        return 0;
-    err = agent_text_read(l->from->instructions, INSTRUCTIONS_MAX, &a->instructions);
-    if (!err || err == -ENOMEM)
-        return err;
-    agent_complain(l->to, l->from->instructions, err == -EFBIG ? "more than 64 KiB of instructions" : err_text(err));
-    return -EINVAL;
 }
 
 static int load(void **settings, const struct agent_load *l)
@@ -68,7 +47,7 @@ static int load(void **settings, const struct agent_load *l)
     int err = a ? texts_take(a, l->from) : -ENOMEM;
 
     if (!err)
-        err = instructions_take(a, l);
+        err = agent_instructions_read(&a->instructions, l);
     if (err) {
         free_settings(a);
         return err;

@@ -8,6 +8,7 @@
 
 struct agents {
     struct agent *all;
+    struct phrases *ready;         /* of all manners */
     size_t count;
 };
 
@@ -23,16 +24,23 @@ static int copy_fallback(struct agent *a, const struct config_fallback *from)
     return 0;
 }
 
+static enum stasis_media media_of(const char *name)
+{
+    if (strcmp(name, "rtp") == 0)
+        return STASIS_RTP;
+    return strcmp(name, "websocket") == 0 ? STASIS_WEBSOCKET : STASIS_AUDIOSOCKET;
+}
+
 /* Checked by config_check: known names, each once. */
 static void copy_media(struct agent *a, const struct config_agent *from)
 {
     for (size_t i = 0; i < from->media.count && i < STASIS_MEDIA_COUNT; i++)
-        a->media[a->media_count++] = strcmp(from->media.items[i], "rtp") == 0 ? STASIS_RTP : STASIS_AUDIOSOCKET;
+        a->media[a->media_count++] = media_of(from->media.items[i]);
     if (a->media_count == 0)
         a->media[a->media_count++] = STASIS_AUDIOSOCKET;
 }
 
-static int load_one(struct agent *a, const struct config_agent *from, const char *cache_dir, const struct agent_complaint *to)
+static int load_one(struct agent *a, const struct config_agent *from, struct phrases *ready, const char *cache_dir, const struct agent_complaint *to)
 {
     const struct agent_load l = { .from = from, .tools = &a->tools, .cache_dir = cache_dir, .to = to };
     int err = agent_tools_read(&a->tools, from, to);
@@ -46,9 +54,17 @@ static int load_one(struct agent *a, const struct config_agent *from, const char
         return -ENOMEM;
     a->kind = agent_kind_of(from->provider);
     err = a->kind->load(&a->settings, &l);
-    if (!err)
-        a->barge_in = a->kind->barge_in ? a->kind->barge_in(a->settings) : (struct agent_barge_in){ .voice = true, .dtmf = true };
-    return err;
+    if (err)
+        return err;
+    return agent_manner_read(&a->manner, ready, from, a->kind,
+                             a->kind->barge_in ? a->kind->barge_in(a->settings) : (struct agent_barge_in){ .voice = true, .dtmf = true }, to);
+}
+
+/* Checked by config_check: all names are there, and no way leads back. */
+static void link_next(struct agents *as, const struct config *config)
+{
+    for (size_t i = 0; i < as->count; i++)
+        as->all[i].next = config->agents[i].next ? agents_find(as, text_of(config->agents[i].next)) : -1;
 }
 
 int agents_load(struct agents **out, const struct config *config, const char *cache_dir,
@@ -60,12 +76,12 @@ int agents_load(struct agents **out, const struct config *config, const char *ca
     if (!as)
         return -ENOMEM;
     as->all = calloc(config->agent_count + 1, sizeof *as->all);
-    if (!as->all)
+    if (!as->all || phrases_new(&as->ready))
         worst = -ENOMEM;
-    for (size_t i = 0; as->all && i < config->agent_count; i++) {
+    for (size_t i = 0; as->ready && i < config->agent_count; i++) {
         const struct config_agent *from = &config->agents[i];
         const struct agent_complaint to = { .agent = from->head.name, .problem = problem, .arg = arg };
-        const int err = load_one(&as->all[as->count++], from, cache_dir, &to);
+        const int err = load_one(&as->all[as->count++], from, as->ready, cache_dir, &to);
 
         if (err)
             worst = err;
@@ -74,6 +90,7 @@ int agents_load(struct agents **out, const struct config *config, const char *ca
         agents_free(as);
         return worst == -ENOMEM ? -ENOMEM : -EINVAL;
     }
+    link_next(as, config);
     *out = as;
     return 0;
 }
@@ -94,6 +111,7 @@ void agents_free(struct agents *a)
         return;
     for (size_t i = 0; i < a->count; i++)
         free_one(&a->all[i]);
+    phrases_free(a->ready);
     free(a->all);
     free(a);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/agent_kind.h"
+#include "app/agent_manner.h"
 #include "app/agent_tools.h"
 #include "app/config.h"
 #include "call/stasis.h"
@@ -10,12 +11,13 @@ struct agent {
     char *name;
     const struct agent_kind *kind;
     void *settings;                /* the kind's */
-    struct agent_barge_in barge_in;
+    struct talk_manner manner;
     struct agent_tools tools;      /* the allow-list: an intent that names another tool is refused at load */
     int64_t max_ms;
     char *fallback[3];             /* context, extension, priority; NULL: none */
     enum stasis_media media[STASIS_MEDIA_COUNT]; /* the first choice first */
     size_t media_count;
+    int next;                      /* index of who takes over when it fails; -1: nobody */
 };
 
 struct agents;

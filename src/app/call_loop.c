@@ -93,6 +93,8 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     c->store = opt->store;
     c->voice = opt->voice;
     c->speech = opt->speech;
+    c->meters = opt->meters;
+    c->files = opt->files;
     c->control = opt->control;
     c->route_count = opt->routes.count;
     c->figures = calloc(c->route_count + 1, sizeof *c->figures);

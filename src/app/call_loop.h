@@ -10,6 +10,7 @@
 
 struct call_loop;
 struct call_talk;
+struct talk_files;
 
 struct call_loop_options {
     unsigned index;
@@ -22,6 +23,8 @@ struct call_loop_options {
     struct store *store;
     struct synthesiser *voice;
     struct worker_pool *speech;
+    struct talk_files *files;
+    const struct talk_meters *meters;     /* NULL: nobody counts */
     struct loop *control;                 /* where talk ends are told */
     const struct log *log;
 };

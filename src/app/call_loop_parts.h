@@ -29,6 +29,8 @@ struct call_loop {
     struct store *store;
     struct synthesiser *voice;
     struct worker_pool *speech;
+    struct talk_files *files;
+    const struct talk_meters *meters;
     struct loop *control;
     size_t talks;                  /* control loop's count */
     struct call_talk *live;        /* loop side: talks that have a conversation */

@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "app/call_loop_parts.h"
+#include "app/talk_files.h"
+#include "app/tool_run.h"
+#include "base/clock.h"
 #include "base/ref.h"
 #include "pbx/leg_audiosocket.h"
 #include "pbx/leg_rtp.h"
-
-enum { TALK_RATE_HZ = 8000 };
+#include "pbx/leg_websocket.h"
 
 struct call_talk {
     struct call_loop *home;
@@ -30,11 +32,13 @@ struct call_talk {
     /* call loop's: */
     struct call_talk *next, **link;
     struct conversation *conversation;
-    size_t agent;
-    struct stasis_talk_request media; /* what carries it: media, peer and format only */
-    int fd;
+    struct keeper *keeper;         /* NULL: nothing of it is kept */
+    size_t agent;                  /* who talks now: next_agent moves on */
+    unsigned leg_hz;
+    struct stasis_way way;         /* .fd is -1 once the leg has it */
     char *call, *context;
     struct tools tools;
+    struct talk_after after;       /* what the talk leaves for the dialplan */
     struct stasis_talk_end end;    /* written by the call loop before "ended" is posted, read by control after */
 };
 
@@ -81,7 +85,7 @@ static void on_stopped_at_control(void *arg)
 
 static void tell_end(struct call_talk *t, const char *status, struct text reason, bool hang_up)
 {
-    t->end = (struct stasis_talk_end){ .status = status, .hang_up = hang_up };
+    t->end = (struct stasis_talk_end){ .status = status, .hang_up = hang_up, .after = &t->after };
     text_copy(t->end.reason, sizeof t->end.reason, reason);
     post_surely(t->home->control, on_ended_at_control, t);
 }
@@ -100,6 +104,8 @@ static void on_conversation_ended(enum talk_end how, struct text reason, const s
 
     (void)f;
     t->conversation = NULL;
+    keeper_close(t->keeper);
+    t->keeper = NULL;
     unlink_live(t);
     switch (how) {
     case TALK_HAND_BACK:
@@ -124,27 +130,42 @@ static void on_conversation_ended(enum talk_end how, struct text reason, const s
     call_loop_check_done(home);
 }
 
+/* ---- its tools: those of the agent who talks now ---- */
+
+static const struct agent_tools *tools_of(const struct call_talk *t)
+{
+    return &agents_at(t->home->agents, t->agent)->tools;
+}
+
+static const struct tool_entry *find_tool(void *arg, struct text name)
+{
+    const struct agent_tool *tool = agent_tools_find(tools_of(arg), name);
+
+    return tool ? &tool->entry : NULL;
+}
+
+static const struct builtin_rules *tool_rules(void *arg)
+{
+    return &tools_of(arg)->rules;
+}
+
 static int run_tool(void *arg, struct tool_run **out, struct text name, struct text args, struct text context,
                     int64_t deadline_ms, tool_on_result *on_result, void *result_arg)
 {
     struct call_talk *t = arg;
-    const struct agent *a = agents_at(t->home->agents, t->agent);
-    const struct agent_tool *tool = agent_tools_find(&a->tools, name);
-    struct script_run *run;
-    int err;
+    const struct agent_tool *tool = agent_tools_find(tools_of(t), name);
+    const struct tool_ground g = { .loop = t->home->loop, .dialer = t->home->dialer, .store = t->home->store, .call = text_of(t->call) };
 
     if (!tool)
         return -ENOENT;
-    err = script_run_tool(&run, t->home->own[t->agent].tools[tool - a->tools.items], args, context, deadline_ms, on_result, result_arg);
-    if (!err)
-        *out = (struct tool_run *)run; /* the same object under the layer's own name */
-    return err;
+    return tool_run_start(out, tool, tool->path ? t->home->own[t->agent].tools[tool - tools_of(t)->items] : NULL, &g, args, context, deadline_ms,
+                          on_result, result_arg);
 }
 
 static void stop_tool(void *arg, struct tool_run *run)
 {
     (void)arg;
-    script_stop((struct script_run *)run);
+    tool_run_stop(run);
 }
 
 /* A leg that nobody took: ends its carrier in order. */
@@ -161,23 +182,92 @@ static int provider_make(struct provider **out, struct call_loop *c, const struc
     return a->kind->make(out, a->settings, &g);
 }
 
+/* The agent that has failed is followed by the one that its `next =` names, or by that one's next when it cannot even be made. */
+static int next_agent(struct provider **out, void *arg)
+{
+    struct call_talk *t = arg;
+    const struct agents *all = t->home->agents;
+
+    for (int next = agents_at(all, t->agent)->next; next >= 0; next = agents_at(all, t->agent)->next) {
+        const struct agent *a = agents_at(all, (size_t)next);
+        const int err = provider_make(out, t->home, a, t->leg_hz);
+
+        t->agent = (size_t)next;
+        log_info(&t->home->log, "next_agent", kv_str("call", t->call), kv_str("agent", a->name), kv_err(err));
+        if (!err) {
+            conversation_set_manner(t->conversation, &a->manner);
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+/* A tool of the one who talks gives the talk to another. */
+static int switch_agent(void *arg, struct text name)
+{
+    struct call_talk *t = arg;
+    const struct agents *all = t->home->agents;
+    const int i = agents_find(all, name);
+    struct provider *next;
+    int err = i < 0 ? -ENOENT : provider_make(&next, t->home, agents_at(all, (size_t)i), t->leg_hz);
+
+    if (err)
+        return err;
+    err = conversation_switch(t->conversation, next);
+    if (err) {
+        provider_close(next);
+        return err;
+    }
+    t->agent = (size_t)i;
+    conversation_set_manner(t->conversation, &agents_at(all, t->agent)->manner);
+    return 0;
+}
+
 static int make_leg(struct leg **out, struct call_talk *t)
 {
-    const struct leg_rtp_options ro = { .format = t->media.format, .peer = t->media.peer };
+    const struct leg_rtp_options ro = { .format = t->way.format, .peer = t->way.peer };
+    const struct leg_websocket_options wo = { .format = t->way.ws_format, .is_server = t->way.is_server };
     struct call_loop *c = t->home;
 
-    if (t->media.media == STASIS_RTP)
-        return leg_rtp_new(out, c->loop, c->ticker, t->fd, &ro, &c->log);
-    return leg_audiosocket_new(out, c->loop, c->ticker, t->fd, TALK_RATE_HZ, &c->log);
+    if (t->way.media == STASIS_RTP)
+        return leg_rtp_new(out, c->loop, c->ticker, t->way.fd, &ro, &c->log);
+    if (t->way.media == STASIS_WEBSOCKET)
+        return leg_websocket_new(out, c->loop, c->ticker, t->way.fd, &wo, &c->log);
+    return leg_audiosocket_new(out, c->loop, c->ticker, t->way.fd, t->way.rate_hz, &c->log);
+}
+
+/* What is kept of the talk, when its agent says so. The talk does not depend on it. */
+static const struct timeline *keep(struct call_talk *t, const struct talk_manner *m)
+{
+    struct call_loop *c = t->home;
+    const struct timeline *facts = store_timeline(c->store);
+    const struct keeper_options ko = {
+        .folder = talk_files_folder(c->files), .call = text_of(t->call), .wall_us = clock_wall_us(), .rate_hz = t->leg_hz,
+        .has_audio = m->recording, .has_words = m->transcript, .masks = m->masks_numbers, .pool = talk_files_pool(c->files),
+    };
+    int err;
+
+    if (!m->recording && !m->transcript && !m->masks_numbers)
+        return facts;
+    err = keeper_new(&t->keeper, c->loop, &ko, &c->log);
+    if (err) {
+        log_error(&c->log, "not_kept", kv_str("call", t->call), kv_err(err));
+        return m->masks_numbers ? NULL : facts; /* rather nothing than numbers in clear */
+    }
+    if (m->recording || m->transcript)
+        TIMELINE(facts, text_of(t->call), "talk.kept", kv_str("recording", m->recording ? keeper_audio_path(t->keeper) : ""),
+                 kv_str("transcript", m->transcript ? keeper_words_path(t->keeper) : ""));
+    return keeper_timeline(t->keeper, facts);
 }
 
 static int hold_conversation(struct call_talk *t)
 {
     struct call_loop *c = t->home;
     const struct agent *a = agents_at(c->agents, t->agent);
-    const struct conversation_options co = {
-        .call = text_of(t->call), .context = text_of(t->context), .timeline = store_timeline(c->store), .tools = &t->tools,
-        .max_ms = a->max_ms, .barge_in_voice = a->barge_in.voice, .barge_in_dtmf = a->barge_in.dtmf,
+    struct conversation_options co = {
+        .call = text_of(t->call), .context = text_of(t->context), .tools = &t->tools,
+        .next = next_agent, .next_arg = t,
+        .max_ms = a->max_ms, .manner = &a->manner, .meters = c->meters,
     };
     struct leg *leg;
     struct provider *provider;
@@ -186,16 +276,21 @@ static int hold_conversation(struct call_talk *t)
     err = make_leg(&leg, t);
     if (err)
         return err;
-    t->fd = -1;
-    err = provider_make(&provider, c, a, leg_rate(leg));
+    t->way.fd = -1;
+    t->leg_hz = leg_rate(leg);
+    err = provider_make(&provider, c, a, t->leg_hz);
     if (err) {
         drop_leg(leg);
         return err;
     }
+    co.timeline = keep(t, &a->manner);
+    co.keeper = t->keeper;
     err = conversation_start(&t->conversation, c->loop, leg, provider, &co, &c->log, on_conversation_ended, t);
     if (err) {
         drop_leg(leg);
         provider_close(provider);
+        keeper_close(t->keeper);
+        t->keeper = NULL;
     }
     return err;
 }
@@ -206,11 +301,12 @@ static void begin_on_loop(void *arg)
     struct call_loop *c = t->home;
     int err;
 
-    t->tools = (struct tools){ .run = run_tool, .stop = stop_tool, .arg = t };
+    t->tools = (struct tools){ .find = find_tool, .run = run_tool, .stop = stop_tool, .rules = tool_rules, .switch_agent = switch_agent,
+                               .after = &t->after, .arg = t };
     err = c->is_closing ? -ESHUTDOWN : hold_conversation(t);
     if (err) {
-        if (t->fd >= 0)
-            close(t->fd);
+        if (t->way.fd >= 0)
+            close(t->way.fd);
         log_error(&c->log, "talk_failed", kv_str("call", t->call), kv_err(err));
         tell_end(t, "ERROR", TEXT("no_media"), false);
         return;
@@ -267,8 +363,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
     if (t) {
         t->home = c;
         t->agent = (size_t)agent;
-        t->fd = req->fd;
-        t->media = (struct stasis_talk_request){ .media = req->media, .peer = req->peer, .format = req->format };
+        t->way = req->way;
         t->on_end = on_end;
         t->end_arg = arg;
         t->call = text_dup(req->call);
@@ -277,7 +372,7 @@ int call_loop_talk(struct call_talk **out, struct call_loop *c, const struct sta
             err = loop_post(c->loop, begin_on_loop, t);
     }
     if (err) {
-        close(req->fd);
+        close(req->way.fd);
         if (t)
             talk_free(t);
         return err;

@@ -279,5 +279,7 @@ void config_free(struct config *c)
     }
     for (size_t i = 0; i < c->agent_count; i++)
         secret_free(&c->agents[i].key);
+    for (size_t i = 0; i < c->tool_count; i++)
+        secret_free(&c->tools[i].secret);
     arena_free(c->memory);
 }

@@ -10,6 +10,7 @@
 #include "app/secret.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "call/builtin.h"
 #include "net/listener.h"
 #include "wire/conf.h"
 
@@ -33,6 +34,7 @@ struct config_sidetone {
     const char *http_hosts;         /* NULL: none */
     int64_t workers;                /* call loops; 0: one per core */
     int64_t speech_threads;         /* 0: one per core */
+    int64_t keep_recordings_ms;     /* 0: for ever */
     int log_level;                  /* enum log_level */
 };
 
@@ -49,10 +51,29 @@ struct config_fastagi {
     struct config_list pass_env;
 };
 
+enum config_accept { CONFIG_ACCEPT_ANNOUNCED, CONFIG_ACCEPT_ANY };
+
 struct config_audiosocket {
     struct config_head head;
     struct address listen;
     const char *advertise;          /* host:port that Asterisk connects to; never NULL */
+    int format;                     /* index into config_audiosocket_hz */
+    int accept;                     /* enum config_accept */
+    const char *agent;              /* of unannounced calls; NULL: none */
+    const char *allow_text;         /* as written */
+    struct allow_list allow;        /* who may bring those */
+    int64_t calls_max;              /* of those */
+};
+extern const unsigned config_audiosocket_hz[];
+
+enum config_opened_by { CONFIG_BY_SIDETONE, CONFIG_BY_ASTERISK };
+
+struct config_websocket {
+    struct config_head head;
+    int opened_by;                  /* enum config_opened_by */
+    struct address listen;          /* when Asterisk opens it */
+    const char *client;             /* the same: section of websocket_client.conf */
+    int format;                     /* enum leg_websocket_format */
 };
 
 struct config_rtp {
@@ -108,7 +129,11 @@ struct config_route {
 
 struct config_node {
     struct config_head head;
-    const char *ari;                /* http:// or https://, no trailing slash; NULL: AMI only */
+    const char *ari;                /* http:// or https://, no trailing slash; NULL: none */
+    struct address ari_listen;      /* where Asterisk opens its connection to us; host "": we open it */
+    bool ari_per_call;
+    int ari_rest;                   /* enum ari_rest */
+    bool broadcast;
     const char *ari_user;
     struct secret ari_secret;
     const char *app;
@@ -128,6 +153,12 @@ struct config_node {
     int64_t calls_max;
     const char *default_agent;      /* names one of agents; NULL: none */
 };
+
+/* Calls in Stasis: wanted, whoever opens the connection. */
+static inline bool config_node_has_ari(const struct config_node *n)
+{
+    return n->ari || n->ari_listen.host[0];
+}
 
 struct config_tap {
     struct config_head head;
@@ -160,16 +191,36 @@ extern const char *const config_drivers[];
 enum config_provider {
     CONFIG_PROVIDER_LOCAL,
     CONFIG_PROVIDER_OPENAI,
+    CONFIG_PROVIDER_DEEPGRAM,
     CONFIG_PROVIDER_ECHO,
     CONFIG_PROVIDER_RECORD,
 };
 extern const char *const config_providers[];
 
-struct config_tool {
-    const char *name;
-    const char *path;               /* absolute path of a Lua file */
+enum config_method { CONFIG_GET, CONFIG_POST, CONFIG_PUT, CONFIG_DELETE };
+
+/* [tool NAME] */
+struct config_tool_section {
+    struct config_head head;
+    const char *url;                /* with {argument} in it; NULL: NAME is a Lua file */
+    int method;                     /* enum config_method */
+    struct config_list headers;     /* lines, {secret} in them */
+    struct secret secret;
+    const char *body, *description;
+    const char *parameters;         /* JSON, or the path of a file with it */
+    int64_t deadline_ms, answer_bytes;
 };
 
+struct config_tool {
+    const char *name;
+    const char *path;               /* absolute path of a Lua file; NULL: section has a url */
+    const struct config_tool_section *section; /* NULL: none */
+};
+
+struct config_target {
+    const char *name;
+    struct config_fallback place;
+};
 
 struct config_agent {
     struct config_head head;
@@ -177,20 +228,34 @@ struct config_agent {
     const char *file;               /* absolute path; NULL unless provider is local */
     struct secret key;
     const char *url;                /* NULL: the service's own */
-    const char *model, *voice, *greeting;
+    const char *model, *voice, *greeting; /* NULL: the service's usual; of greeting: none */
+    const char *listen_model, *think_provider; /* NULL: the usual */
     const char *instructions;       /* absolute path; NULL: none */
     const char *transcribe;         /* "none": nobody */
-    int audio;                      /* enum openai_audio */
+    int audio;                      /* enum openai_audio, enum deepgram_audio */
     int64_t silence_ms;
-    bool may_hand_back, may_hang_up; /* named among the tools; not in `tools`, for they have no file */
+    unsigned built_in;              /* bits 1 << enum builtin: named among the tools; not in `tools`, for they have no file */
     struct config_list tool_names;
     const char *tool_dir;           /* absolute */
     const struct config_tool *tools;
     size_t tool_count;
+    struct config_list transfer;    /* as written */
+    const struct config_target *targets; /* of each of them */
+    struct config_list transfer_numbers; /* patterns */
+    const char *transfer_context;   /* of these; NULL: none */
+    struct config_list variables, switch_to; /* names */
+    int mask;                       /* enum config_mask, of arguments in the timeline */
     int64_t max_duration_ms;
     const char *fallback_text;      /* as written; NULL: none */
     struct config_fallback fallback;
     struct config_list media;       /* names, checked; none: audiosocket */
+    struct config_list barge_in;    /* provider, voice, dtmf, or none; checked; empty: the provider's usual */
+    int64_t barge_in_after_ms;
+    const char *phrase_voice;
+    const char *sorry, *give_up, *filler, *no_input; /* words, the absolute path of a WAV file, or "none"; NULL: the usual */
+    int64_t sorry_after_ms, filler_after_ms, no_input_after_ms, no_input_times;
+    bool recording, transcript;
+    const char *next;               /* names another of agents, never in a circle; NULL: none */
 };
 
 struct config {
@@ -198,11 +263,13 @@ struct config {
     const char *directory;          /* where it lies, absolute */
     const char *store_path;         /* the embedded store: state_dir/sidetone.db */
     const char *admin_path;         /* the admin socket: state_dir/admin.sock */
+    const char *recordings_dir;     /* of talks: state_dir/recordings */
     const char *journal_path;       /* what the tap saw: state_dir/tap.db */
     struct config_sidetone sidetone;
     struct config_fastagi fastagi;
     struct config_audiosocket audiosocket;
     struct config_rtp rtp;
+    struct config_websocket websocket;
     struct config_console console;
     struct config_tap tap;
     struct config_node *nodes;
@@ -211,6 +278,8 @@ struct config {
     size_t route_count;
     struct config_agent *agents;
     size_t agent_count;
+    struct config_tool_section *tools;
+    size_t tool_count;
     struct config_sink *sinks;
     size_t sink_count;
     void *memory;                   /* internal */

@@ -10,6 +10,7 @@
 #include "app/config_parts.h"
 #include "app/script_env.h"
 #include "net/ws_handshake.h"
+#include "pbx/ari_client.h"
 
 static const struct config_built *built_of(const struct config_build *b, const void *value)
 {
@@ -27,7 +28,7 @@ static bool is_any_host(const struct address *a)
 static bool has_ari(const struct config *c)
 {
     for (size_t i = 0; i < c->node_count; i++)
-        if (c->nodes[i].ari)
+        if (config_node_has_ari(&c->nodes[i]))
             return true;
     return false;
 }
@@ -72,14 +73,49 @@ static const struct config_agent *agent_named(const struct config *c, const char
 
 static void check_ari(struct config_build *b, const struct config_built *s, const struct config_node *n)
 {
-    if (!n->ari && !n->ami && !config_is_written(s, "ari") && !config_is_written(s, "ami"))
+    const bool has_ari = config_node_has_ari(n), is_written = config_is_written(s, "ari") || config_is_written(s, "ari_listen");
+
+    if (!has_ari && !n->ami && !is_written && !config_is_written(s, "ami"))
         config_key_problem(b, CONF_ERROR, s, "ari", "expected ari, or ami, or both: without them there is nothing to connect to");
-    else if (!n->ari && !config_is_written(s, "ari") && (n->ari_user || n->default_agent))
+    else if (!has_ari && !is_written && (n->ari_user || n->default_agent))
         config_key_problem(b, CONF_ERROR, s, "ari", "expected a value (URL), which ari_user and default_agent need, came none");
-    if (n->ari && !n->ari_user && !config_is_written(s, "ari_user"))
+    if (has_ari && !n->ari_user && !config_is_written(s, "ari_user"))
         config_key_problem(b, CONF_ERROR, s, "ari_user", "expected a value (text), came none; for example: ari_user = sidetone");
-    if (n->ari && !config_is_written(s, "ari_secret"))
+    if (has_ari && !config_is_written(s, "ari_secret"))
         config_key_problem(b, CONF_ERROR, s, "ari_secret", "expected a value (secret), came none; for example: ari_secret = @env:PBX1_ARI");
+}
+
+static bool is_same_port(const struct address *a, const struct address *b)
+{
+    return a->port && a->port == b->port && (!strcmp(a->host, b->host) || is_any_host(a) || is_any_host(b));
+}
+
+static bool is_port_taken(const struct config *c, const struct config_node *n)
+{
+    const struct address *at = &n->ari_listen;
+    bool is_taken = is_same_port(at, &c->fastagi.listen) || is_same_port(at, &c->audiosocket.listen) ||
+                    (c->console.listen.host[0] && is_same_port(at, &c->console.listen));
+
+    for (const struct config_node *other = c->nodes; !is_taken && other < n; other++)
+        is_taken = other->ari_listen.host[0] && is_same_port(at, &other->ari_listen);
+    return is_taken;
+}
+
+static void check_ari_listen(struct config_build *b, const struct config_built *s, const struct config_node *n)
+{
+    const struct address *at = &n->ari_listen;
+
+    if (!at->host[0]) {
+        if (n->ari_per_call)
+            config_key_problem(b, CONF_ERROR, s, "ari_per_call", "expected ari_listen = ADDRESS:PORT beside it: Asterisk opens those connections");
+        return;
+    }
+    if (is_port_taken(b->c, n))
+        config_key_problem(b, CONF_ERROR, s, "ari_listen", "expected a port of its own, came port %u, which another section has already", at->port);
+    if (strncmp(at->host, "127.", 4) && strcmp(at->host, "::1"))
+        config_key_problem(b, CONF_WARNING, s, "ari_listen", "the password crosses the network in clear: put a proxy with TLS in front");
+    if (n->ari_rest == ARI_REST_HTTP && !n->ari)
+        config_key_problem(b, CONF_ERROR, s, "ari_rest", "expected ari = http://HOST:PORT beside ari_rest = http");
 }
 
 static void check_node(struct config_build *b, struct config_node *n)
@@ -95,6 +131,7 @@ static void check_node(struct config_build *b, struct config_node *n)
     else if (n->insecure)
         config_key_problem(b, CONF_WARNING, s, "insecure", "any certificate is accepted");
     check_ari(b, s, n);
+    check_ari_listen(b, s, n);
     config_node_check_ami(b, s, n);
     if (n->default_agent && !agent_named(b->c, n->default_agent))
         config_key_problem(b, CONF_ERROR, s, "default_agent", "expected the name of an [agent NAME] section, came \"%s\"",
@@ -112,14 +149,45 @@ const char *config_file_fault(const char *path)
     return access(path, R_OK) < 0 ? "may not be read" : NULL;
 }
 
-/* Carried out by the conversation, without a file. */
-static bool is_built_in(struct config_agent *a, const char *name)
+static bool is_section_id(const char *name)
 {
-    const bool is_back = !strcmp(name, "hand_back"), is_end = !strcmp(name, "hang_up");
+    const size_t n = strlen(name);
 
-    a->may_hand_back = a->may_hand_back || is_back;
-    a->may_hang_up = a->may_hang_up || is_end;
-    return is_back || is_end;
+    return n > 0 && n < 64 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == n;
+}
+
+static bool uses_websocket(const struct config *c)
+{
+    for (size_t i = 0; i < c->agent_count; i++)
+        for (size_t k = 0; k < c->agents[i].media.count; k++)
+            if (!strcmp(c->agents[i].media.items[k], "websocket"))
+                return true;
+    return false;
+}
+
+static void check_websocket(struct config_build *b)
+{
+    const struct config_websocket *w = &b->c->websocket;
+
+    if (!uses_websocket(b->c))
+        return;
+    for (size_t i = 0; w->opened_by == CONFIG_BY_SIDETONE && i < b->c->node_count; i++) {
+        const char *url = b->c->nodes[i].ari;
+
+        if (url && text_starts_nocase(text_of(url), TEXT("https://")))
+            config_key_problem(b, CONF_ERROR, built_of(b, w), "opened_by",
+                               "expected asterisk, because node %s is reached by https, and voices only over plain ws", b->c->nodes[i].head.name);
+        if (!url && b->c->nodes[i].ari_listen.host[0])
+            config_key_problem(b, CONF_ERROR, built_of(b, w), "opened_by", "expected asterisk, because node %s has no ari address to connect to",
+                               b->c->nodes[i].head.name);
+    }
+    if (w->opened_by == CONFIG_BY_ASTERISK && !is_section_id(w->client))
+        config_key_problem(b, CONF_ERROR, built_of(b, w), "client", "expected letters, digits, - and _, came \"%s\"", w->client);
+    if (w->opened_by == CONFIG_BY_ASTERISK && w->listen.port &&
+        ((w->listen.port == b->c->audiosocket.listen.port && !strcmp(w->listen.host, b->c->audiosocket.listen.host)) ||
+         (w->listen.port == b->c->fastagi.listen.port && !strcmp(w->listen.host, b->c->fastagi.listen.host))))
+        config_key_problem(b, CONF_ERROR, built_of(b, w), "listen", "expected a port of its own, came port %u, which another section has already",
+                           w->listen.port);
 }
 
 static void check_media(struct config_build *b, const struct config_agent *a)
@@ -127,8 +195,8 @@ static void check_media(struct config_build *b, const struct config_agent *a)
     const char *const *names = a->media.items;
 
     for (size_t i = 0; i < a->media.count; i++) {
-        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp"))
-            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket or rtp, came \"%s\"", names[i]);
+        if (strcmp(names[i], "audiosocket") && strcmp(names[i], "rtp") && strcmp(names[i], "websocket"))
+            config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected audiosocket, rtp or websocket, came \"%s\"", names[i]);
         for (size_t k = 0; k < i; k++)
             if (!strcmp(names[i], names[k]))
                 config_key_problem(b, CONF_ERROR, built_of(b, a), "media", "expected each name once, came \"%s\" twice", names[i]);
@@ -145,31 +213,6 @@ static void check_rtp(struct config_build *b)
     if (r->listen.port == 0 || r->listen.port + r->ports - 1 > UINT16_MAX)
         config_key_problem(b, CONF_ERROR, built_of(b, r), "ports", "expected ports between 1 and 65535, came %lld from %u",
                            (long long)r->ports, r->listen.port);
-}
-
-static void check_tools(struct config_build *b, struct config_agent *a)
-{
-    struct config_tool *tools = config_take(b, a->tool_names.count * sizeof *tools + 1);
-    size_t count = 0;
-
-    if (!tools || !a->tool_dir)
-        return;
-    for (size_t i = 0; i < a->tool_names.count; i++) {
-        const char *name = a->tool_names.items[i], *fault;
-        char path[4096];
-        int n;
-
-        if (a->provider == CONFIG_PROVIDER_OPENAI && is_built_in(a, name))
-            continue;
-        n = snprintf(path, sizeof path, "%s/%s.lua", a->tool_dir, name);
-
-        fault = n < 0 || (size_t)n >= sizeof path ? "the path is too long" : config_file_fault(path);
-        if (fault)
-            config_key_problem(b, CONF_ERROR, built_of(b, a), "tools", "expected a file for the tool %s, came %.300s: %s", name, path, fault);
-        tools[count++] = (struct config_tool){ .name = name, .path = config_text(b, text_of(path)) };
-    }
-    a->tools = tools;
-    a->tool_count = count;
 }
 
 /* The key goes where url says: over TLS, or not out of this machine. */
@@ -192,15 +235,17 @@ static const struct provider_key {
     const char *what, *example;    /* of those that are needed */
 } provider_keys[] = {
     { .name = "file", .means = OF(LOCAL), .needs = OF(LOCAL), .what = "path", .example = "reception.agent" },
-    { .name = "key", .means = OF(OPENAI), .needs = OF(OPENAI), .what = "secret", .example = "@env:OPENAI_API_KEY" },
-    { .name = "url", .means = OF(OPENAI) },
-    { .name = "model", .means = OF(OPENAI) },
-    { .name = "voice", .means = OF(OPENAI) },
-    { .name = "instructions", .means = OF(OPENAI) },
-    { .name = "greeting", .means = OF(OPENAI) },
-    { .name = "audio", .means = OF(OPENAI) },
+    { .name = "key", .means = OF(OPENAI) | OF(DEEPGRAM), .needs = OF(OPENAI) | OF(DEEPGRAM), .what = "secret", .example = "@env:OPENAI_API_KEY" },
+    { .name = "url", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "model", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "voice", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "instructions", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "greeting", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "audio", .means = OF(OPENAI) | OF(DEEPGRAM) },
     { .name = "transcribe", .means = OF(OPENAI) },
     { .name = "silence", .means = OF(OPENAI) },
+    { .name = "listen_model", .means = OF(DEEPGRAM) },
+    { .name = "think_provider", .means = OF(DEEPGRAM) },
 };
 
 static void check_provider(struct config_build *b, const struct config_agent *a)
@@ -236,14 +281,12 @@ static bool is_priority(struct text t)
     return true;
 }
 
-static void check_fallback(struct config_build *b, const void *section, const char *written, struct config_fallback *out)
+bool config_place_read(struct config_build *b, struct text written, struct config_fallback *out)
 {
-    struct text rest = text_of(written), part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
+    struct text rest = written, part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
     size_t n = 0;
     bool is_good;
 
-    if (!written)
-        return;
     while (n < 3 && text_cut(&rest, ',', &part[n])) {
         part[n] = text_trim(part[n]);
         n++;
@@ -252,31 +295,41 @@ static void check_fallback(struct config_build *b, const void *section, const ch
     for (size_t i = 0; is_good && i < 2; i++)
         for (size_t k = 0; k < part[i].n; k++)
             is_good = is_good && part[i].p[k] != ' ';
-    if (!is_good) {
-        char came[80];
-
-        config_key_problem(b, CONF_ERROR, built_of(b, section), "fallback", "expected context,extension,priority, came %s",
-                           config_quote(text_of(written), came, sizeof came));
-        return;
-    }
-    *out = (struct config_fallback){ .context = config_text(b, part[0]), .extension = config_text(b, part[1]),
-                                     .priority = config_text(b, part[2]) };
+    if (is_good)
+        *out = (struct config_fallback){ .context = config_text(b, part[0]), .extension = config_text(b, part[1]),
+                                         .priority = config_text(b, part[2]) };
+    return is_good;
 }
 
-static void check_allow(struct config_build *b, struct config_fastagi *f)
+static void check_fallback(struct config_build *b, const void *section, const char *written, struct config_fallback *out)
+{
+    char came[80];
+
+    if (written && !config_place_read(b, text_of(written), out))
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "fallback", "expected context,extension,priority, came %s",
+                           config_quote(text_of(written), came, sizeof came));
+}
+
+static void check_allow_text(struct config_build *b, const void *section, const char *text, struct allow_list *out)
 {
     char came[80];
     struct text bad;
     int err;
 
-    if (!f->allow_text)
+    if (!text)
         return;
-    err = allow_parse(text_of(f->allow_text), &f->allow, &bad);
+    err = allow_parse(text_of(text), out, &bad);
     if (err == -E2BIG)
-        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected at most %d hosts and networks", ALLOW_MAX);
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "allow", "expected at most %d hosts and networks", ALLOW_MAX);
     else if (err)
-        config_key_problem(b, CONF_ERROR, built_of(b, f), "allow", "expected numeric addresses and networks, as 127.0.0.1, 10.0.0.0/8, came %s",
+        config_key_problem(b, CONF_ERROR, built_of(b, section), "allow", "expected numeric addresses and networks, as 127.0.0.1, 10.0.0.0/8, came %s",
                            config_quote(bad, came, sizeof came));
+}
+
+static void check_accept(struct config_build *b, const struct config_audiosocket *a)
+{
+    if (a->accept == CONFIG_ACCEPT_ANY && (!a->agent || !agent_named(b->c, a->agent)))
+        config_key_problem(b, CONF_ERROR, built_of(b, a), "agent", "expected the name of an agent, because accept = any, came %s", a->agent ? a->agent : "nothing");
 }
 
 static void check_route(struct config_build *b, struct config_route *r)
@@ -300,6 +353,8 @@ static void fill_derived(struct config_build *b, struct config *c)
         c->store_path = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/admin.sock", c->sidetone.state_dir);
         c->admin_path = config_text(b, text_of(text));
+        snprintf(text, sizeof text, "%s/recordings", c->sidetone.state_dir);
+        c->recordings_dir = config_text(b, text_of(text));
         snprintf(text, sizeof text, "%s/tap.db", c->sidetone.state_dir);
         c->journal_path = config_text(b, text_of(text));
     }
@@ -331,7 +386,9 @@ void config_check(struct config_build *b)
     struct config *c = b->c;
 
     check_ports(b);
-    check_allow(b, &c->fastagi);
+    check_allow_text(b, &c->fastagi, c->fastagi.allow_text, &c->fastagi.allow);
+    check_allow_text(b, &c->audiosocket, c->audiosocket.allow_text, &c->audiosocket.allow);
+    check_accept(b, &c->audiosocket);
     for (size_t i = 0; i < c->route_count; i++)
         check_route(b, &c->routes[i]);
     for (size_t i = 0; i < c->node_count; i++)
@@ -340,11 +397,15 @@ void config_check(struct config_build *b)
         config_sink_check(b, built_of(b, &c->sinks[i]), &c->sinks[i]);
     check_routes(b, c);
     check_rtp(b);
+    check_websocket(b);
+    for (size_t i = 0; i < c->tool_count; i++)
+        config_tool_check(b, built_of(b, &c->tools[i]), &c->tools[i]);
     for (size_t i = 0; i < c->agent_count; i++) {
-        check_tools(b, &c->agents[i]);
+        config_tools_check(b, built_of(b, &c->agents[i]), &c->agents[i]);
         check_provider(b, &c->agents[i]);
         check_media(b, &c->agents[i]);
         check_fallback(b, &c->agents[i], c->agents[i].fallback_text, &c->agents[i].fallback);
+        config_talk_check(b, built_of(b, &c->agents[i]), &c->agents[i]);
     }
     fill_derived(b, c);
 }

@@ -82,7 +82,8 @@ static int check_tools(struct files_check *f, const struct config *c)
         for (size_t k = 0; k < c->agents[i].tool_count && !err; k++) {
             f->where = where;
             snprintf(where, sizeof where, "agent %s/tools", c->agents[i].head.name);
-            err = check_script(f, c->agents[i].tools[k].path, "run");
+            if (c->agents[i].tools[k].path)
+                err = check_script(f, c->agents[i].tools[k].path, "run");
         }
     return err;
 }

@@ -40,11 +40,11 @@ struct config_key {
     const char *help;               /* one sentence */
 };
 
-enum { CONFIG_KEYS_MAX = 32, CONFIG_NAMED_MAX = 256, CONFIG_PROBLEMS_MAX = 500, CONFIG_MEMORY_MAX = 64 << 20 };
+enum { CONFIG_KEYS_MAX = 64, CONFIG_NAMED_MAX = 256, CONFIG_PROBLEMS_MAX = 500, CONFIG_MEMORY_MAX = 64 << 20 };
 
 enum config_kind_id {
-    CONFIG_KIND_SIDETONE, CONFIG_KIND_FASTAGI, CONFIG_KIND_AUDIOSOCKET, CONFIG_KIND_RTP, CONFIG_KIND_CONSOLE, CONFIG_KIND_TAP, CONFIG_KIND_NODE, CONFIG_KIND_ROUTE,
-    CONFIG_KIND_AGENT, CONFIG_KIND_SINK,
+    CONFIG_KIND_SIDETONE, CONFIG_KIND_FASTAGI, CONFIG_KIND_AUDIOSOCKET, CONFIG_KIND_RTP, CONFIG_KIND_WEBSOCKET, CONFIG_KIND_CONSOLE, CONFIG_KIND_TAP, CONFIG_KIND_NODE, CONFIG_KIND_ROUTE,
+    CONFIG_KIND_AGENT, CONFIG_KIND_TOOL, CONFIG_KIND_SINK,
     CONFIG_KIND_COUNT
 };
 
@@ -117,8 +117,15 @@ struct script_env;
 void config_route_check(struct config_build *b, const struct config_built *s, struct config_route *r, const struct script_env *env);
 /* config_check.c: what concerns more than one key. */
 void config_check(struct config_build *b);
+/* config_talk.c: how an agent talks, and who follows when it fails. s: the section. */
+void config_talk_check(struct config_build *b, const struct config_built *s, struct config_agent *a);
 /* config_tap.c: the manager sessions of a node, and the sinks. s: the section. */
 void config_node_check_ami(struct config_build *b, const struct config_built *s, struct config_node *n);
 void config_sink_check(struct config_build *b, const struct config_built *s, const struct config_sink *k);
+/* config_tools.c: the tools of an agent, what the built-in ones may do, and a [tool NAME] section. */
+void config_tools_check(struct config_build *b, const struct config_built *s, struct config_agent *a);
+void config_tool_check(struct config_build *b, const struct config_built *s, const struct config_tool_section *t);
+/* "context,extension,priority". False: it is not. */
+bool config_place_read(struct config_build *b, struct text written, struct config_fallback *out);
 /* True when the key stands in the file. */
 bool config_is_written(const struct config_built *s, const char *key);

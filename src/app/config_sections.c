@@ -32,8 +32,8 @@ static void unknown_section(struct config_build *b, const struct conf_section *s
     if (near)
         config_problem(b, CONF_ERROR, &s->place, NULL, "expected a section that exists, came %s; did you mean [%s]?", came, near);
     else
-        config_problem(b, CONF_ERROR, &s->place, NULL, "expected [sidetone], [fastagi], [audiosocket], [rtp], [console], [tap], [node NAME], [route NAME], "
-                       "[agent NAME] or [sink NAME], came %s", came);
+        config_problem(b, CONF_ERROR, &s->place, NULL, "expected [sidetone], [fastagi], [audiosocket], [rtp], [websocket], [console], [tap], [node NAME], [route NAME], "
+                       "[agent NAME], [tool NAME] or [sink NAME], came %s", came);
 }
 
 /* [a-z0-9][a-z0-9_-]*, at most 63. */

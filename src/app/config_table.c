@@ -8,6 +8,7 @@ static const char *const on_full[] = { "busy", "fallback", NULL };              
 const char *const config_providers[] = {                                              /* order of enum config_provider */
     "local",
     "openai",
+    "deepgram",
     "echo",
     "record",
     NULL,
@@ -29,6 +30,8 @@ static const struct config_key sidetone_keys[] = {
     { .name = "speech_threads", .type = CONFIG_COUNT, .offset = offsetof(struct config_sidetone, speech_threads), .standard = "auto",
       .may_be_auto = true, .min = 1, .max = 64,
       .help = "How many threads the embedded recogniser and synthesiser share; auto is one per processor core." },
+    { .name = "keep_recordings", .type = CONFIG_DURATION, .offset = offsetof(struct config_sidetone, keep_recordings_ms), .standard = "720h",
+      .min = 0, .max = INT64_C(87600) * 3600000, .help = "Older recordings and transcripts of talks are deleted; 0: never." },
     { .name = "log_level", .type = CONFIG_ENUM, .offset = offsetof(struct config_sidetone, log_level), .standard = "info",
       .choices = levels, .reloads = true, .help = "The least severe log lines that are written." },
 };
@@ -58,15 +61,30 @@ static const struct config_key fastagi_keys[] = {
       .help = "Hosts and networks that may connect, separated by commas; others are closed at once." },
 };
 
+static const char *const audiosocket_formats[] = { "slin", "slin12", "slin16", "slin24", "slin32", "slin44", "slin48", NULL };
+const unsigned config_audiosocket_hz[] = { 8000, 12000, 16000, 24000, 32000, 44100, 48000 };
+
+static const char *const accepts[] = { "announced", "any", NULL };                       /* order of enum config_accept */
+
 static const struct config_key audiosocket_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_audiosocket, listen), .standard = "127.0.0.1:9092",
       .help = "Where the daemon takes the callers' voices." },
     { .name = "advertise", .type = CONFIG_PEER, .offset = offsetof(struct config_audiosocket, advertise),
       .standard_help = "the address of listen", .example = "127.0.0.1:9092",
       .help = "The host:port that Asterisk is told to connect to, when that differs from listen." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_audiosocket, format), .standard = "slin",
+      .choices = audiosocket_formats, .help = "What Asterisk sends and takes: linear samples, 8 kHz, or 12, 16... with slin12, slin16..." },
+    { .name = "accept", .type = CONFIG_ENUM, .offset = offsetof(struct config_audiosocket, accept), .standard = "announced", .choices = accepts,
+      .help = "any: calls of the dialplan's AudioSocket() are taken, too, without ARI; whoever reaches the port can talk with the agent then." },
+    { .name = "agent", .type = CONFIG_NAME, .offset = offsetof(struct config_audiosocket, agent), .standard_help = "needed by accept = any",
+      .example = "reception", .help = "Who talks with callers that were not announced." },
+    { .name = "allow", .type = CONFIG_TEXT, .offset = offsetof(struct config_audiosocket, allow_text), .standard = "127.0.0.0/8, ::1",
+      .help = "Hosts and networks that may bring calls that were not announced." },
+    { .name = "calls_max", .type = CONFIG_COUNT, .offset = offsetof(struct config_audiosocket, calls_max), .standard = "20", .min = 1, .max = 10000,
+      .help = "How many calls that were not announced there may be at once; more are turned away." },
 };
 
-static const char *const rtp_formats[] = { "ulaw", "alaw", NULL };                      /* order of enum leg_rtp_format */
+static const char *const rtp_formats[] = { "ulaw", "alaw", "g722", NULL };               /* order of enum leg_rtp_format, up to there */
 
 static const struct config_key rtp_keys[] = {
     { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_rtp, listen), .standard = "127.0.0.1:24000",
@@ -74,7 +92,21 @@ static const struct config_key rtp_keys[] = {
     { .name = "ports", .type = CONFIG_COUNT, .offset = offsetof(struct config_rtp, ports), .standard = "2000", .min = 1, .max = 40000,
       .help = "How many UDP ports from there are used, one a call." },
     { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_rtp, format), .standard = "ulaw",
-      .choices = rtp_formats, .help = "What is sent and taken, at 8 kHz." },
+      .choices = rtp_formats, .help = "What is sent and taken: 8 kHz with ulaw and alaw, 16 kHz with g722." },
+};
+
+static const char *const opened_by_names[] = { "sidetone", "asterisk", NULL };           /* order of enum config_opened_by */
+static const char *const websocket_formats[] = { "ulaw", "alaw", "slin", "slin16", "slin24", "slin48", NULL }; /* of enum leg_websocket_format */
+
+static const struct config_key websocket_keys[] = {
+    { .name = "opened_by", .type = CONFIG_ENUM, .offset = offsetof(struct config_websocket, opened_by), .standard = "sidetone",
+      .choices = opened_by_names, .help = "Who connects: sidetone to the HTTP server of Asterisk that ARI uses, or asterisk to listen." },
+    { .name = "listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_websocket, listen), .standard = "127.0.0.1:9093",
+      .help = "With opened_by = asterisk: where the daemon takes the callers' voices." },
+    { .name = "client", .type = CONFIG_TEXT, .offset = offsetof(struct config_websocket, client), .standard = "sidetone",
+      .help = "With opened_by = asterisk: the section of Asterisk's websocket_client.conf whose uri leads to listen." },
+    { .name = "format", .type = CONFIG_ENUM, .offset = offsetof(struct config_websocket, format), .standard = "ulaw",
+      .choices = websocket_formats, .help = "What is sent and taken: 8 kHz with ulaw, alaw and slin, more with slin16, slin24 and slin48." },
 };
 
 static const struct config_key console_keys[] = {
@@ -82,6 +114,8 @@ static const struct config_key console_keys[] = {
       .standard_help = "no such port is opened", .example = "127.0.0.1:8989",
       .help = "Plain HTTP with /metrics, /live and /ready; put a proxy with TLS in front where others must reach it." },
 };
+
+static const char *const rests[] = { "auto", "websocket", "http", NULL };               /* order of enum ari_rest */
 
 static const struct config_key node_keys[] = {
     { .name = "ari", .type = CONFIG_URL, .offset = offsetof(struct config_node, ari), .standard_help = "the node has AMI only",
@@ -92,6 +126,15 @@ static const struct config_key node_keys[] = {
       .standard_help = "the node has AMI only", .example = "@env:PBX1_ARI", .help = "The user's password, as @env:NAME, @file:PATH or @credential:NAME; never the password itself." },
     { .name = "app", .type = CONFIG_NAME, .offset = offsetof(struct config_node, app), .standard = "sidetone",
       .help = "The name that the dialplan gives to Stasis()." },
+    { .name = "ari_listen", .type = CONFIG_ADDRESS, .offset = offsetof(struct config_node, ari_listen),
+      .standard_help = "the daemon opens the event connection", .example = "127.0.0.1:8090",
+      .help = "Where Asterisk opens its event connection (outbound_websocket of ari.conf) with ari_user and ari_secret; ari may then be left out." },
+    { .name = "ari_per_call", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, ari_per_call), .standard = "no",
+      .help = "Asterisk opens one for each call (connection_type = per_call_config): the node counts as up while the daemon listens." },
+    { .name = "ari_rest", .type = CONFIG_ENUM, .offset = offsetof(struct config_node, ari_rest), .standard = "auto", .choices = rests,
+      .help = "Which way requests go: over the event connection, over HTTP, or as Asterisk offers." },
+    { .name = "broadcast", .type = CONFIG_BOOL, .offset = offsetof(struct config_node, broadcast), .standard = "yes",
+      .help = "Claim calls that StasisBroadcast() offers to app, as long as there is room for them." },
     { .name = "ami", .type = CONFIG_AMI_URL, .offset = offsetof(struct config_node, ami),
       .standard_help = "no AMI session is opened", .example = "tcp://127.0.0.1:5038",
       .help = "The Asterisk's manager port, tcp:// or tls://." },
@@ -251,42 +294,123 @@ static const struct config_key route_keys[] = {
       .help = "A Lua file that runs beside the handler on the same replies, touches nothing, and whose differences are counted." },
 };
 
+static const char *const methods[] = { "get", "post", "put", "delete", NULL };         /* order of enum config_method */
+
+static const struct config_key tool_keys[] = {
+    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, url), .standard_help = "the tool is NAME.lua in tool_dir",
+      .example = "https://crm.example.com/orders/{id}",
+      .help = "What is asked: {argument} is filled in, encoded; the host has to be one of http_hosts." },
+    { .name = "method", .type = CONFIG_ENUM, .offset = offsetof(struct config_tool_section, method), .standard = "get", .choices = methods,
+      .help = "How it is asked." },
+    { .name = "header", .type = CONFIG_LINES, .offset = offsetof(struct config_tool_section, headers), .standard_help = "none beside HTTP's own",
+      .example = "Authorization: Bearer {secret}", .help = "A header of the request; may be repeated. {secret} is the value of secret." },
+    { .name = "secret", .type = CONFIG_SECRET, .offset = offsetof(struct config_tool_section, secret), .standard_help = "none is sent",
+      .example = "@env:CRM_TOKEN", .help = "What {secret} stands for, by reference: @env:NAME, @file:PATH or @credential:NAME." },
+    { .name = "body", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, body), .standard_help = "the arguments, as a JSON object",
+      .example = "{\"order\":\"{id}\"}", .help = "Of post and put: a JSON value with {argument} in its texts; a text that is nothing else becomes the argument itself." },
+    { .name = "description", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, description), .standard_help = "the model knows the name only",
+      .example = "The state of an order.", .help = "What the model is told of it." },
+    { .name = "parameters", .type = CONFIG_TEXT, .offset = offsetof(struct config_tool_section, parameters), .standard_help = "it has no arguments",
+      .example = "{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\",\"maxLength\":20}},\"required\":[\"id\"]}",
+      .help = "JSON schema of its arguments, or the file that has it, relative to the configuration file's directory." },
+    { .name = "deadline", .type = CONFIG_DURATION, .offset = offsetof(struct config_tool_section, deadline_ms), .standard = "5s", .min = 50,
+      .max = 60000, .help = "What is not answered by then has failed; of a Lua file, too." },
+    { .name = "answer_size", .type = CONFIG_BYTES, .offset = offsetof(struct config_tool_section, answer_bytes), .standard = "16k", .min = 64,
+      .max = 262144, .help = "A longer answer is an error." },
+};
+
 static const struct config_key agent_keys[] = {
     { .name = "provider", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, provider), .standard = "local",
       .choices = config_providers, .reloads = true,
       .help = "Who talks: local is the embedded agent, which needs no key and no network; openai is a voice model behind the Realtime API; "
+              "deepgram is its Voice Agent; "
               "echo and record are for checks of the line: the caller hears himself." },
     { .name = "file", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, file), .standard_help = "needed by provider = local",
       .example = "reception.agent", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
       .help = "What the embedded agent says and understands; relative to agents/ beside the configuration file." },
-    { .name = "key", .type = CONFIG_SECRET, .offset = offsetof(struct config_agent, key), .standard_help = "needed by provider = openai",
+    { .name = "key", .type = CONFIG_SECRET, .offset = offsetof(struct config_agent, key), .standard_help = "needed by openai and deepgram",
       .example = "@env:OPENAI_API_KEY", .reloads = true, .help = "The service's key, by reference: @env:NAME, @file:PATH or @credential:NAME." },
-    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, url), .standard_help = "OpenAI's", .reloads = true,
+    { .name = "url", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, url), .standard_help = "the service's own", .reloads = true,
       .example = "wss://RESOURCE.openai.azure.com/openai/v1/realtime",
-      .help = "Another server of the Realtime dialect; ws:// only to this machine, for the key is sent there." },
-    { .name = "model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, model), .standard = "gpt-realtime", .reloads = true,
-      .help = "The service's model (at Azure: the deployment)." },
-    { .name = "voice", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, voice), .standard = "marin", .reloads = true,
+      .help = "Another server of the same dialect; ws:// only to this machine, for the key is sent there." },
+    { .name = "model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, model), .standard_help = "gpt-realtime; with deepgram gpt-4o-mini", .example = "gpt-realtime",
+      .reloads = true, .help = "The service's model (at Azure: the deployment); with deepgram the one that thinks." },
+    { .name = "voice", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, voice), .standard_help = "marin; with deepgram aura-2-thalia-en",
+      .example = "marin", .reloads = true,
       .help = "The service's voice. The embedded agent's is in its file." },
     { .name = "instructions", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, instructions), .standard_help = "the service's own",
       .example = "reception.md", .base = "agents", .wants = CONFIG_WANTS_FILE, .reloads = true,
       .help = "What the model is told about its task: a text file of at most 64 KiB, relative to agents/ beside the configuration file." },
-    { .name = "greeting", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, greeting), .standard_help = "the model begins in its own words",
+    { .name = "greeting", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, greeting), .standard_help = "the model begins in its own words; with deepgram it waits",
       .example = "Good morning, Example Company.", .reloads = true, .help = "What the model is asked to say first, word for word." },
     { .name = "audio", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, audio), .standard = "ulaw", .choices = audios,
-      .reloads = true, .help = "What travels to the service: the telephone's own 8 kHz, or 24 kHz (six times the bytes, converted here)." },
+      .reloads = true, .help = "What travels to the service: the telephone's own 8 kHz, or 24 kHz (six times the bytes, converted here; with deepgram 16 kHz)." },
     { .name = "transcribe", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, transcribe), .standard = "gpt-4o-mini-transcribe",
       .reloads = true, .help = "The model that writes down the caller's words, billed apart; none: nobody does." },
     { .name = "silence", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, silence_ms), .standard = "500ms", .min = 100, .max = 5000,
       .reloads = true, .help = "Silence that ends the caller's turn, as the service's voice detection counts it." },
+    { .name = "listen_model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, listen_model), .standard_help = "flux-general-en",
+      .example = "nova-3", .reloads = true, .help = "With deepgram: the model that listens, and with flux- decides when a turn is over." },
+    { .name = "think_provider", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, think_provider), .standard_help = "open_ai",
+      .example = "anthropic", .reloads = true, .help = "With deepgram: whose model thinks: open_ai, anthropic, google, groq or aws_bedrock." },
     { .name = "tools", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, tool_names), .standard_help = "the agent has none",
       .example = "opening_hours, take_message", .reloads = true,
-      .help = "Names of the tools that it may call; each is NAME.lua in tool_dir. With openai also hand_back and hang_up, which need no file." },
+      .help = "Names of the tools that it may call: hand_back, hang_up, transfer, take_message, set_variable and switch_agent are built in, "
+              "others have a [tool NAME] section with a url, or are NAME.lua in tool_dir." },
     { .name = "tool_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_agent, tool_dir), .standard = "handlers/tools",
       .base = "", .reloads = true, .help = "Directory of its tools; relative to the configuration file's." },
+    { .name = "transfer", .type = CONFIG_LINES, .offset = offsetof(struct config_agent, transfer), .standard_help = "to no name",
+      .example = "sales: default,2001,1", .reloads = true,
+      .help = "Where the tool transfer may send a call, as NAME: context,extension,priority; may be repeated. The model knows the name only." },
+    { .name = "transfer_numbers", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, transfer_numbers), .standard_help = "to no number",
+      .example = "20XX, 3ZX", .reloads = true, .help = "Numbers that it may send a call to: digits, X (0-9), Z (1-9), N (2-9)." },
+    { .name = "transfer_context", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, transfer_context),
+      .standard_help = "needed by transfer_numbers", .example = "internal", .reloads = true, .help = "The context in which these numbers are dialled." },
+    { .name = "variables", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, variables), .standard_help = "none", .example = "TOPIC, ORDER_ID",
+      .reloads = true, .help = "Channel variables that the tool set_variable may leave for the dialplan." },
+    { .name = "switch_to", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, switch_to), .standard_help = "to nobody", .example = "reception",
+      .reloads = true, .help = "Agents that the tool switch_agent may give the talk to." },
+    { .name = "mask", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, mask), .standard = "none", .choices = masks, .reloads = true,
+      .help = "numbers: those of four digits and more are hidden in what both sides say and in tools' arguments and results, in the timeline and in "
+              "transcripts; a recording keeps what is spoken." },
     { .name = "media", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, media), .standard_help = "audiosocket",
-      .example = "rtp, audiosocket",
-      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp; the next is tried when one cannot be set up." },
+      .example = "websocket, rtp, audiosocket",
+      .help = "What carries the caller's voice, the first choice first: audiosocket, rtp, websocket; the next is tried when one cannot be set up." },
+    { .name = "barge_in", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, barge_in),
+      .standard_help = "provider, dtmf; with local: as its file says", .example = "voice, dtmf", .reloads = true,
+      .help = "What cuts the agent off: provider (it says that the caller speaks), voice (our own ear), dtmf (a digit), or none." },
+    { .name = "barge_in_after", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, barge_in_after_ms), .standard = "200ms",
+      .min = 60, .max = 2000, .reloads = true,
+      .help = "With voice: speech this long cuts the agent off; what is shorter only makes it pause." },
+    { .name = "sorry", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, sorry), .standard_help = "One moment, please.",
+      .example = "One moment, please.", .reloads = true,
+      .help = "What the caller hears when an answer is late or another agent takes over: words, a file NAME.wav in agents/, or none. Nothing with local." },
+    { .name = "sorry_after", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, sorry_after_ms), .standard = "1800ms",
+      .min = 500, .max = 60000, .reloads = true, .help = "An answer is late after this long." },
+    { .name = "give_up", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, give_up),
+      .standard_help = "I am sorry, I can not help you just now. Please hold the line.",
+      .example = "I connect you with a colleague.", .reloads = true,
+      .help = "What the caller hears before the call goes to its fallback because no agent is left; as sorry." },
+    { .name = "filler", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, filler), .standard_help = "One moment, I am looking.",
+      .example = "One moment, I am looking.", .reloads = true, .help = "What the caller hears while a tool is slow; as sorry." },
+    { .name = "filler_after", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, filler_after_ms), .standard = "1500ms",
+      .min = 200, .max = 60000, .reloads = true, .help = "A tool is slow after this long." },
+    { .name = "no_input", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, no_input), .standard_help = "Are you still there?",
+      .example = "Are you still there?", .reloads = true, .help = "What a caller who says nothing is asked; as sorry." },
+    { .name = "no_input_after", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, no_input_after_ms), .standard = "0",
+      .min = 0, .max = 600000, .reloads = true,
+      .help = "Silence of both sides before that; 0: never. The embedded agent's own is in its file." },
+    { .name = "no_input_times", .type = CONFIG_COUNT, .offset = offsetof(struct config_agent, no_input_times), .standard = "2", .min = 0,
+      .max = 20, .reloads = true, .help = "Asked so often, the call goes back with the reason no_input." },
+    { .name = "phrase_voice", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, phrase_voice), .standard = "slt", .reloads = true,
+      .help = "The embedded voice that speaks sorry, give_up, filler and no_input: slt, rms, awb, kal16 or kal." },
+    { .name = "recording", .type = CONFIG_BOOL, .offset = offsetof(struct config_agent, recording), .standard = "no", .reloads = true,
+      .help = "Keep what is heard as a stereo WAV file, the caller left, the agent right, in state_dir/recordings." },
+    { .name = "transcript", .type = CONFIG_BOOL, .offset = offsetof(struct config_agent, transcript), .standard = "no", .reloads = true,
+      .help = "Keep what both sides say as JSON lines, timed, with what was cut off, in state_dir/recordings." },
+    { .name = "next", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, next), .standard_help = "the talk ends",
+      .example = "reception-offline", .reloads = true,
+      .help = "The agent that takes over in the same talk when this one's provider fails." },
     { .name = "max_duration", .type = CONFIG_DURATION, .offset = offsetof(struct config_agent, max_duration_ms), .standard = "30m",
       .min = 1000, .max = 86400000, .reloads = true, .help = "The longest talk; then the call goes back to the dialplan." },
     { .name = "fallback", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, fallback_text),
@@ -305,6 +429,8 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                                   .size = sizeof(struct config_audiosocket), .offset = offsetof(struct config, audiosocket) },
     [CONFIG_KIND_RTP] = { .name = "rtp", .help = "The ports for voices over RTP, for agents whose media = list names it.", KEYS(rtp_keys),
                           .size = sizeof(struct config_rtp), .offset = offsetof(struct config, rtp) },
+    [CONFIG_KIND_WEBSOCKET] = { .name = "websocket", .help = "Voices over Asterisk's WebSocket channel, for agents whose media = list names it.",
+                                KEYS(websocket_keys), .size = sizeof(struct config_websocket), .offset = offsetof(struct config, websocket) },
     [CONFIG_KIND_CONSOLE] = { .name = "console", .help = "The port for monitoring.", KEYS(console_keys),
                               .size = sizeof(struct config_console), .offset = offsetof(struct config, console) },
     [CONFIG_KIND_TAP] = { .name = "tap", .help = "What is kept of the manager's events.", KEYS(tap_keys),
@@ -320,6 +446,10 @@ const struct config_kind config_kinds[CONFIG_KIND_COUNT] = {
                             .help = "Stasis(sidetone,NAME): who talks with the caller.", KEYS(agent_keys),
                             .size = sizeof(struct config_agent), .offset = offsetof(struct config, agents),
                             .count_offset = offsetof(struct config, agent_count) },
+    [CONFIG_KIND_TOOL] = { .name = "tool", .is_named = true, .example_name = "order_status",
+                           .help = "A tool of agents that asks a service over HTTP; or, without url, what holds for a Lua file.", KEYS(tool_keys),
+                           .size = sizeof(struct config_tool_section), .offset = offsetof(struct config, tools),
+                           .count_offset = offsetof(struct config, tool_count) },
     [CONFIG_KIND_SINK] = { .name = "sink", .is_named = true, .example_name = "calls-log",
                            .help = "Where facts and events go beside tap.db; each has its own place in the order, and may be away for a day.",
                            KEYS(sink_keys), .size = sizeof(struct config_sink), .offset = offsetof(struct config, sinks),

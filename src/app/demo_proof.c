@@ -52,8 +52,8 @@ static void take(struct demo_proof *p, const struct fact *f, const cJSON *o)
         p->media_us = f->wall_us;
     else if (strcmp(f->kind, "caller.said") == 0)
         on_caller_said(p, o);
-    else if (strcmp(f->kind, "tool.end") == 0)
-        p->done[STEP_TOOL] |= strcmp(str(o, "name"), "opening_hours") == 0 && strstr(str(o, "result"), "nine") != NULL;
+    else if (strcmp(f->kind, "tool") == 0)
+        p->done[STEP_TOOL] |= strcmp(str(o, "name"), "opening_hours") == 0 && strcmp(str(o, "outcome"), "ok") == 0;
     else if (strcmp(f->kind, "agent.said") == 0)
         p->answer_told |= strstr(str(o, "text"), "We are open from nine") != NULL;
     else if (strcmp(f->kind, "barge_in") == 0)

@@ -16,6 +16,8 @@
 #include "app/serve_nodes.h"
 #include "app/serve_scripts.h"
 #include "app/serve_tap.h"
+#include "app/talk_files.h"
+#include "call/talk_meters.h"
 #include "store/store.h"
 
 enum {
@@ -44,6 +46,8 @@ struct daemon {
     struct admin_routes admin_routes;
     struct admin_verb admin_verbs[1];
     struct metrics *metrics;
+    struct talk_meters talk_meters;
+    struct talk_files *files;
     struct serve_console *console;
     struct serve_tap *tap;
     struct timer *ready;
@@ -123,7 +127,7 @@ static int open_loops(struct daemon *d)
     struct route_options *routes = calloc(c->route_count + 1, sizeof *routes);
     struct call_loop_options lo = {
         .fastagi = c->fastagi.listen, .has_fastagi = c->route_count > 0, .agents = d->agents, .store = d->store,
-        .voice = d->voice, .speech = d->speech, .control = d->control, .log = &d->log,
+        .voice = d->voice, .speech = d->speech, .meters = &d->talk_meters, .files = d->files, .control = d->control, .log = &d->log,
         .allow = &c->fastagi.allow, .http_hosts = c->sidetone.http_hosts,
         .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max, .gate = &d->sessions,
                     .env_ms = c->fastagi.env_ms, .recordings = store_recordings(d->store) },
@@ -273,6 +277,8 @@ static int open_all(struct daemon *d)
     if (!err)
         err = metrics_new(&d->metrics);
     if (!err)
+        err = talk_meters_add(&d->talk_meters, d->metrics);
+    if (!err)
         err = loop_new(&d->control, &d->log);
     if (!err)
         loop_hold(d->control);
@@ -284,6 +290,8 @@ static int open_all(struct daemon *d)
         err = loop_signal_new(&d->interrupt, d->control, SIGINT, on_signal, d);
     if (!err)
         err = loop_signal_new(&d->hangup, d->control, SIGHUP, on_reload, d);
+    if (!err)
+        err = talk_files_open(&d->files, d->control, d->config->recordings_dir, d->config->sidetone.keep_recordings_ms, &d->log);
     if (!err)
         err = open_loops(d);
     if (!err)
@@ -369,6 +377,7 @@ static void close_all(struct daemon *d)
     /* Speech and store answer by posts, so they go before the loops; loop_free runs the posts that still wait. */
     if (d->speech)
         worker_pool_free(d->speech);
+    talk_files_close(d->files);
     store_close(d->store);
     for (size_t i = 0; i < d->loop_count; i++)
         call_loop_free(d->loops[i]);

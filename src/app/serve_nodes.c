@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "app/open_calls.h"
 #include "pbx/asyncagi.h"
 
 struct node {
@@ -21,6 +23,8 @@ struct serve_nodes {
     struct call_loop *const *loops;
     size_t loop_count, next_loop, next_place;
     struct audiosocket_door *door;
+    struct open_calls *open_calls; /* NULL: only announced ones */
+    struct websocket_door *websocket_door; /* NULL: nobody is expected there */
     struct node *nodes;
     size_t count, open;
     void (*on_closed)(void *arg);
@@ -136,12 +140,17 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
     const struct dialer_options to_ami = { .tls = { .ca_file = c->ca, .pin = c->ami_pin, .insecure = c->insecure } };
     const struct stasis_options so = {
         .ari = { .node = c->head.name, .base_url = c->ari, .app = c->app, .user = c->ari_user,
-                 .password = secret_reveal(&c->ari_secret) },
+                 .password = secret_reveal(&c->ari_secret), .listen = c->ari_listen, .per_call = c->ari_per_call,
+                 .rest = (enum ari_rest)c->ari_rest },
         .media_host = opt->config->audiosocket.advertise,
         .rtp = opt->config->rtp.listen,
         .rtp_ports = (unsigned)opt->config->rtp.ports,
         .rtp_format = (enum leg_rtp_format)opt->config->rtp.format,
+        .audiosocket_hz = config_audiosocket_hz[opt->config->audiosocket.format],
+        .websocket = { .door = n->home->websocket_door, .client = opt->config->websocket.client,
+                       .format = (enum leg_websocket_format)opt->config->websocket.format },
         .calls_max = (size_t)c->calls_max,
+        .claims = c->broadcast,
     };
     int err = dialer_new(&n->dialer, opt->control, &dialing);
 
@@ -153,7 +162,7 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
         log_warn(opt->log, "tls_not_verified", kv_str("node", c->head.name));
     n->talks = (struct stasis_talks){ .has_agent = has_agent, .fallback = fallback, .start = start_talk, .stop = stop_talk,
                                       .media = agent_media, .arg = n };
-    if (!c->ari)
+    if (!config_node_has_ari(c))
         return 0;
     err = stasis_open(&n->stasis, opt->control, n->dialer, n->home->door, &so, &n->talks, opt->timeline, opt->log);
     if (!err)
@@ -164,9 +173,51 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
 static bool has_ari(const struct config *c)
 {
     for (size_t i = 0; i < c->node_count; i++)
-        if (c->nodes[i].ari)
+        if (config_node_has_ari(&c->nodes[i]))
             return true;
     return false;
+}
+
+static bool has_websocket(const struct config *c)
+{
+    for (size_t i = 0; i < c->agent_count; i++)
+        for (size_t k = 0; k < c->agents[i].media.count; k++)
+            if (strcmp(c->agents[i].media.items[k], "websocket") == 0)
+                return c->websocket.opened_by == CONFIG_BY_ASTERISK;
+    return false;
+}
+
+static int open_websocket_door(struct serve_nodes *s, const struct serve_nodes_options *opt, void (*problem)(const char *line, void *arg),
+                               void *arg)
+{
+    char where[100], line[200];
+    int err;
+
+    if (!has_websocket(opt->config))
+        return 0;
+    err = websocket_door_open(&s->websocket_door, opt->control, &opt->config->websocket.listen);
+    address_format(&opt->config->websocket.listen, where, sizeof where);
+    if (err) {
+        snprintf(line, sizeof line, "websocket/listen: cannot listen on %s: %s", where, err_text(err));
+        problem(line, arg);
+        return err;
+    }
+    log_info(opt->log, "listening", kv_str("what", "websocket"), kv_str("address", where));
+    return 0;
+}
+
+static struct call_loop *choose_any(void *arg)
+{
+    return choose_loop(arg);
+}
+
+static int open_open_calls(struct serve_nodes *s, const struct serve_nodes_options *opt)
+{
+    const struct config_audiosocket *a = &opt->config->audiosocket;
+    const struct open_calls_options oo = { .agent = a->agent, .allow = &a->allow, .calls_max = (size_t)a->calls_max, .choose = choose_any, .arg = s,
+                                           .log = opt->log };
+
+    return a->accept == CONFIG_ACCEPT_ANY ? open_calls_new(&s->open_calls, s->door, &oo) : 0;
 }
 
 static int open_door(struct serve_nodes *s, const struct serve_nodes_options *opt, void (*problem)(const char *line, void *arg),
@@ -175,15 +226,17 @@ static int open_door(struct serve_nodes *s, const struct serve_nodes_options *op
     char where[100], line[200];
     int err;
 
-    if (!has_ari(opt->config))
+    if (!has_ari(opt->config) && opt->config->audiosocket.accept != CONFIG_ACCEPT_ANY)
         return 0;
     err = door_open(&s->door, opt->control, &opt->config->audiosocket.listen);
     if (err) {
         address_format(&opt->config->audiosocket.listen, where, sizeof where);
         snprintf(line, sizeof line, "audiosocket/listen: cannot listen on %s: %s", where, err_text(err));
         problem(line, arg);
+        return err;
     }
-    return err;
+    err = open_open_calls(s, opt);
+    return err ? err : open_websocket_door(s, opt, problem, arg);
 }
 
 int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options *opt,
@@ -225,7 +278,7 @@ bool serve_nodes_state(const struct serve_nodes *s, size_t i, struct serve_node_
     if (!n)
         return false;
     *out = (struct serve_node_state){
-        .name = n->config->head.name, .has_ari = n->config->ari, .has_asyncagi = n->config->asyncagi, .ari_is_up = n->stasis && stasis_is_up(n->stasis),
+        .name = n->config->head.name, .has_ari = config_node_has_ari(n->config), .has_asyncagi = n->config->asyncagi, .ari_is_up = n->stasis && stasis_is_up(n->stasis),
         .asyncagi_is_up = n->asyncagi && asyncagi_is_up(n->asyncagi), .calls = n->stasis ? stasis_calls(n->stasis) : 0,
     };
     return true;
@@ -249,7 +302,7 @@ bool serve_nodes_are_up(const struct serve_nodes *n)
 size_t serve_nodes_calls(const struct serve_nodes *n)
 {
     struct serve_node_state state;
-    size_t calls = 0;
+    size_t calls = n ? open_calls_count(n->open_calls) : 0;
 
     for (size_t i = 0; serve_nodes_state(n, i, &state); i++)
         calls += state.calls;
@@ -261,6 +314,8 @@ static void finish_close(struct serve_nodes *s)
     if (s->door)
         door_close(s->door);
     s->door = NULL;
+    websocket_door_close(s->websocket_door);
+    s->websocket_door = NULL;
     s->on_closed(s->arg);
 }
 
@@ -288,6 +343,8 @@ void serve_nodes_close(struct serve_nodes *n, int64_t linger_ms, void (*on_close
 {
     n->on_closed = on_closed;
     n->arg = arg;
+    open_calls_free(n->open_calls);
+    n->open_calls = NULL;
     if (n->open == 0) {
         finish_close(n);
         return;
@@ -310,6 +367,7 @@ void serve_nodes_free(struct serve_nodes *n)
         if (n->nodes[i].ami_dialer)
             dialer_free(n->nodes[i].ami_dialer);
     }
+    open_calls_free(n->open_calls);
     free(n->nodes);
     free(n);
 }

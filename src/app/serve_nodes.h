@@ -17,7 +17,7 @@ struct serve_nodes_options {
     const struct log *log;
 };
 
-/* Opens the AudioSocket door (only when a node has ARI) and every node. Problems: one line each. */
+/* Opens the AudioSocket door (only when a node has ARI, or unannounced calls are taken) and every node. Problems: one line each. */
 int serve_nodes_open(struct serve_nodes **out, const struct serve_nodes_options *opt,
                      void (*problem)(const char *line, void *arg), void *arg) MUST_USE;
 /* One node's state, for monitoring: names live as long as the configuration. False past the end. */
@@ -27,7 +27,7 @@ struct serve_node_state {
     size_t calls;
 };
 bool serve_nodes_state(const struct serve_nodes *n, size_t i, struct serve_node_state *out);
-/* Some node has ARI, so voices are taken. NULL: false. */
+/* Voices are taken. NULL: false. */
 bool serve_nodes_has_door(const struct serve_nodes *n);
 bool serve_nodes_are_up(const struct serve_nodes *n);
 size_t serve_nodes_calls(const struct serve_nodes *n);

@@ -179,17 +179,14 @@ static void tell_barge_in(struct story *s, const struct fact *f, const cJSON *o)
                num(o, "played_ms") / 1000);
 }
 
-static void tell_tool_start(struct story *s, const struct fact *f, const cJSON *o)
+static void tell_tool(struct story *s, const struct fact *f, const cJSON *o)
 {
-    story_line(s, f->wall_us, "tool", "%s is called", str(o, "name"));
-}
+    const char *outcome = str(o, "outcome"), *why = str(o, "why");
 
-static void tell_tool_end(struct story *s, const struct fact *f, const cJSON *o)
-{
-    const char *error = str(o, "error");
-
-    story_line(s, f->wall_us, "tool", "%s %s %s after %.1f ms", str(o, "name"), *error ? "failed:" : "returned",
-               *error ? error : str(o, "result"), num(o, "ms"));
+    if (strcmp(outcome, "ok") == 0)
+        story_line(s, f->wall_us, "tool", "%s answered with %.0f bytes after %.0f ms", str(o, "name"), num(o, "result_bytes"), num(o, "ms"));
+    else
+        story_line(s, f->wall_us, "tool", "%s: %s%s%s", str(o, "name"), outcome, *why ? ", " : "", why);
 }
 
 static void tell_stasis_end(struct story *s, const struct fact *f, const cJSON *o)
@@ -206,7 +203,7 @@ static const struct telling {
     { "stasis.start", tell_stasis_start }, { "stasis.media", tell_stasis_media },
     { "stasis.end", tell_stasis_end },     { "agent.said", tell_agent_said },
     { "caller.said", tell_caller_said },   { "barge_in", tell_barge_in },
-    { "tool.start", tell_tool_start },     { "tool.end", tell_tool_end },
+    { "tool", tell_tool },
 };
 
 void story_fact(struct story *s, const struct fact *f)

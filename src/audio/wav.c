@@ -110,6 +110,16 @@ int wav_write(struct wav_writer *w, const int16_t *pcm, size_t frames)
     return 0;
 }
 
+int wav_flush(struct wav_writer *w)
+{
+    if (w->err)
+        return w->err;
+    /* The samples first: a header never promises what is not there. */
+    if (fflush(w->f) || fseek(w->f, 0, SEEK_SET) || write_header(w) || fflush(w->f) || fseek(w->f, 0, SEEK_END))
+        w->err = -EIO;
+    return w->err;
+}
+
 int wav_close(struct wav_writer *w)
 {
     if (!w)

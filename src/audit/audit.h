@@ -31,7 +31,7 @@ struct audit_step {
 
 struct audit_rule_example {
     const char *file;              /* "extensions.conf" */
-    const char *text;
+    const char *text;              /* a line ";; file NAME" begins another file of the folder */
     bool is_bad;                   /* the rule finds something in it; else it finds nothing */
 };
 
@@ -73,7 +73,11 @@ struct audit {
     struct dialplan *dialplan;     /* NULL: no extensions.conf; see dialplan.h */
     struct audit_finding *findings;    /* after audit_run: by file, line, column, code */
     size_t finding_count, finding_room;
+    size_t findings_dropped;       /* beyond AUDIT_FINDINGS_MAX */
+    int file_errors[AUDIT_FILE_COUNT]; /* what reading gave where files[] is NULL: -ENOENT, -EACCES... */
 };
+
+enum { AUDIT_FINDINGS_MAX = 100000, AUDIT_MEMORY_MAX = 512 << 20 };
 
 const char *audit_file_name(enum audit_file f);
 /* Reads the folder. Damaged files are findings, and the rest is still read. 0, -ENOMEM, or what reading the folder gave. */

@@ -4,8 +4,11 @@
  *                               ^ v
  *                              SWITCH                         what could not carry the talk goes, the next one is tried
  *                                                |
- *   OVER <- LEAVE <- DROP_BRIDGE <- DROP_MEDIA <- STATUS      steps with nothing to do are skipped
- *             +------ refused: again, with STATUS if it was not set -------^
+ *   OVER <- SETTLE <- LEAVE <- DROP_BRIDGE <- DROP_MEDIA <- STATUS      steps with nothing to do are skipped
+ *                        +------ refused: again, with STATUS if it was not set -------^
+ *
+ * 204 says that Asterisk will do it, not that it is done: JOIN waits for both channels in the bridge, LEAVE for StasisEnd, SETTLE for the
+ * ends of external channel and bridge. Only while no events come the answer has to do; the comparison behind the interruption looks then.
  *
  * One request at a time: Asterisk may answer two in any order. On the way in a request that is under way is waited for even when
  * the caller has gone, for what it makes must be known before it can be removed. */
@@ -15,15 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/ref.h"
+#include "call/stasis_media.h"
 
 enum {
     AGAIN_MS = 100,                /* after a request that could not even be sent */
     TRIES = 2,
     NEXT_MS = 500,                 /* for one carrier of media, when another is left */
-    PORT_TRIES = 64,
 };
 
 #define TO(s) (1u << CALL_##s)
@@ -38,15 +40,16 @@ static const unsigned call_moves[] = {
     [CALL_TALK] = TO(STATUS) | TO(DROP_MEDIA),
     [CALL_STATUS] = TO(DROP_MEDIA) | TO(DROP_BRIDGE) | TO(LEAVE) | TO(OVER),
     [CALL_DROP_MEDIA] = TO(DROP_BRIDGE),
-    [CALL_DROP_BRIDGE] = TO(LEAVE) | TO(OVER),
-    [CALL_LEAVE] = TO(OVER) | TO(STATUS),
+    [CALL_DROP_BRIDGE] = TO(LEAVE) | TO(OVER) | TO(SETTLE),
+    [CALL_LEAVE] = TO(OVER) | TO(STATUS) | TO(SETTLE),
+    [CALL_SETTLE] = TO(OVER),
     [CALL_OVER] = 0,
 };
 
 static const char *const call_names[] = {
     [CALL_NEW] = "new",       [CALL_ANSWER] = "answer",         [CALL_BRIDGE] = "bridge",           [CALL_MEDIA] = "media",
     [CALL_SWITCH] = "media",  [CALL_JOIN] = "join",     [CALL_TALK] = "talk",             [CALL_STATUS] = "status",           [CALL_DROP_MEDIA] = "drop_media",
-    [CALL_LEAVE] = "leave",   [CALL_DROP_BRIDGE] = "drop_bridge", [CALL_OVER] = "over",
+    [CALL_SETTLE] = "settle", [CALL_LEAVE] = "leave",   [CALL_DROP_BRIDGE] = "drop_bridge", [CALL_OVER] = "over",
 };
 
 static void set_state(struct stasis_call *c, enum call_state to)
@@ -99,6 +102,14 @@ static void forget_request(struct stasis_call *c)
     timer_stop(c->again);
 }
 
+/* Events of this call come; without them an answer has to do. */
+static bool hears(const struct stasis_call *c)
+{
+    const struct stasis_ground *g = c->ground;
+
+    return strcmp(c->app, g->app) == 0 ? ari_is_up(g->ari) : ari_has_call_link(g->ari, c->app);
+}
+
 /* ---- the way out ---- */
 
 static enum call_state way_out(const struct stasis_call *c)
@@ -121,6 +132,10 @@ static enum call_state way_out(const struct stasis_call *c)
             return CALL_LEAVE;
         /* fall through */
     case CALL_LEAVE:
+        if (hears(c) && (c->media_going || c->bridge_going))
+            return CALL_SETTLE;
+        /* fall through */
+    case CALL_SETTLE:
         return CALL_OVER;
     }
 }
@@ -137,11 +152,7 @@ static void over(struct stasis_call *c)
 
 static void let_go(struct stasis_call *c)
 {
-    door_forget(c->ticket);
-    c->ticket = NULL;
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
+    stasis_media_forget(c);
     if (c->is_talking)
         c->ground->talks.stop(c->ground->talks.arg, c->talk);
     c->is_talking = false;
@@ -183,15 +194,19 @@ static void fail(struct stasis_call *c, const char *how)
 
 static void media_check(struct stasis_call *c)
 {
-    const bool has_way = c->fd >= 0 && (c->kinds[c->kind_at] != STASIS_RTP || c->peer.port != 0);
-
-    if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && has_way)
+    if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && stasis_media_is_open(c))
         enter(c, CALL_JOIN);
 }
 
-/* ---- one carrier of media after the other ---- */
+static void join_check(struct stasis_call *c)
+{
+    const bool is_joined = (c->caller_joined && c->media_joined) || !hears(c);
 
-static const char *const media_names[STASIS_MEDIA_COUNT] = { [STASIS_AUDIOSOCKET] = "audiosocket", [STASIS_RTP] = "rtp" };
+    if (c->state == CALL_JOIN && !c->is_ending && c->join_answered && is_joined)
+        enter(c, CALL_TALK);
+}
+
+/* ---- one carrier of media after the other ---- */
 
 static bool has_next_media(const struct stasis_call *c)
 {
@@ -201,19 +216,14 @@ static bool has_next_media(const struct stasis_call *c)
 static void media_forget(struct stasis_call *c)
 {
     forget_request(c);
-    door_forget(c->ticket);
-    c->ticket = NULL;
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
-    c->peer.port = 0;
+    stasis_media_forget(c);
     c->media_answered = c->media_inside = false;
 }
 
 /* A fresh name, for what still comes of the channel before must not be taken for the next one's. */
 static void media_again(struct stasis_call *c)
 {
-    c->media_asked = false;
+    c->media_asked = c->media_going = false;
     if (c->ground->rename(c, c->ground->arg) == 0)
         enter(c, CALL_MEDIA);
     else
@@ -226,10 +236,10 @@ static void media_fail(struct stasis_call *c, const char *how)
         fail(c, how);
         return;
     }
-    log_warn(&c->ground->log, "media_next", kv_str("call", c->channel), kv_str("failed", media_names[c->kinds[c->kind_at]]),
-             kv_str("why", how), kv_str("next", media_names[c->kinds[c->kind_at + 1]]));
-    TIMELINE(c->ground->timeline, text_of(c->channel), "media.next", kv_str("failed", media_names[c->kinds[c->kind_at]]),
-             kv_str("why", how), kv_str("next", media_names[c->kinds[c->kind_at + 1]]));
+    log_warn(&c->ground->log, "media_next", kv_str("call", c->channel), kv_str("failed", stasis_media_name(c->kinds[c->kind_at])),
+             kv_str("why", how), kv_str("next", stasis_media_name(c->kinds[c->kind_at + 1])));
+    TIMELINE(c->ground->timeline, text_of(c->channel), "media.next", kv_str("failed", stasis_media_name(c->kinds[c->kind_at])),
+             kv_str("why", how), kv_str("next", stasis_media_name(c->kinds[c->kind_at + 1])));
     c->kind_at++;
     media_forget(c);
     if (c->media_asked)
@@ -238,24 +248,10 @@ static void media_fail(struct stasis_call *c, const char *how)
         media_again(c);
 }
 
-/* Asterisk's end of the RTP stream; false when the answer does not name it. */
-static bool media_peer(struct stasis_call *c, struct text body)
-{
-    char port[8];
-    int64_t n;
-
-    if (ari_channelvar(body, "UNICASTRTP_LOCAL_ADDRESS", c->peer.host, sizeof c->peer.host) != 0 ||
-        ari_channelvar(body, "UNICASTRTP_LOCAL_PORT", port, sizeof port) != 0 || text_to_i64(text_of(port), &n) != 0 || n < 1 ||
-        n > UINT16_MAX)
-        return false;
-    c->peer.port = (uint16_t)n;
-    return true;
-}
-
 static void media_done(struct stasis_call *c, struct text body)
 {
     c->media_answered = true;
-    if (c->kinds[c->kind_at] == STASIS_RTP && !media_peer(c, body))
+    if (!stasis_media_answered(c, body))
         media_fail(c, "failed");
     else
         media_check(c);
@@ -274,7 +270,8 @@ static void way_in_done(struct stasis_call *c, struct text body)
         media_done(c, body);
         return;
     case CALL_JOIN:
-        enter(c, CALL_TALK);
+        c->join_answered = true;
+        join_check(c);
         return;
     default:
         return;
@@ -297,10 +294,19 @@ static void log_refusal(struct stasis_call *c, int err, int status, struct text 
              kv_int("http", status), kv_str("why", err ? err_text(err) : why));
 }
 
+/* It was not made, so nobody tells of its end. It is deleted all the same. */
+static void refused_is_not_there(struct stasis_call *c)
+{
+    c->bridge_going = c->bridge_going && c->state != CALL_BRIDGE;
+    c->media_going = c->media_going && c->state != CALL_MEDIA;
+}
+
 static void way_in_answered(struct stasis_call *c, int err, int status, struct text body)
 {
     const bool is_refused = err || status >= 400;
 
+    if (is_refused && !err)
+        refused_is_not_there(c);
     if (is_refused && !(c->is_ending && is_without_caller(status)))
         log_refusal(c, err, status, body);
     if (c->is_ending) {            /* what was waited for is known now */
@@ -341,19 +347,43 @@ static void leave_refused(struct stasis_call *c)
 
 static void leave_again(struct stasis_call *c)
 {
-    if (c->variable < STASIS_VARIABLES)
+    c->leave_answered = false;
+    if (c->variable < stasis_call_variables(c))
         enter(c, CALL_STATUS);     /* Asterisk was away when it was tried */
     else
         repeat(c);
 }
 
-static void way_out_done(struct stasis_call *c)
+/* Either the pause after a refusal is over, or 204 came and StasisEnd did not. */
+static void leave_late(struct stasis_call *c)
 {
-    if (c->state == CALL_DROP_MEDIA)
+    if (c->leave_answered && !hears(c)) {
+        c->leave_answered = false;
+        c->ground->on_residue(c->ground->arg);
+        enter(c, way_out(c));
+        return;
+    }
+    if (c->leave_answered)
+        log_warn(&c->ground->log, "still_inside", kv_str("call", c->channel), kv_int("ms", c->ground->step_ms));
+    leave_again(c);
+}
+
+/* status: 204 promises that it will go, 404 says that it has gone. */
+static void way_out_done(struct stasis_call *c, int status)
+{
+    if (c->state == CALL_DROP_MEDIA) {
         c->media_asked = false;
-    if (c->state == CALL_DROP_BRIDGE)
+        c->media_going = c->media_going && status != 404;
+    }
+    if (c->state == CALL_DROP_BRIDGE) {
         c->bridge_asked = false;
-    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < STASIS_VARIABLES) {
+        c->bridge_going = c->bridge_going && status != 404;
+    }
+    if (c->state == CALL_LEAVE && hears(c)) {
+        c->leave_answered = true;  /* the deadline runs on */
+        return;
+    }
+    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < stasis_call_variables(c)) {
         c->tries = 0;
         repeat(c);
         return;
@@ -371,8 +401,11 @@ static void way_out_refused(struct stasis_call *c)
         repeat(c);
         return;
     }
-    if (c->state != CALL_STATUS)
+    if (c->state != CALL_STATUS) {
+        c->media_going = c->media_going && c->state != CALL_DROP_MEDIA;  /* looked for later, not waited for */
+        c->bridge_going = c->bridge_going && c->state != CALL_DROP_BRIDGE;
         c->ground->on_residue(c->ground->arg);
+    }
     enter(c, way_out(c));
 }
 
@@ -387,14 +420,33 @@ static void way_out_answered(struct stasis_call *c, int err, int status, struct 
         log_refusal(c, err, status, body);
         way_out_refused(c);
     } else {
-        way_out_done(c);           /* 404 to a deletion: it is gone already */
+        way_out_done(c, status);   /* 404 to a deletion: it is gone already */
     }
+}
+
+/* An Asterisk that cannot tell (no func_dialplan) is believed to have the place. */
+static void place_answered(struct stasis_call *c, int err, int status, struct text body)
+{
+    c->place_checked = true;
+    c->tries = 0;
+    if (err || status >= 400) {
+        log_refusal(c, err, status, body);
+    } else if (stasis_call_place_is_missing(body)) {
+        log_error(&c->ground->log, "no_such_place", kv_str("call", c->channel), kv_str("context", c->after->context),
+                  kv_str("extension", c->after->extension), kv_str("priority", c->after->priority));
+        c->after->context[0] = '\0';
+        c->status = "ERROR";
+        reason_set(c, "no_such_place");
+    }
+    repeat(c);
 }
 
 static void answered(struct stasis_call *c, int err, int status, struct text body)
 {
     if (is_way_in(c))
         way_in_answered(c, err, status, body);
+    else if (stasis_call_asks_place(c) && (err || !is_without_caller(status)))
+        place_answered(c, err, status, body);
     else
         way_out_answered(c, err, status, body);
 }
@@ -407,8 +459,11 @@ static void on_deadline(void *arg)
     const bool was_asking = c->request || timer_is_running(c->again);
 
     forget_request(c);
-    if (c->state == CALL_LEAVE && !was_asking) {
-        leave_again(c);            /* the pause after a refusal is over */
+    if (c->state == CALL_SETTLE) {
+        c->ground->on_residue(c->ground->arg);
+        enter(c, CALL_OVER);
+    } else if (c->state == CALL_LEAVE && !was_asking) {
+        leave_late(c);
     } else {
         if (was_asking && is_way_in(c))
             c->ground->on_residue(c->ground->arg);  /* Asterisk may still carry it out */
@@ -427,19 +482,15 @@ static void on_again(void *arg)
 
 /* ---- entering a step ---- */
 
-static void on_arrival(int fd_or_err, const char *peer, void *arg)
+/* Without memory the call goes on all the same: behind Stasis(), and it says so. */
+static bool after_keep(struct stasis_call *c, const struct talk_after *after)
 {
-    struct stasis_call *c = ref_hold(arg);
-
-    (void)peer;
-    c->ticket = NULL;
-    if (fd_or_err >= 0) {
-        c->fd = fd_or_err;
-        media_check(c);
-    } else {
-        media_fail(c, "timeout");
-    }
-    ref_drop(c);
+    if (!after || talk_after_is_empty(after))
+        return true;
+    c->after = malloc(sizeof *c->after);
+    if (c->after)
+        *c->after = *after;
+    return c->after;
 }
 
 static void on_talk_end(const struct stasis_talk_end *e, void *arg)
@@ -448,6 +499,11 @@ static void on_talk_end(const struct stasis_talk_end *e, void *arg)
 
     c->is_talking = false;
     c->talk = NULL;
+    if (!c->is_ending && !after_keep(c, e->after)) {
+        end(c, "ERROR", "no_memory", false);
+        ref_drop(c);
+        return;
+    }
     if (strcmp(e->status, "HANGUP") == 0)
         end(c, "ERROR", "media_lost", false);  /* only the carrier ended: of the caller's end StasisEnd tells */
     else
@@ -455,53 +511,33 @@ static void on_talk_end(const struct stasis_talk_end *e, void *arg)
     ref_drop(c);
 }
 
-/* The ports are used in turn: a packet that comes late for the call before does not find the next one. */
-static int bind_rtp(struct stasis_call *c)
-{
-    struct stasis_ground *g = c->ground;
-    struct address at = g->rtp;
-    int err = at.host[0] ? -EADDRINUSE : -EADDRNOTAVAIL;
-
-    for (unsigned i = 0; err == -EADDRINUSE && i < PORT_TRIES && (i == 0 || i < g->rtp_ports); i++) {
-        if (g->rtp_ports > 0)
-            at.port = (uint16_t)(g->rtp.port + g->rtp_next++ % g->rtp_ports);
-        err = udp_bind(&c->fd, &at, &c->here);
-    }
-    return err;
-}
-
 static void enter_media(struct stasis_call *c)
 {
-    const int err = c->kinds[c->kind_at] == STASIS_RTP ? bind_rtp(c) :
-                    door_expect(&c->ticket, c->ground->door, &c->id, c->ground->step_ms, on_arrival, c);
+    const int err = stasis_media_prepare(c);
 
     if (err) {
         log_warn(&c->ground->log, "media_not_ready", kv_str("call", c->channel),
-                 kv_str("media", media_names[c->kinds[c->kind_at]]), kv_err(err));
+                 kv_str("media", stasis_media_name(c->kinds[c->kind_at])), kv_err(err));
         media_fail(c, "failed");
         return;
     }
-    c->media_asked = true;
+    c->media_asked = c->media_going = true;
     ask(c);
 }
 
 static void enter_talk(struct stasis_call *c)
 {
-    const struct stasis_talk_request req = {
+    struct stasis_talk_request req = {
         .call = text_of(c->channel),
         .agent = text_of(c->agent),
         .caller_number = text_of(c->number),
         .caller_name = text_of(c->name),
-        .media = c->kinds[c->kind_at],
-        .fd = c->fd,
-        .peer = c->peer,
-        .format = c->ground->rtp_format,
     };
     int err;
 
     timer_stop(c->deadline);
-    c->fd = -1;                    /* the talk's, whatever comes */
-    TIMELINE(c->ground->timeline, req.call, "stasis.media", kv_int("ms", age_ms(c)), kv_str("media", media_names[req.media]));
+    stasis_media_give(c, &req.way);
+    TIMELINE(c->ground->timeline, req.call, "stasis.media", kv_int("ms", age_ms(c)), kv_str("media", stasis_media_name(req.way.media)));
     err = c->ground->talks.start(c->ground->talks.arg, &c->talk, &req, on_talk_end, c);
     if (!err) {
         c->is_talking = true;
@@ -529,7 +565,9 @@ static void enter(struct stasis_call *c, enum call_state to)
     }
     timer_start(c->deadline, step_ms(c));
     if (to == CALL_BRIDGE)
-        c->bridge_asked = true;
+        c->bridge_asked = c->bridge_going = true;
+    if (to == CALL_SETTLE)
+        return;                    /* nothing is asked */
     if (to == CALL_MEDIA)
         enter_media(c);
     else if (to == CALL_TALK)
@@ -568,6 +606,37 @@ void stasis_call_lost(struct stasis_call *c)
     }
 }
 
+void stasis_call_media_open(struct stasis_call *c, int err)
+{
+    ref_hold(c);
+    if (!err)
+        media_check(c);
+    else if (c->state == CALL_MEDIA && !c->is_ending)
+        media_fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
+    ref_drop(c);
+}
+
+static void settle_check(struct stasis_call *c)
+{
+    if (c->state == CALL_SETTLE && !c->media_going && !c->bridge_going)
+        enter(c, CALL_OVER);
+}
+
+void stasis_call_joined(struct stasis_call *c, struct text channel, struct text bridge)
+{
+    if (!text_eq(bridge, text_of(c->bridge)))
+        return;
+    c->caller_joined = c->caller_joined || text_eq(channel, text_of(c->channel));
+    c->media_joined = c->media_joined || text_eq(channel, text_of(c->media));
+    join_check(c);
+}
+
+void stasis_call_bridge_gone(struct stasis_call *c)
+{
+    c->bridge_going = false;
+    settle_check(c);
+}
+
 void stasis_call_media_inside(struct stasis_call *c)
 {
     c->media_inside = true;
@@ -578,6 +647,7 @@ void stasis_call_media_inside(struct stasis_call *c)
  * before the talk's loop does. */
 void stasis_call_media_lost(struct stasis_call *c)
 {
+    c->media_going = false;
     if (c->state == CALL_MEDIA && has_next_media(c) && c->request)
         timer_start(c->deadline, 1);  /* its answer is not waited for any more */
     else if (c->state == CALL_MEDIA && has_next_media(c))
@@ -586,6 +656,8 @@ void stasis_call_media_lost(struct stasis_call *c)
         end(c, "ERROR", "media_lost", false);
     else if (c->state == CALL_TALK && !timer_is_running(c->deadline))
         timer_start(c->deadline, c->ground->step_ms);
+    else
+        settle_check(c);
 }
 
 void stasis_call_abandon(struct stasis_call *c)
@@ -605,6 +677,7 @@ static void destroy(void *obj)
     timer_free(c->deadline);
     timer_free(c->again);
     free(c->channel);
+    free(c->app);
     free(c->media);
     free(c->bridge);
     free(c->channel_path);
@@ -613,6 +686,7 @@ static void destroy(void *obj)
     free(c->agent);
     free(c->number);
     free(c->name);
+    free(c->after);
 }
 
 int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct text channel, const struct ari_event *start)
@@ -623,7 +697,7 @@ int stasis_call_new(struct stasis_call **out, struct stasis_ground *g, struct te
     if (!c)
         return -ENOMEM;
     c->ground = g;
-    c->fd = -1;
+    c->way.fd = -1;
     c->caller_lives = true;
     c->began_ms = loop_now_ms(g->loop);
     err = stasis_call_name(c, channel, start);

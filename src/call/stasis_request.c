@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "base/buf.h"
 #include "call/stasis_call.h"
+#include "call/stasis_media.h"
 
 enum { PATH_MAX_BYTES = 2000, BODY_MAX = 8 * 1024 };
 
@@ -22,7 +25,7 @@ static int send_at(struct stasis_call *c, ari_on_answer *on_answer, const char *
     return send(c, on_answer, method, path, TEXT_NONE);
 }
 
-static void json_field(struct buf *b, const char *name, const char *value)
+void stasis_json_field(struct buf *b, const char *name, const char *value)
 {
     buf_addf(b, "%s\"%s\":\"", b->n ? "," : "{", name);
     buf_add_json(b, text_of(value));
@@ -31,34 +34,15 @@ static void json_field(struct buf *b, const char *name, const char *value)
 
 /* ---- the steps' requests ---- */
 
-static void media_fields(const struct stasis_call *c, struct buf *b)
-{
-    char here[100];
-
-    if (c->kinds[c->kind_at] == STASIS_RTP) {
-        address_format(&c->here, here, sizeof here);
-        json_field(b, "external_host", here);
-        json_field(b, "encapsulation", "rtp");
-        json_field(b, "transport", "udp");
-        json_field(b, "format", leg_rtp_format_name(c->ground->rtp_format));
-        return;
-    }
-    json_field(b, "external_host", c->ground->media_host);
-    json_field(b, "encapsulation", "audiosocket");
-    json_field(b, "transport", "tcp");
-    json_field(b, "data", c->id_text);
-    json_field(b, "format", "slin");
-}
-
 static int ask_media(struct stasis_call *c, ari_on_answer *on_answer)
 {
     struct buf b;
     int err;
 
     buf_init(&b, BODY_MAX);
-    json_field(&b, "app", c->ground->app);
-    json_field(&b, "channelId", c->media);
-    media_fields(c, &b);
+    stasis_json_field(&b, "app", c->app);
+    stasis_json_field(&b, "channelId", c->media);
+    stasis_media_fields(c, &b);
     buf_add_char(&b, '}');
     err = b.err ? b.err : send(c, on_answer, "POST", "channels/externalMedia", buf_text(&b));
     buf_free(&b);
@@ -76,16 +60,22 @@ static int ask_join(struct stasis_call *c, ari_on_answer *on_answer)
 
 static const char *const variable_names[STASIS_VARIABLES] = { "SIDETONE_STATUS", "SIDETONE_REASON", "SIDETONE_CALL" };
 
+unsigned stasis_call_variables(const struct stasis_call *c)
+{
+    return STASIS_VARIABLES + (c->after ? (unsigned)c->after->variable_count : 0);
+}
+
 static int ask_variable(struct stasis_call *c, ari_on_answer *on_answer)
 {
     const char *const values[STASIS_VARIABLES] = { c->status, c->reason, c->channel };
+    const struct talk_variable *own = c->variable < STASIS_VARIABLES ? NULL : &c->after->variables[c->variable - STASIS_VARIABLES];
     char path[PATH_MAX_BYTES];
     struct buf b;
     int err;
 
     buf_init(&b, BODY_MAX);
-    json_field(&b, "variable", variable_names[c->variable]);
-    json_field(&b, "value", values[c->variable]);
+    stasis_json_field(&b, "variable", own ? own->name : variable_names[c->variable]);
+    stasis_json_field(&b, "value", own ? own->value : values[c->variable]);
     buf_add_char(&b, '}');
     snprintf(path, sizeof path, "%s/variable", c->channel_path);
     err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));
@@ -98,10 +88,66 @@ static bool has_failed(const struct stasis_call *c)
     return strcmp(c->status, "ERROR") == 0 || strcmp(c->status, "TIMEOUT") == 0;
 }
 
-/* A call found inside after a restart is not known by its agent, and goes on behind Stasis(). */
-static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
+bool stasis_call_asks_place(const struct stasis_call *c)
+{
+    return c->state == CALL_STATUS && c->after && c->after->context[0] && !c->place_checked && !has_failed(c);
+}
+
+static int ask_place(struct stasis_call *c, ari_on_answer *on_answer)
+{
+    char path[PATH_MAX_BYTES];
+    struct buf b;
+    int err;
+
+    buf_init(&b, PATH_MAX_BYTES / 2);
+    buf_add_text(&b, TEXT("DIALPLAN_EXISTS("));
+    buf_add_text(&b, text_of(c->after->context));
+    buf_add_char(&b, ',');
+    buf_add_text(&b, text_of(c->after->extension));
+    buf_add_char(&b, ',');
+    buf_add_text(&b, text_of(c->after->priority));
+    buf_add_char(&b, ')');
+    err = b.err;
+    if (!err) {
+        struct buf url;
+
+        buf_init(&url, PATH_MAX_BYTES / 2);
+        buf_add_url(&url, buf_text(&b));
+        err = buf_cstr(&url) ? 0 : url.err ? url.err : -ENOMEM;
+        if (!err) {
+            snprintf(path, sizeof path, "%.900s/variable?variable=%.1000s", c->channel_path, url.p);
+            err = send(c, on_answer, "GET", path, TEXT_NONE);
+        }
+        buf_free(&url);
+    }
+    buf_free(&b);
+    return err;
+}
+
+bool stasis_call_place_is_missing(struct text body)
+{
+    cJSON *tree = cJSON_ParseWithLength(body.p ? body.p : "", body.n);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(tree, "value");
+    const bool is_missing = cJSON_IsString(value) && strcmp(value->valuestring, "0") == 0;
+
+    cJSON_Delete(tree);
+    return is_missing;
+}
+
+/* False: behind Stasis(). A call found inside after a restart is not known by its agent, and goes on there. */
+static bool place_of(const struct stasis_call *c, struct stasis_place *to)
 {
     const struct stasis_talks *talks = &c->ground->talks;
+
+    if (c->after && c->after->context[0] && !has_failed(c)) {
+        *to = (struct stasis_place){ c->after->context, c->after->extension, c->after->priority };
+        return true;
+    }
+    return has_failed(c) && talks->fallback && talks->fallback(talks->arg, text_of(c->agent), to);
+}
+
+static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
+{
     struct stasis_place to;
     char path[PATH_MAX_BYTES];
     struct buf b;
@@ -109,15 +155,15 @@ static int ask_leave(struct stasis_call *c, ari_on_answer *on_answer)
 
     if (c->hang_up)
         return send_at(c, on_answer, "DELETE", c->channel_path, "");
-    if (!has_failed(c) || !talks->fallback || !talks->fallback(talks->arg, text_of(c->agent), &to))
+    if (!place_of(c, &to))
         return send_at(c, on_answer, "POST", c->channel_path, "/continue");
     buf_init(&b, BODY_MAX);
-    json_field(&b, "context", to.context);
-    json_field(&b, "extension", to.extension);
+    stasis_json_field(&b, "context", to.context);
+    stasis_json_field(&b, "extension", to.extension);
     if (to.priority[0] >= '0' && to.priority[0] <= '9')
         buf_addf(&b, ",\"priority\":%s", to.priority);
     else
-        json_field(&b, "label", to.priority);
+        stasis_json_field(&b, "label", to.priority);
     buf_add_char(&b, '}');
     snprintf(path, sizeof path, "%s/continue", c->channel_path);
     err = b.err ? b.err : send(c, on_answer, "POST", path, buf_text(&b));
@@ -137,7 +183,7 @@ int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
     case CALL_JOIN:
         return ask_join(c, on_answer);
     case CALL_STATUS:
-        return ask_variable(c, on_answer);
+        return stasis_call_asks_place(c) ? ask_place(c, on_answer) : ask_variable(c, on_answer);
     case CALL_SWITCH:
     case CALL_DROP_MEDIA:
         return send_at(c, on_answer, "DELETE", c->media_path, "");
@@ -147,6 +193,7 @@ int stasis_call_ask(struct stasis_call *c, ari_on_answer *on_answer)
         return ask_leave(c, on_answer);
     case CALL_NEW:
     case CALL_TALK:
+    case CALL_SETTLE:
     case CALL_OVER:
         return 0;                  /* steps without a request */
     }
@@ -190,6 +237,15 @@ static char *copy(struct text t)
     return text_dup(t.p ? t : TEXT(""));
 }
 
+/* Asterisk names the application of one call "app:CHANNEL NAME"; its external channel must go there, too, or nobody hears of it. */
+static char *app_of(const char *app, const struct ari_event *start)
+{
+    const size_t n = strlen(app);
+    const struct text told = start ? start->application : TEXT_NONE;
+
+    return text_dup(told.n > n && text_starts(told, text_of(app)) && told.p[n] == ':' ? told : text_of(app));
+}
+
 int stasis_call_name(struct stasis_call *c, struct text channel, const struct ari_event *start)
 {
     const struct ari_channel *from = start ? &start->channel : &(struct ari_channel){ 0 };
@@ -199,12 +255,13 @@ int stasis_call_name(struct stasis_call *c, struct text channel, const struct ar
     uuid_format(&c->id, c->id_text);
     c->is_up = text_eq(from->state, TEXT("Up"));
     c->channel = copy(channel);
+    c->app = app_of(c->ground->app, start);
     c->agent = text_dup(arg.n ? arg : TEXT("default"));
     c->number = copy(from->caller_number);
     c->name = copy(from->caller_name);
     c->media = id_make(c->ground->app, 'x', c->id_text);
     c->bridge = id_make(c->ground->app, 'b', c->id_text);
-    if (!c->channel || !c->agent || !c->number || !c->name || !c->media || !c->bridge)
+    if (!c->channel || !c->app || !c->agent || !c->number || !c->name || !c->media || !c->bridge)
         return -ENOMEM;
     c->channel_path = path_make("channels/", c->channel);
     c->media_path = path_make("channels/", c->media);

@@ -5,7 +5,7 @@
  *                     ^       GET applications/{app}: twice    GET channels, GET bridges |
  *                     +------------------ no answer: again after a pause ---------------+
  *
- * SETTLE: an answer may overtake events that were sent before it (seen on 22.10.1), and a call may end while we ask. So a channel is a
+ * A watch goes PLANNED --> INSIDE --> PLANNED only. SETTLE: an answer may overtake events that were sent before it (seen on 22.10.1), and a call may end while we ask. So a channel is a
  * stranger only if it is inside, and nobody knows it, both times. */
 #include "call/stasis_sync.h"
 
@@ -16,7 +16,11 @@
 
 #include "base/buf.h"
 
-enum { SETTLE_MS = 500, AGAIN_MS = 5000, SYNC_PATH_MAX = 1000 };
+enum {
+    SETTLE_MS = 500,
+    ROUNDS_MAX = 3,                /* of deleting the same: what stays then is told, and waits for the next occasion */
+    SYNC_PATH_MAX = 1000,
+};
 
 enum sync_state { SYNC_IDLE, SYNC_PLANNED, SYNC_INSIDE, SYNC_SETTLE, SYNC_STILL, SYNC_CHANNELS, SYNC_BRIDGES };
 
@@ -37,9 +41,14 @@ struct stasis_sync {
     struct timer *timer;
     struct ari_request *request;
     char **suspects;               /* SETTLE, STILL: ids to look at again */
-    char app_path[SYNC_PATH_MAX];
+    char app_path[SYNC_PATH_MAX];  /* applications/{app}; "applications" where there may be one for each call */
+    bool has_many;                 /* the latter */
+    bool is_watch;
     int64_t asked_ms, due_ms;
     bool is_wanted_again;          /* planned while one was under way */
+    bool has_compared;             /* once, to the end */
+    bool has_removed;              /* in this comparison */
+    unsigned rounds;               /* comparisons in a row that had to remove something */
 };
 
 static void set_state(struct stasis_sync *y, enum sync_state to)
@@ -62,12 +71,12 @@ static void ask(struct stasis_sync *y, enum sync_state to, const char *path)
     set_state(y, to);
     y->asked_ms = loop_now_ms(y->ground->loop);
     if (ari_send(&y->request, y->ground->ari, "GET", path, TEXT_NONE, on_answer, y) != 0)
-        plan(y, AGAIN_MS);
+        plan(y, y->ground->again_ms);
 }
 
 /* ---- what was left behind ---- */
 
-/* Nobody waits for the outcome: what stays is found the next time. */
+/* 204 is no outcome: after a deletion it is compared once more. */
 static void remove_one(struct stasis_sync *y, const char *what, char kind, const char *id)
 {
     const struct text t = text_of(id);
@@ -80,6 +89,7 @@ static void remove_one(struct stasis_sync *y, const char *what, char kind, const
     buf_add_text(&path, text_of(what));
     buf_add_char(&path, '/');
     buf_add_url(&path, t);
+    y->has_removed = true;
     if (buf_cstr(&path) && ari_send(NULL, y->ground->ari, "DELETE", path.p, TEXT_NONE, NULL, NULL) != 0)
         y->is_wanted_again = true;
     buf_free(&path);
@@ -121,11 +131,14 @@ static void strangers_keep(const struct stasis_sync *y, char **ids)
     *to = NULL;
 }
 
-static int inside_parse(struct text body, char ***inside)
+static int inside_parse(const struct stasis_sync *y, struct text body, char ***inside)
 {
     char **bridges;
-    const int err = ari_application_parse(body, inside, &bridges);
+    int err;
 
+    if (y->has_many)
+        return ari_applications_parse(body, text_of(y->ground->app), inside);
+    err = ari_application_parse(body, inside, &bridges);
     if (!err)
         ari_list_free(bridges);
     return err;
@@ -134,11 +147,16 @@ static int inside_parse(struct text body, char ***inside)
 static int inside_take(struct stasis_sync *y, struct text body)
 {
     char **inside;
-    const int err = inside_parse(body, &inside);
+    const int err = inside_parse(y, body, &inside);
 
     if (err)
         return err;
     y->view.on_inside(y->view.arg, inside, y->asked_ms);
+    if (y->is_watch) {
+        ari_list_free(inside);
+        plan(y, y->ground->again_ms);
+        return 0;
+    }
     strangers_keep(y, inside);
     ari_list_free(y->suspects);
     y->suspects = inside;
@@ -159,7 +177,7 @@ static bool is_suspect(const struct stasis_sync *y, const char *id)
 static int still_take(struct stasis_sync *y, struct text body)
 {
     char **inside;
-    const int err = inside_parse(body, &inside);
+    const int err = inside_parse(y, body, &inside);
 
     if (err)
         return err;
@@ -178,10 +196,17 @@ static int still_take(struct stasis_sync *y, struct text body)
 static void done(struct stasis_sync *y)
 {
     set_state(y, SYNC_IDLE);
+    y->has_compared = true;
+    y->rounds = y->has_removed ? y->rounds + 1 : 0;
+    if (y->has_removed && y->rounds < ROUNDS_MAX)
+        y->is_wanted_again = true;
+    else if (y->has_removed)
+        log_error(&y->ground->log, "still_left_behind", kv_int("rounds", y->rounds));
+    y->has_removed = false;
     if (!y->is_wanted_again)
         return;
     y->is_wanted_again = false;
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 static int take(struct stasis_sync *y, struct text body)
@@ -219,12 +244,12 @@ static void on_answer(int err, int status, struct text body, void *arg)
         err = take(y, body);
     if (!err)
         return;
-    if (!ari_is_up(y->ground->ari)) {
+    if (!ari_is_up(y->ground->ari) && !y->is_watch) {
         set_state(y, SYNC_IDLE);   /* the next on_up plans it anew */
         return;
     }
     log_warn(&y->ground->log, "sync_failed", kv_err(err), kv_int("http", status));
-    plan(y, AGAIN_MS);
+    plan(y, y->ground->again_ms);
 }
 
 static void on_timer(void *arg)
@@ -237,8 +262,24 @@ static void on_timer(void *arg)
         ask(y, SYNC_INSIDE, y->app_path);
 }
 
+bool stasis_sync_has_compared(const struct stasis_sync *y)
+{
+    return y->has_compared;
+}
+
+void stasis_sync_watch(struct stasis_sync *y)
+{
+    stasis_sync_stop(y);
+    y->is_watch = true;
+    plan(y, y->ground->again_ms);
+}
+
 void stasis_sync_plan(struct stasis_sync *y, int64_t delay_ms)
 {
+    if (y->is_watch && ari_is_up(y->ground->ari))
+        stasis_sync_stop(y);       /* the name is ours again */
+    if (y->is_watch)
+        return;                    /* what is inside is not ours to give back, nor what bears our names to delete */
     if (y->state == SYNC_IDLE)
         plan(y, delay_ms);
     else if (y->state != SYNC_PLANNED)
@@ -254,7 +295,7 @@ void stasis_sync_stop(struct stasis_sync *y)
     timer_stop(y->timer);
     ari_list_free(y->suspects);
     y->suspects = NULL;
-    y->is_wanted_again = false;
+    y->is_wanted_again = y->is_watch = false;
     if (y->state != SYNC_IDLE)
         set_state(y, SYNC_IDLE);
 }
@@ -278,9 +319,13 @@ int stasis_sync_new(struct stasis_sync **out, const struct stasis_ground *g, con
         return -ENOMEM;
     y->ground = g;
     y->view = *view;
+    y->has_many = g->is_listening;
     buf_init(&b, SYNC_PATH_MAX - 1);
-    buf_add_text(&b, TEXT("applications/"));
-    buf_add_url(&b, text_of(g->app));
+    buf_add_text(&b, TEXT("applications"));
+    if (!y->has_many) {
+        buf_add_char(&b, '/');
+        buf_add_url(&b, text_of(g->app));
+    }
     text_copy(y->app_path, sizeof y->app_path, buf_text(&b));
     err = b.err ? b.err : timer_new(&y->timer, g->loop, on_timer, y);
     buf_free(&b);

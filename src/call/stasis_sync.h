@@ -19,4 +19,9 @@ int stasis_sync_new(struct stasis_sync **out, const struct stasis_ground *g, con
 void stasis_sync_free(struct stasis_sync *y);  /* NULL passes; the ari_client lives */
 /* Compares after delay_ms, or earlier if that is planned already. Repeated until Asterisk has answered. */
 void stasis_sync_plan(struct stasis_sync *y, int64_t delay_ms);
+/* A comparison was carried through since the beginning. */
+bool stasis_sync_has_compared(const struct stasis_sync *y);
+/* Until the next plan: only looks, every few seconds, which calls are inside, and deletes nothing. For the time in which another program
+ * has our application name, and is told of our calls. */
+void stasis_sync_watch(struct stasis_sync *y);
 void stasis_sync_stop(struct stasis_sync *y);

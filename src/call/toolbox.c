@@ -1,18 +1,27 @@
-/* Runs the tools of one conversation, some at a time, and sees that each is answered once. */
+/* Runs the tools of one conversation, some at a time, and sees that each call is allowed, answered once and written down. */
 #include "call/toolbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
 
+#include <cjson/cJSON.h>
+
 #include "base/clock.h"
+#include "call/tool_args.h"
+
+/* One call, from the model's words to the fact that tells of it. */
+struct call {
+    uint32_t id;
+    char *name, *args;             /* args: checked, written again */
+    const struct tool_entry *entry; /* NULL: not on the list */
+    int64_t started_us;
+};
 
 struct run {
     struct run *prev, *next;
     struct toolbox *box;
-    uint32_t id;
-    char *name;
-    int64_t started_us;
+    struct call call;
     struct timer *late;
     struct tool_run *work;
 };
@@ -23,39 +32,80 @@ struct toolbox {
     const struct timeline *timeline;
     char *call, *context;
     int64_t tool_ms;
-    toolbox_on_result *on_result;
+    const struct toolbox_handlers *on;
     void *arg;
     struct run *runs;
     size_t count;
     bool is_stopped;
 };
 
+static void call_free(struct call *c)
+{
+    free(c->name);
+    free(c->args);
+}
+
 static void run_free(struct run *r)
 {
     DL_DELETE(r->box->runs, r);
     r->box->count--;
     timer_free(r->late);
-    free(r->name);
+    call_free(&r->call);
     free(r);
 }
 
-static void tell_end(const struct toolbox *b, struct text name, int err, struct text result, int64_t started_us)
-{
-    const int64_t ms = (clock_mono_us() - started_us) / 1000;
+/* ---- the fact ---- */
 
-    TIMELINE(b->timeline, text_of(b->call), "tool.end", kv_text("name", name), kv_text(err ? "error" : "result", result),
-             kv_int("ms", ms));
+static const char *outcome_of(int err)
+{
+    switch (err) {
+    case 0:
+        return "ok";
+    case -ETIMEDOUT:
+        return "timeout";
+    case -ECANCELED:
+        return "stopped";
+    case -EACCES:
+    case -EINVAL:
+    case -ENOENT:
+        return "refused";
+    default:
+        return "failed";
+    }
 }
+
+/* outcome: why is absent when it is "ok". */
+static void tell(const struct toolbox *b, struct call *c, const char *outcome, struct text why, size_t result_bytes)
+{
+    /* Of a name that is on no list nobody has said that its numbers may be kept. */
+    if (c->args && (!c->entry || c->entry->is_masked))
+        tool_args_mask(c->args);
+    TIMELINE(b->timeline, text_of(b->call), "tool", kv_text("name", text_head(text_of(c->name), 100)), kv_str("arguments", c->args),
+             kv_str("outcome", outcome), kv_text("why", why), kv_int("result_bytes", (int64_t)result_bytes),
+             kv_int("ms", (clock_mono_us() - c->started_us) / 1000));
+}
+
+/* Answers a call that is not under way (any more), and forgets it. */
+static void answer(struct toolbox *b, struct call *c, const char *outcome, int err, struct text result)
+{
+    const uint32_t id = c->id;
+
+    tell(b, c, outcome, err ? result : TEXT_NONE, err ? 0 : result.n);
+    call_free(c);
+    b->on->on_result(id, err, result, b->arg);
+}
+
+/* ---- those that take time ---- */
 
 /* The run is gone before the provider hears of it, so the same id may be used again at once. */
 static void run_end(struct run *r, int err, struct text result)
 {
     struct toolbox *const b = r->box;
-    const uint32_t id = r->id;
+    struct call c = r->call;
 
-    tell_end(b, text_of(r->name), err, result, r->started_us);
+    r->call = (struct call){ .id = c.id };
     run_free(r);
-    b->on_result(id, err, result, b->arg);
+    answer(b, &c, err == 0 ? "ok" : err == -ETIMEDOUT ? "timeout" : "failed", err, result);
 }
 
 static void on_tool_result(int err, struct text result, void *arg)
@@ -71,75 +121,157 @@ static void on_late(void *arg)
     run_end(r, -ETIMEDOUT, TEXT("the tool did not answer in time"));
 }
 
-static int run_start(struct toolbox *b, uint32_t id, struct text name, struct text args)
+/* On success the call is the run's. */
+static int run_start(struct toolbox *b, const struct call *c)
 {
+    const int64_t deadline_ms = c->entry->deadline_ms ? c->entry->deadline_ms : b->tool_ms;
     struct run *r = calloc(1, sizeof *r);
-    int err = -ENOMEM;
+    int err;
 
     if (!r)
         return -ENOMEM;
     r->box = b;
-    r->id = id;
-    r->started_us = clock_mono_us();
     DL_APPEND(b->runs, r);
     b->count++;
-    r->name = text_dup(name);
-    if (!r->name)
-        goto fail;
     err = timer_new(&r->late, b->loop, on_late, r);
-    if (err)
-        goto fail;
-    err = b->tools->run(b->tools->arg, &r->work, name, args, text_of(b->context), b->tool_ms, on_tool_result, r);
-    if (err)
-        goto fail;
-    timer_start(r->late, b->tool_ms);
+    if (!err)
+        err = b->tools->run(b->tools->arg, &r->work, text_of(c->name), text_of(c->args), text_of(b->context), deadline_ms, on_tool_result, r);
+    if (err) {
+        run_free(r);
+        return err;
+    }
+    r->call = *c;
+    timer_start(r->late, deadline_ms);
     return 0;
-fail:
-    run_free(r);
-    return err;
 }
 
 static struct text refusal_text(int err)
 {
     switch (err) {
     case -ENOENT:
-        return TEXT("there is no tool of that name");
+        return TEXT("there is no such tool");
     case -ENOBUFS:
         return TEXT("too many tools are at work");
+    case -EALREADY:
+        return TEXT("the conversation is ending already");
     default:
         return text_of(err_text(err));
     }
 }
+
+static void run(struct toolbox *b, struct call *c)
+{
+    const int err = b->count >= TOOLBOX_RUNS_MAX ? -ENOBUFS : run_start(b, c);
+
+    if (err)
+        answer(b, c, outcome_of(err), err, refusal_text(err));
+}
+
+/* ---- those that are built in ---- */
+
+static void transfer_keep(struct talk_after *after, const struct builtin_target *to)
+{
+    text_copy(after->context, sizeof after->context, text_of(to->context));
+    text_copy(after->extension, sizeof after->extension, text_of(to->extension));
+    text_copy(after->priority, sizeof after->priority, text_of(to->priority));
+}
+
+static int act(struct toolbox *b, uint32_t id, const struct builtin_act *a)
+{
+    int err;
+
+    switch (a->what) {
+    case BUILTIN_HAND_BACK:
+    case BUILTIN_HANG_UP:
+        return b->on->on_end(id, a->what, text_of(a->reason), b->arg);
+    case BUILTIN_TRANSFER:
+        err = b->on->on_end(id, a->what, text_of(a->reason), b->arg);
+        if (!err)
+            transfer_keep(b->tools->after, &a->to);
+        return err;
+    case BUILTIN_SET_VARIABLE:
+        return talk_after_set(b->tools->after, a->name, a->value);
+    case BUILTIN_SWITCH_AGENT:
+        return b->on->on_switch(id, a->name, b->arg);
+    case BUILTIN_NONE:
+    case BUILTIN_TAKE_MESSAGE:
+    case BUILTIN_COUNT:
+        break;
+    }
+    return -ENOENT;
+}
+
+/* Only what set a variable is answered: the others are the end of who asked. */
+static void carry_out(struct toolbox *b, struct call *c, const cJSON *args)
+{
+    struct builtin_act a;
+    char why[BUILTIN_WHY_MAX] = "";
+    int err = builtin_read(&a, c->entry->builtin, b->tools->rules(b->tools->arg), args, why);
+
+    if (err) {
+        answer(b, c, "refused", err, text_of(why));
+        return;
+    }
+    err = act(b, c->id, &a);
+    if (err) {
+        answer(b, c, outcome_of(err), err, refusal_text(err));
+    } else if (a.what == BUILTIN_SET_VARIABLE) {
+        answer(b, c, "ok", 0, TEXT("{\"ok\":true}"));
+    } else {
+        tell(b, c, "ok", TEXT_NONE, 0);
+        call_free(c);
+    }
+}
+
+/* ---- a call ---- */
 
 static bool is_under_way(const struct toolbox *b, uint32_t id)
 {
     const struct run *r;
 
     DL_FOREACH(b->runs, r) {
-        if (r->id == id)
+        if (r->call.id == id)
             return true;
     }
     return false;
 }
 
+/* Allow-list and shape. 0: c is ready to run. */
+static int check(const struct toolbox *b, struct call *c, struct text raw, cJSON **args, char why[SCHEMA_WHY_MAX])
+{
+    const char *fault = NULL;
+    int err = tool_args_read(args, raw, &fault);
+
+    c->entry = b->tools ? b->tools->find(b->tools->arg, text_of(c->name)) : NULL;
+    c->args = err ? text_dup(text_head(raw, TOOL_ARGS_MAX)) : tool_args_write(*args);
+    text_copy(why, SCHEMA_WHY_MAX, c->entry ? text_of(fault) : refusal_text(-ENOENT));
+    if (!c->args)
+        return -ENOMEM;
+    if (!c->entry)
+        return -ENOENT;
+    if (!err && c->entry->schema && !schema_accepts(c->entry->schema, *args, why))
+        err = -EINVAL;
+    return err;
+}
+
 void toolbox_run(struct toolbox *b, uint32_t id, struct text name, struct text args)
 {
-    const int64_t now_us = clock_mono_us();
+    struct call c = { .id = id, .started_us = clock_mono_us() };
+    char why[SCHEMA_WHY_MAX] = "";
+    cJSON *tree = NULL;
     int err;
 
     if (b->is_stopped || is_under_way(b, id))
         return;                    /* the same call twice gets the one answer that is coming */
-    TIMELINE(b->timeline, text_of(b->call), "tool.start", kv_text("name", name), kv_text("args", args));
-    if (!b->tools)
-        err = -ENOENT;
-    else if (b->count >= TOOLBOX_RUNS_MAX)
-        err = -ENOBUFS;
+    c.name = text_dup(name.p ? name : TEXT(""));
+    err = c.name ? check(b, &c, args, &tree, why) : -ENOMEM;
+    if (err)
+        answer(b, &c, outcome_of(err), err, err == -ENOMEM ? refusal_text(err) : text_of(why));
+    else if (c.entry->builtin == BUILTIN_NONE || c.entry->builtin == BUILTIN_TAKE_MESSAGE)
+        run(b, &c);
     else
-        err = run_start(b, id, name, args);
-    if (!err)
-        return;
-    tell_end(b, name, err, refusal_text(err), now_us);
-    b->on_result(id, err, refusal_text(err), b->arg);
+        carry_out(b, &c, tree);
+    cJSON_Delete(tree);
 }
 
 void toolbox_stop(struct toolbox *b)
@@ -149,8 +281,14 @@ void toolbox_stop(struct toolbox *b)
     b->is_stopped = true;
     DL_FOREACH_SAFE(b->runs, r, next) {
         b->tools->stop(b->tools->arg, r->work);
+        tell(b, &r->call, "stopped", TEXT_NONE, 0);
         run_free(r);
     }
+}
+
+size_t toolbox_running(const struct toolbox *b)
+{
+    return b->count;
 }
 
 void toolbox_free(struct toolbox *b)
@@ -163,8 +301,7 @@ void toolbox_free(struct toolbox *b)
     free(b);
 }
 
-int toolbox_new(struct toolbox **out, struct loop *l, const struct toolbox_options *opt, toolbox_on_result *on_result,
-                void *arg)
+int toolbox_new(struct toolbox **out, struct loop *l, const struct toolbox_options *opt, const struct toolbox_handlers *on, void *arg)
 {
     struct toolbox *b = calloc(1, sizeof *b);
 
@@ -174,7 +311,7 @@ int toolbox_new(struct toolbox **out, struct loop *l, const struct toolbox_optio
     b->tools = opt->tools;
     b->timeline = opt->timeline;
     b->tool_ms = opt->tool_ms;
-    b->on_result = on_result;
+    b->on = on;
     b->arg = arg;
     b->call = text_dup(opt->call.p ? opt->call : TEXT(""));
     b->context = text_dup(opt->context.p ? opt->context : TEXT("{}"));

@@ -2,3 +2,4 @@
 #pragma once
 
 int cmd_bench_ami(int argc, char **argv);
+int cmd_bench_media(int argc, char **argv);

@@ -9,6 +9,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } verbs[] = {
     { "caller", "a test caller behind AudioSocket: speaks a script, listens, stamps, records", cmd_sim_caller },
+    { "deepgram", "a stand-in for Deepgram: voice agent, transcription, speech; fails as told", cmd_sim_deepgram },
     { "openai", "a stand-in for the Realtime service: speaks a script, hears, fails as told", cmd_sim_openai },
     { "pbx", "a private Asterisk, until it is told to stop", cmd_sim_pbx },
     { "say", "speaks a text into a WAV file", cmd_sim_say },

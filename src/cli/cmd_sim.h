@@ -6,6 +6,7 @@ int cmd_sim(int argc, char **argv);
 
 /* Its sub-verbs; argv[0] is their name. */
 int cmd_sim_caller(int argc, char **argv);
+int cmd_sim_deepgram(int argc, char **argv);
 int cmd_sim_openai(int argc, char **argv);
 int cmd_sim_pbx(int argc, char **argv);
 int cmd_sim_say(int argc, char **argv);

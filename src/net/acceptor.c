@@ -159,6 +159,12 @@ fail:
     return err;
 }
 
+void acceptor_peer(int fd, char out[ACCEPTOR_PEER_TEXT])
+{
+    if (address_of_peer(fd, out, ACCEPTOR_PEER_TEXT))
+        out[0] = '\0';
+}
+
 void acceptor_address(const struct acceptor *a, struct address *out)
 {
     struct sockaddr_storage own = { .ss_family = AF_UNSPEC };

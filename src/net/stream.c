@@ -1,6 +1,8 @@
 /* The life of a byte stream, whatever carries it: open, closing, ending, closed. */
 #include "net/stream.h"
 
+#include <errno.h>
+
 #include "base/ref.h"
 #include "net/stream_internal.h"
 
@@ -144,6 +146,19 @@ void stream_close(struct stream *s, int64_t linger_ms)
 void stream_abort(struct stream *s)
 {
     stream_end(s, 0);
+}
+
+int stream_take_fd(struct stream *s, int *fd)
+{
+    int err;
+
+    INVARIANT(!s->is_handled);     /* bytes may have been read otherwise */
+    if (!s->backend->copy_fd)
+        return -EOPNOTSUPP;
+    err = s->backend->copy_fd(s, fd);
+    if (!err)
+        stream_abort(s);
+    return err;
 }
 
 void stream_end(struct stream *s, int err)

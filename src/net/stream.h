@@ -60,6 +60,9 @@ void stream_resume(struct stream *s);
 void stream_close(struct stream *s, int64_t linger_ms);
 /* Ends now; queued bytes are lost. Safe to call twice. */
 void stream_abort(struct stream *s);
+/* The connection as a descriptor of the caller's, for another loop; the stream is aborted. Before anybody has said what to do with its
+ * bytes (stream_handle). 0, -EOPNOTSUPP (TLS), -EMFILE... */
+int stream_take_fd(struct stream *s, int *fd) MUST_USE;
 /* "127.0.0.1:45678"; lives as long as the stream. */
 const char *stream_peer(const struct stream *s);
 struct loop *stream_loop(const struct stream *s);

@@ -1,4 +1,4 @@
-/* What a stream has in common whatever carries it, and the few calls that differ (stream_uv.c, stream_curl.c). */
+/* What a stream has in common whatever carries it, and the few calls that differ (stream_tcp.c, stream_curl.c). */
 #pragma once
 
 #include <stdbool.h>
@@ -28,6 +28,7 @@ struct stream_backend {
      * was not told, or -EPIPE... NULL: reading could not go on. */
     ssize_t (*send_last)(struct stream *s, struct text t);
     void (*confirm)(struct stream *s);   /* NULL: no effect */
+    int (*copy_fd)(struct stream *s, int *fd); /* a second descriptor; NULL: the connection is more than its descriptor */
     /* Everything is sent: tells the peer that no more comes. Then stream_end by whoever sees the peer's end. */
     void (*finish)(struct stream *s);
     /* Gives the descriptor back; stream_gone(s) follows on a later turn. */

@@ -246,6 +246,8 @@ static void on_stream_data(struct stream *s, struct text bytes, void *arg)
         ws_opening_answer(w, bytes);
     else if (w->state == WS_OPEN || w->state == WS_CLOSING)
         websocket_frames(w, bytes);
+    if (w->confirms && w->stream)
+        stream_confirm(w->stream);
     ref_drop(w);
 }
 
@@ -369,11 +371,11 @@ static void destroy(void *obj)
     free(w->subprotocol);
 }
 
-static int websocket_prepare(struct websocket *w, const struct websocket_options *opt)
+static int websocket_prepare(struct websocket *w, const struct websocket_options *opt, bool is_server)
 {
     const struct ws_framing_handlers on = { on_message, on_frame_bytes };
     const size_t message_max = opt->message_max ? opt->message_max : MESSAGE_MAX;
-    int err = w->on_request ? ws_framing_new_server(&w->framing, message_max, &on, w) : ws_framing_new(&w->framing, message_max, &on, w);
+    int err = is_server ? ws_framing_new_server(&w->framing, message_max, &on, w) : ws_framing_new(&w->framing, message_max, &on, w);
 
     if (err)
         return err;
@@ -427,6 +429,7 @@ static void settle(struct websocket *w, struct loop *l, const struct websocket_o
     w->arg = arg;
     w->queue_max = opt->queue_max ? opt->queue_max : QUEUE_MAX;
     w->ping_ms = opt->ping_ms;
+    w->confirms = opt->confirms;
     w->ending = (struct loop_deferred){ .fn = on_ending, .arg = w };
     buf_init(&w->request, WS_HEAD_MAX);
     buf_init(&w->answer, WS_HEAD_MAX);
@@ -446,7 +449,7 @@ int websocket_open(struct websocket **out, struct dialer *d, const struct websoc
     if (!w)
         return -ENOMEM;
     settle(w, d->loop, opt, on, arg);
-    err = websocket_prepare(w, opt);
+    err = websocket_prepare(w, opt, false);
     if (!err)
         err = request_prepare(w, opt, &url);
     if (!err)
@@ -469,7 +472,7 @@ int websocket_accept(struct websocket **out, struct stream *s, const struct webs
     if (w) {
         settle(w, stream_loop(s), opt, on, arg);
         w->on_request = on_request;
-        err = websocket_prepare(w, opt);
+        err = websocket_prepare(w, opt, true);
     }
     if (err) {
         stream_abort(s);
@@ -480,6 +483,33 @@ int websocket_accept(struct websocket **out, struct stream *s, const struct webs
     w->stream = s;
     w->state = WS_SHAKING;
     timer_start(w->deadline, opt->connect_ms);
+    stream_handle(s, &stream_on, w);
+    ref_hold(w); /* the loop's, until on_closed */
+    *out = w;
+    return 0;
+}
+
+int websocket_adopt(struct websocket **out, struct stream *s, bool is_server, const struct websocket_options *opt,
+                    const struct websocket_handlers *on, void *arg)
+{
+    struct websocket *w = ref_new(sizeof *w, destroy);
+    int err = -ENOMEM;
+
+    if (w) {
+        settle(w, stream_loop(s), opt, on, arg);
+        err = websocket_prepare(w, opt, is_server);
+    }
+    if (err) {
+        stream_abort(s);
+        ref_drop(s);
+        ref_drop(w);
+        return err;
+    }
+    w->stream = s;
+    w->state = WS_OPEN;
+    w->has_heard = true;
+    if (w->ping_ms > 0)
+        timer_start(w->pinger, w->ping_ms);
     stream_handle(s, &stream_on, w);
     ref_hold(w); /* the loop's, until on_closed */
     *out = w;

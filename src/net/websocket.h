@@ -29,6 +29,7 @@ struct websocket_options {
     int64_t ping_ms;                 /* 0: none */
     size_t message_max;              /* 0 = 1 MiB; more is closed with 1009 */
     size_t queue_max;                /* unsent bytes; 0 = 1 MiB */
+    bool confirms;                   /* what comes is acknowledged at once: for a peer that writes a frame in pieces, and waits (Nagle) */
 };
 
 /* 0, -EINVAL (url, connect_ms, a header that is not one line), -ENOBUFS (request over 16 KiB), -ENOMEM: then no handler runs.
@@ -44,6 +45,10 @@ struct websocket_reply {
 typedef int websocket_on_request(struct text target, struct text authorization, struct websocket_reply *reply, void *arg);
 int websocket_accept(struct websocket **out, struct stream *s, const struct websocket_options *opt, websocket_on_request *on_request,
                      const struct websocket_handlers *on, void *arg) MUST_USE;
+/* Either end, on a stream whose handshake is over (its reference is ours from here, also on error). on_open does not run.
+ * Only ping_ms, message_max and queue_max of the options are used. -ENOMEM: then no handler runs. */
+int websocket_adopt(struct websocket **out, struct stream *s, bool is_server, const struct websocket_options *opt,
+                    const struct websocket_handlers *on, void *arg) MUST_USE;
 /* Stops reading for good, pings and all: back pressure, and how a dead peer looks. */
 void websocket_deafen(struct websocket *w);
 /* Ends the connection without a close frame, as a lost network does; on_closed follows. */

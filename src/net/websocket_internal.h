@@ -35,6 +35,7 @@ struct websocket {
     struct timer *deadline, *pinger;
     struct loop_deferred ending; /* on_closed, when it may not run at once */
     bool is_refused;             /* on_drain is owed */
+    bool confirms;
     bool is_flooded;             /* reading waits until the peer reads */
     bool has_heard;              /* something came since the last ping */
     unsigned pings_unanswered;

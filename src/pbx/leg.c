@@ -14,6 +14,11 @@ void leg_close(struct leg *l)
     l->ops->close(l);
 }
 
+unsigned leg_flush(struct leg *l)
+{
+    return l->ops->flush ? l->ops->flush(l) : 0;
+}
+
 unsigned leg_rate(const struct leg *l)
 {
     return l->rate_hz;

@@ -32,6 +32,7 @@ struct leg_ops {               /* for implementations only */
     void (*start)(struct leg *l);
     void (*close)(struct leg *l);
     void (*figures)(const struct leg *l, struct leg_figures *out);
+    unsigned (*flush)(struct leg *l); /* NULL: nothing is held beyond what on_fill gave last */
 };
 
 struct leg {                   /* first member of each implementation */
@@ -45,5 +46,7 @@ struct leg {                   /* first member of each implementation */
 void leg_start(struct leg *l, const struct leg_handlers *on, void *arg);
 /* Stops the clock and ends the carrier in order; on_closed follows. Safe to call twice. */
 void leg_close(struct leg *l);
+/* Throws away what on_fill has given and the carrier has not played yet; returns how much of it, in milliseconds. Not in the audio tick. */
+unsigned leg_flush(struct leg *l);
 unsigned leg_rate(const struct leg *l);
 void leg_figures(const struct leg *l, struct leg_figures *out);

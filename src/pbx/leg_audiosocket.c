@@ -36,15 +36,12 @@ struct audiosocket_leg {
     struct ticker *ticker;
     struct tick *tick;             /* while RUNNING */
     struct stream *stream;
-    struct audiosocket_reader reader;
-    struct leg_figures figures;
     uint8_t kind;                  /* of our audio frames, and the only one taken from the peer */
     size_t frame_samples;
+    struct leg_figures figures;
     int err;                       /* why we ended it; 0: in order */
     char why[WHY_MAX];
-    int16_t heard[AUDIOSOCKET_MAX_PAYLOAD / 2];
-    int16_t said[LEG_FRAME_MAX];
-    uint8_t frame[AUDIOSOCKET_HEAD + 2 * LEG_FRAME_MAX];
+    struct audiosocket_reader reader;
 };
 
 static void set_state(struct audiosocket_leg *a, enum leg_state to)
@@ -84,6 +81,7 @@ static void fault(struct audiosocket_leg *a, const char *why)
 
 static void on_audio_frame(struct audiosocket_leg *a, const struct audiosocket_frame *f, int64_t at_us)
 {
+    int16_t heard[AUDIOSOCKET_MAX_PAYLOAD / 2];
     char why[WHY_MAX];
     bool odd = false;
     size_t n;
@@ -94,11 +92,11 @@ static void on_audio_frame(struct audiosocket_leg *a, const struct audiosocket_f
         fault(a, why);
         return;
     }
-    n = audiosocket_get_audio(f, a->heard, sizeof a->heard / sizeof a->heard[0], &odd);
+    n = audiosocket_get_audio(f, heard, sizeof heard / sizeof *heard, &odd);
     a->figures.frames_in++;
     a->figures.odd += odd;
     if (n > 0)
-        a->leg.on->on_audio(a->heard, n, at_us, a->leg.arg);
+        a->leg.on->on_audio(heard, n, at_us, a->leg.arg);
 }
 
 static void on_digit_frame(struct audiosocket_leg *a, const struct audiosocket_frame *f)
@@ -184,14 +182,16 @@ static const struct stream_handlers stream_on = { .on_data = on_data, .on_end = 
 static void on_tick(int64_t at_us, unsigned missed, void *arg)
 {
     struct audiosocket_leg *a = arg;
+    uint8_t frame[AUDIOSOCKET_HEAD + 2 * LEG_FRAME_MAX];
+    int16_t said[LEG_FRAME_MAX];
     size_t n;
 
     a->figures.missed += missed;
-    a->leg.on->on_fill(a->said, a->frame_samples, at_us, a->leg.arg);
+    a->leg.on->on_fill(said, a->frame_samples, at_us, a->leg.arg);
     if (a->state != LEG_RUNNING)
         return;
-    n = audiosocket_put_audio(a->frame, a->kind, a->said, a->frame_samples);
-    if (stream_send_text(a->stream, text_make(a->frame, n)) == 0)
+    n = audiosocket_put_audio(frame, a->kind, said, a->frame_samples);
+    if (stream_send_text(a->stream, text_make(frame, n)) == 0)
         a->figures.frames_out++;
     else
         a->figures.send_refused++; /* a frame not sent in time is dropped */

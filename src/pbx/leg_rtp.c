@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "audio/g711.h"
+#include "audio/g722.h"
 #include "audio/jitter.h"
 #include "base/clock.h"
 #include "base/ref.h"
@@ -35,11 +36,13 @@ static const unsigned leg_moves[] = {
 static const struct format {
     const char *name;
     uint8_t type;
-    unsigned rate_hz, bytes;       /* bytes of a sample; the timestamp counts samples in all of them */
+    unsigned rate_hz, bits;        /* bits of a sample */
+    unsigned stamp_hz;             /* of the timestamp: G.722's counts at 8 kHz for historical reasons (RFC 3551 4.5.2) */
 } formats[] = {
-    [LEG_RTP_ULAW] = { "ulaw", RTP_ULAW, 8000, 1 },
-    [LEG_RTP_ALAW] = { "alaw", RTP_ALAW, 8000, 1 },
-    [LEG_RTP_SLIN16] = { "slin16", RTP_SLIN16, 16000, 2 },
+    [LEG_RTP_ULAW] = { "ulaw", RTP_ULAW, 8000, 8, 8000 },
+    [LEG_RTP_ALAW] = { "alaw", RTP_ALAW, 8000, 8, 8000 },
+    [LEG_RTP_SLIN16] = { "slin16", RTP_SLIN16, 16000, 16, 16000 },
+    [LEG_RTP_G722] = { "g722", RTP_G722, 16000, 4, 8000 },
 };
 
 struct rtp_leg {
@@ -61,6 +64,8 @@ struct rtp_leg {
     bool has_source, has_event, was_told;
     uint32_t source, event_at;     /* the peer's SSRC; the timestamp of the digit told last */
     size_t frame_samples;
+    uint32_t frame_stamp;          /* of a frame, in the timestamp's units */
+    struct g722 *g722;             /* LEG_RTP_G722 */
     int err;
     char why[WHY_MAX];
     int16_t heard[SAMPLES_MAX];
@@ -95,7 +100,7 @@ static void part(struct rtp_leg *r, int err, const char *why)
 
 static size_t decode(const struct rtp_leg *r, const struct rtp_packet *p, int16_t *out)
 {
-    size_t n = p->n / r->format->bytes;
+    size_t n = p->n * 8 / r->format->bits;
 
     n = n < SAMPLES_MAX ? n : SAMPLES_MAX;
     switch (r->how) {
@@ -108,6 +113,9 @@ static size_t decode(const struct rtp_leg *r, const struct rtp_packet *p, int16_
     case LEG_RTP_SLIN16:
         for (size_t i = 0; i < n; i++)
             out[i] = (int16_t)(p->payload[2 * i] << 8 | p->payload[2 * i + 1]);
+        break;
+    case LEG_RTP_G722:
+        n = g722_read(r->g722, out, p->payload, n / 2);
         break;
     }
     return n;
@@ -149,7 +157,7 @@ static void on_packet(struct rtp_leg *r, const struct rtp_packet *p)
         on_event(r, p);
     } else if (p->type == r->format->type) {
         r->figures.frames_in++;
-        r->figures.odd += p->n == 0 || p->n % r->format->bytes != 0;
+        r->figures.odd += p->n == 0 || p->n * 8 % r->format->bits != 0;
         jitter_put(&r->jitter, p->seq, r->heard, decode(r, p, r->heard), on_pcm, r);
     } else {
         r->figures.odd++;
@@ -232,6 +240,9 @@ static void encode(const struct rtp_leg *r, uint8_t *out)
             out[2 * i + 1] = (uint8_t)r->said[i];
         }
         return;
+    case LEG_RTP_G722:
+        g722_write(r->g722, out, r->said, r->frame_samples);
+        return;
     }
 }
 
@@ -241,19 +252,19 @@ static void on_tick(int64_t at_us, unsigned missed, void *arg)
     struct rtp_leg *r = arg;
 
     r->figures.missed += missed;
-    r->next.timestamp += (uint32_t)(missed * r->frame_samples);
+    r->next.timestamp += missed * r->frame_stamp;
     r->next.has_marker = r->next.has_marker || missed > 0;
     r->leg.on->on_fill(r->said, r->frame_samples, at_us, r->leg.arg);
     if (r->state != LEG_RUNNING)
         return;
     rtp_put_head(r->packet, &r->next);
     encode(r, r->packet + RTP_HEAD);
-    if (udp_send(r->udp, r->packet, RTP_HEAD + r->frame_samples * r->format->bytes) == 0)
+    if (udp_send(r->udp, r->packet, RTP_HEAD + r->frame_samples * r->format->bits / 8) == 0)
         r->figures.frames_out++;
     else
         r->figures.send_refused++;
     r->next.seq++;
-    r->next.timestamp += (uint32_t)r->frame_samples;
+    r->next.timestamp += r->frame_stamp;
     r->next.has_marker = false;
 }
 
@@ -305,6 +316,7 @@ static void destroy(void *obj)
         udp_abandon(r->udp);
     timer_free(r->dead);
     timer_free(r->hold);
+    g722_free(r->g722);
 }
 
 static int make(struct rtp_leg *r, int fd)
@@ -313,6 +325,8 @@ static int make(struct rtp_leg *r, int fd)
 
     if (!err)
         err = timer_new(&r->hold, r->loop, on_hold, r);
+    if (!err && r->how == LEG_RTP_G722)
+        err = g722_new(&r->g722);
     if (!err && getrandom(&r->next.ssrc, sizeof r->next.ssrc, 0) != (ssize_t)sizeof r->next.ssrc)
         err = -EIO;
     if (!err && getrandom(&r->next.seq, sizeof r->next.seq, 0) != (ssize_t)sizeof r->next.seq)
@@ -333,6 +347,7 @@ int leg_rtp_new(struct leg **out, struct loop *l, struct ticker *t, int fd, cons
     r->format = &formats[opt->format];
     r->leg = (struct leg){ .ops = &ops, .rate_hz = r->format->rate_hz };
     r->frame_samples = r->format->rate_hz * LEG_FRAME_MS / 1000;
+    r->frame_stamp = r->format->stamp_hz * LEG_FRAME_MS / 1000;
     r->log = log_for(log, "leg");
     r->loop = l;
     r->ticker = t;

@@ -2,51 +2,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "net/http_hosts.h"
 #include "route/script_inner.h"
 
 enum { TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, URL_MAX = 4096, HEADERS_MAX = 32 };
 
 /* ---- which hosts ---- */
 
-/* "https://host:port/x" -> "host:port". Only plain letters: what another reader might take for something else is refused. */
-static struct text authority(struct text url)
-{
-    const size_t skip = text_starts(url, TEXT("https://")) ? 8 : 7;
-    struct text rest = text_skip(url, skip);
-    size_t n = 0;
-
-    if (!text_starts(url, TEXT("https://")) && !text_starts(url, TEXT("http://")))
-        return TEXT_NONE;
-    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
-        n++;
-    rest.n = n;
-    for (size_t i = 0; i < n; i++) {
-        const char c = rest.p[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr(".-:[]_", c))))
-            return TEXT_NONE;
-    }
-    return n > 0 ? rest : TEXT_NONE;
-}
-
-/* "host" grants the scheme's own port, "host:port" that one. */
-static bool is_granted(const char *hosts, struct text host)
-{
-    struct text list = text_of(hosts), one;
-
-    while (text_cut(&list, ',', &one))
-        if (text_eq_nocase(text_trim(one), host))
-            return true;
-    return false;
-}
-
 static void check_url(lua_State *L, const struct script_run *r, struct text url)
 {
-    const struct text host = authority(url);
+    const struct text host = http_host_of(url);
 
     if (!host.p || url.n > URL_MAX || strlen(url.p) != url.n || !text_is_one_line(url))
         script_raise(L, "http_refused", "not a plain http:// or https:// URL");
-    if (!is_granted(r->script->http_hosts, host)) {
+    if (!http_host_is_granted(r->script->http_hosts, host)) {
         lua_pushlstring(L, host.p, host.n);
         script_raise(L, "http_refused", "the host %s is not one of http_hosts", lua_tostring(L, -1));
     }

@@ -1,17 +1,12 @@
 /* Speaks one answer of the stand-in's script: items, transcript, audio in odd pieces faster than real time, and the end; or one of the faults. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "audio/g711.h"
 #include "base/base64.h"
 #include "sim/openai_inner.h"
 
 enum {
-    TICK_MS = 20,
-    PIECE = 1234,                  /* bytes of one delta: no multiple of a frame, even for 16 bits */
     FAULT_AT_MS = 800,             /* into the first answer: mid-word */
-    SPEED = 4,
 };
 
 static size_t bytes_a_ms(const struct sim_session *s)
@@ -21,7 +16,7 @@ static size_t bytes_a_ms(const struct sim_session *s)
 
 static bool has_fault(const struct sim_session *s, enum sim_fault f)
 {
-    return s->fault == f;
+    return s->base.fault == f;
 }
 
 /* ---- the end ---- */
@@ -33,9 +28,7 @@ static void end_tell(struct sim_session *s, const char *status, const char *deta
     memcpy(id, s->response, sizeof id);
     s->response[0] = '\0';
     s->now = NULL;
-    free(s->audio);
-    s->audio = NULL;
-    timer_stop(s->tick);
+    mouth_hush(&s->mouth);
     sim_send(s, "response.done",
              "\"response\":{\"object\":\"realtime.response\",\"id\":\"%s\",\"status\":\"%s\",\"status_details\":%s,\"output\":[%s],"
              "\"usage\":{\"total_tokens\":100,\"input_tokens\":60,\"output_tokens\":40}}",
@@ -82,29 +75,14 @@ void sim_answer_cancel(struct sim_session *s, const char *reason)
 /* True: nothing more is said. */
 static bool fault_strike(struct sim_session *s)
 {
-    const bool is_mid_word = s->audio_at >= FAULT_AT_MS * bytes_a_ms(s);
-
-    if (!is_mid_word)
+    if (s->mouth.at < FAULT_AT_MS * bytes_a_ms(s))
         return false;
-    switch (s->fault) {
-    case SIM_FAULT_STALL:
-        return true;
-    case SIM_FAULT_HALF_OPEN:
-        websocket_deafen(s->ws);
-        return true;
-    case SIM_FAULT_CLOSE:
-        websocket_close(s->ws, 1011, "server error");
-        return true;
-    case SIM_FAULT_LOST:
-        websocket_abort(s->ws);
-        return true;
-    case SIM_FAULT_EXPIRED:
+    if (s->base.fault == SIM_FAULT_EXPIRED) {
         sim_error(s, "session_expired", NULL, NULL, "Your session hit the maximum duration of 60 minutes.");
-        websocket_close(s->ws, 1001, "session expired");
+        websocket_close(s->base.ws, 1001, "session expired");
         return true;
-    default:
-        return false;
     }
+    return sim_client_strike(&s->base);
 }
 
 /* ---- audio ---- */
@@ -129,47 +107,39 @@ static void delta_send(struct sim_session *s, const unsigned char *bytes, size_t
     s->item->bytes += n;
 }
 
-void sim_answer_tick(struct sim_session *s)
+static bool on_piece(const unsigned char *bytes, size_t n, void *arg)
 {
-    const unsigned speed = s->server && s->server->opt.speed ? s->server->opt.speed : SPEED;
-    size_t budget = has_fault(s, SIM_FAULT_BURST) ? SIZE_MAX : (size_t)TICK_MS * speed * bytes_a_ms(s);
+    struct sim_session *s = arg;
 
-    if (!s->now || !s->ws)
-        return;
-    while (budget > 0 && s->audio_at < s->audio_n) {
-        size_t n = has_fault(s, SIM_FAULT_BURST) ? 98 : PIECE;
-
-        n = n < s->audio_n - s->audio_at ? n : s->audio_n - s->audio_at;
-        n = n < budget ? n : budget;
-        delta_send(s, s->audio + s->audio_at, n);
-        s->audio_at += n;
-        budget -= budget == SIZE_MAX ? 0 : n;
-        if (!s->now || fault_strike(s))
-            return;
-    }
-    if (s->audio_at < s->audio_n)
-        timer_start(s->tick, TICK_MS);
-    else
-        speech_end(s, "completed", "null");
+    if (!s->now || !s->base.ws)
+        return false;
+    delta_send(s, bytes, n);
+    return s->now && !fault_strike(s);
 }
 
+static void on_end(void *arg)
+{
+    speech_end(arg, "completed", "null");
+}
+
+void sim_answer_mouth(struct sim_session *s)
+{
+    s->mouth.on_piece = on_piece;
+    s->mouth.on_end = on_end;
+}
+
+/* Both forms were made with the script. */
 static bool audio_make(struct sim_session *s)
 {
     const struct scripted_answer *a = s->now;
-    const size_t n = s->out_is_ulaw ? a->samples : a->wide_samples;
+    const unsigned speed = s->base.server->opt.speed;
 
-    s->audio_n = n * (s->out_is_ulaw ? 1 : 2);
-    s->audio = malloc(s->audio_n + 1);
-    s->audio_at = 0;
-    if (!s->audio)
-        return false;
-    if (s->out_is_ulaw)
-        ulaw_write(s->audio, a->pcm, n);
-    for (size_t i = 0; !s->out_is_ulaw && i < n; i++) {
-        s->audio[2 * i] = (unsigned char)((uint16_t)a->wide[i] & 0xff);
-        s->audio[2 * i + 1] = (unsigned char)((uint16_t)a->wide[i] >> 8);
-    }
-    return true;
+    mouth_hush(&s->mouth);
+    s->mouth.speed = speed ? speed : s->mouth.speed;
+    s->mouth.is_burst = has_fault(s, SIM_FAULT_BURST);
+    s->mouth.bytes_a_ms = bytes_a_ms(s);
+    return sim_coding_write(&s->mouth.bytes, s->out_is_ulaw ? a->pcm : a->wide, s->out_is_ulaw ? a->samples : a->wide_samples,
+                            s->out_is_ulaw ? SIM_ULAW : SIM_LINEAR, SIM_AS_IT_IS) == 0;
 }
 
 /* ---- the beginning ---- */
@@ -186,7 +156,7 @@ static void speech_begin(struct sim_session *s)
     sim_send(s, "response.content_part.added", "\"response_id\":\"%s\",\"item_id\":\"%s\",\"content_index\":0,\"part\":{\"type\":\"audio\"}", s->response,
              s->item->id);
     if (audio_make(s))
-        sim_answer_tick(s);
+        mouth_go(&s->mouth);
 }
 
 static void call_begin(struct sim_session *s)
@@ -219,7 +189,7 @@ static void fail_begin(struct sim_session *s, const char *code)
 
 static const struct scripted_answer *answer_next(struct sim_session *s)
 {
-    const struct openai_script *script = &s->server->script;
+    const struct service_script *script = &s->base.server->script;
 
     return s->answer < script->answer_count ? &script->answers[s->answer++] : s->said ? s->said : &script->answers[0];
 }

@@ -4,30 +4,30 @@
 #include <stdio.h>
 #include <string.h>
 
-enum value { ANY, STRING, NUMBER, BOOLEAN, OBJECT, LIST, FORMAT, VAD, TRANSCRIPTION, TOOLS, MODALITIES, ITEM, CONTENT, SESSION, AUDIO, INPUT, OUTPUT, RESPONSE };
+enum { FORMAT = SHAPE_OWN, VAD, TRANSCRIPTION, TOOLS, MODALITIES, ITEM, CONTENT, SESSION, AUDIO, INPUT, OUTPUT, RESPONSE };
 
-struct field {
-    const char *name;
-    enum value value;
-    int is_needed, may_be_null;
-};
-
+#define ANY SHAPE_ANY
+#define STRING SHAPE_STRING
+#define NUMBER SHAPE_NUMBER
+#define BOOLEAN SHAPE_BOOLEAN
+#define OBJECT SHAPE_OBJECT
+#define LIST SHAPE_LIST
 #define END { .name = NULL }
 
-static const struct field update_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "session", SESSION, 1, 0 }, END };
-static const struct field append_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "audio", STRING, 1, 0 }, END };
-static const struct field plain_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, END };
-static const struct field create_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "item", ITEM, 1, 0 },
+static const struct shape_field update_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "session", SESSION, 1, 0 }, END };
+static const struct shape_field append_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "audio", STRING, 1, 0 }, END };
+static const struct shape_field plain_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, END };
+static const struct shape_field create_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "item", ITEM, 1, 0 },
                                               { "previous_item_id", STRING, 0, 1 }, END };
-static const struct field named_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "item_id", STRING, 1, 0 }, END };
-static const struct field truncate_fields[] = { { "type", STRING, 1, 0 },          { "event_id", STRING, 0, 0 },     { "item_id", STRING, 1, 0 },
+static const struct shape_field named_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "item_id", STRING, 1, 0 }, END };
+static const struct shape_field truncate_fields[] = { { "type", STRING, 1, 0 },          { "event_id", STRING, 0, 0 },     { "item_id", STRING, 1, 0 },
                                                 { "content_index", NUMBER, 1, 0 }, { "audio_end_ms", NUMBER, 1, 0 }, END };
-static const struct field respond_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "response", RESPONSE, 0, 1 }, END };
-static const struct field cancel_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "response_id", STRING, 0, 0 }, END };
+static const struct shape_field respond_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "response", RESPONSE, 0, 1 }, END };
+static const struct shape_field cancel_fields[] = { { "type", STRING, 1, 0 }, { "event_id", STRING, 0, 0 }, { "response_id", STRING, 0, 0 }, END };
 
 static const struct {
     const char *type;
-    const struct field *fields;
+    const struct shape_field *fields;
 } messages[] = {
     { "session.update", update_fields },
     { "input_audio_buffer.append", append_fields },
@@ -41,127 +41,89 @@ static const struct {
     { "response.cancel", cancel_fields },
 };
 
-static const struct field session_fields[] = {
+static const struct shape_field session_fields[] = {
     { "type", STRING, 1, 0 },         { "model", STRING, 0, 0 },       { "output_modalities", MODALITIES, 0, 0 }, { "instructions", STRING, 0, 0 },
     { "audio", AUDIO, 0, 0 },         { "tools", TOOLS, 0, 0 },        { "tool_choice", ANY, 0, 0 },              { "parallel_tool_calls", BOOLEAN, 0, 0 },
     { "reasoning", OBJECT, 0, 1 },    { "max_output_tokens", ANY, 0, 0 }, { "truncation", ANY, 0, 0 },            { "include", LIST, 0, 1 },
     { "tracing", ANY, 0, 1 },         { "prompt", OBJECT, 0, 1 },      END };
-static const struct field audio_fields[] = { { "input", INPUT, 0, 0 }, { "output", OUTPUT, 0, 0 }, END };
-static const struct field input_fields[] = { { "format", FORMAT, 0, 0 }, { "transcription", TRANSCRIPTION, 0, 1 },
+static const struct shape_field audio_fields[] = { { "input", INPUT, 0, 0 }, { "output", OUTPUT, 0, 0 }, END };
+static const struct shape_field input_fields[] = { { "format", FORMAT, 0, 0 }, { "transcription", TRANSCRIPTION, 0, 1 },
                                              { "noise_reduction", OBJECT, 0, 1 }, { "turn_detection", VAD, 0, 1 }, END };
-static const struct field output_fields[] = { { "format", FORMAT, 0, 0 }, { "voice", ANY, 0, 0 }, { "speed", NUMBER, 0, 0 }, END };
-static const struct field format_fields[] = { { "type", STRING, 1, 0 }, { "rate", NUMBER, 0, 0 }, END };
-static const struct field transcription_fields[] = { { "model", STRING, 0, 0 }, { "language", STRING, 0, 0 }, { "prompt", STRING, 0, 0 },
+static const struct shape_field output_fields[] = { { "format", FORMAT, 0, 0 }, { "voice", ANY, 0, 0 }, { "speed", NUMBER, 0, 0 }, END };
+static const struct shape_field format_fields[] = { { "type", STRING, 1, 0 }, { "rate", NUMBER, 0, 0 }, END };
+static const struct shape_field transcription_fields[] = { { "model", STRING, 0, 0 }, { "language", STRING, 0, 0 }, { "prompt", STRING, 0, 0 },
                                                      { "languages", LIST, 0, 0 }, { "keywords", LIST, 0, 0 }, { "delay", STRING, 0, 0 }, END };
-static const struct field vad_fields[] = { { "type", STRING, 1, 0 },          { "threshold", NUMBER, 0, 0 },        { "prefix_padding_ms", NUMBER, 0, 0 },
+static const struct shape_field vad_fields[] = { { "type", STRING, 1, 0 },          { "threshold", NUMBER, 0, 0 },        { "prefix_padding_ms", NUMBER, 0, 0 },
                                            { "silence_duration_ms", NUMBER, 0, 0 }, { "create_response", BOOLEAN, 0, 0 },
                                            { "interrupt_response", BOOLEAN, 0, 0 }, { "idle_timeout_ms", NUMBER, 0, 1 }, END };
-static const struct field semantic_fields[] = { { "type", STRING, 1, 0 }, { "eagerness", STRING, 0, 0 }, { "create_response", BOOLEAN, 0, 0 },
+static const struct shape_field semantic_fields[] = { { "type", STRING, 1, 0 }, { "eagerness", STRING, 0, 0 }, { "create_response", BOOLEAN, 0, 0 },
                                                 { "interrupt_response", BOOLEAN, 0, 0 }, END };
-static const struct field tool_fields[] = { { "type", STRING, 1, 0 }, { "name", STRING, 1, 0 }, { "description", STRING, 0, 0 },
+static const struct shape_field tool_fields[] = { { "type", STRING, 1, 0 }, { "name", STRING, 1, 0 }, { "description", STRING, 0, 0 },
                                             { "parameters", OBJECT, 0, 0 }, END };
-static const struct field message_fields[] = { { "type", STRING, 1, 0 }, { "id", STRING, 0, 0 }, { "object", STRING, 0, 0 }, { "status", STRING, 0, 0 },
+static const struct shape_field message_fields[] = { { "type", STRING, 1, 0 }, { "id", STRING, 0, 0 }, { "object", STRING, 0, 0 }, { "status", STRING, 0, 0 },
                                                { "role", STRING, 1, 0 }, { "content", CONTENT, 1, 0 }, END };
-static const struct field result_fields[] = { { "type", STRING, 1, 0 }, { "id", STRING, 0, 0 }, { "object", STRING, 0, 0 }, { "status", STRING, 0, 0 },
+static const struct shape_field result_fields[] = { { "type", STRING, 1, 0 }, { "id", STRING, 0, 0 }, { "object", STRING, 0, 0 }, { "status", STRING, 0, 0 },
                                               { "call_id", STRING, 1, 0 }, { "output", STRING, 1, 0 }, END };
-static const struct field text_fields[] = { { "type", STRING, 1, 0 }, { "text", STRING, 1, 0 }, END };
-static const struct field response_fields[] = {
+static const struct shape_field text_fields[] = { { "type", STRING, 1, 0 }, { "text", STRING, 1, 0 }, END };
+static const struct shape_field response_fields[] = {
     { "output_modalities", MODALITIES, 0, 0 }, { "instructions", STRING, 0, 0 }, { "audio", OBJECT, 0, 0 },     { "tools", TOOLS, 0, 0 },
     { "tool_choice", ANY, 0, 0 },              { "parallel_tool_calls", BOOLEAN, 0, 0 }, { "reasoning", OBJECT, 0, 0 }, { "max_output_tokens", ANY, 0, 0 },
     { "conversation", STRING, 0, 0 },          { "metadata", OBJECT, 0, 1 },   { "prompt", OBJECT, 0, 1 },    { "input", LIST, 0, 0 },
     END };
 
-static void complain(struct openai_complaint *to, const char *code, const char *param, const char *what)
+static void value_check(const cJSON *v, int want, const char *path, struct shape_complaint *to);
+
+static void fields_check(const cJSON *in, const struct shape_field *fields, const char *path, struct shape_complaint *to)
 {
-    if (to->code)
-        return;
-    to->code = code;
-    snprintf(to->param, sizeof to->param, "%s", param);
-    snprintf(to->message, sizeof to->message, "%s: '%.100s'.", what, param);
+    shape_check(in, fields, value_check, path, to);
 }
 
-static void value_check(const cJSON *v, enum value want, const char *path, struct openai_complaint *to);
-
-static const char *word(const cJSON *in, const char *name)
+static void format_check(const cJSON *v, const char *path, struct shape_complaint *to)
 {
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(in, name);
-
-    return cJSON_IsString(v) ? v->valuestring : "";
-}
-
-static void fields_check(const cJSON *in, const struct field *fields, const char *path, struct openai_complaint *to)
-{
-    const cJSON *v;
-    char where[120];
-
-    if (!cJSON_IsObject(in)) {
-        complain(to, "invalid_type", path, "Invalid type, expected an object");
-        return;
-    }
-    cJSON_ArrayForEach(v, in) {
-        const struct field *f = fields;
-
-        snprintf(where, sizeof where, "%.60s%s%.50s", path, path[0] ? "." : "", v->string);
-        while (f->name && strcmp(f->name, v->string) != 0)
-            f++;
-        if (!f->name)
-            complain(to, "unknown_parameter", where, "Unknown parameter");
-        else if (!(cJSON_IsNull(v) && f->may_be_null))
-            value_check(v, f->value, where, to);
-    }
-    for (const struct field *f = fields; f->name; f++) {
-        snprintf(where, sizeof where, "%.60s%s%.50s", path, path[0] ? "." : "", f->name);
-        if (f->is_needed && !cJSON_HasObjectItem(in, f->name))
-            complain(to, "missing_required_parameter", where, "Missing required parameter");
-    }
-}
-
-static void format_check(const cJSON *v, const char *path, struct openai_complaint *to)
-{
-    const char *type = word(v, "type");
+    const char *type = shape_word(v, "type");
     const cJSON *rate = cJSON_GetObjectItemCaseSensitive(v, "rate");
 
     fields_check(v, format_fields, path, to);
     if (strcmp(type, "audio/pcm") != 0 && strcmp(type, "audio/pcmu") != 0 && strcmp(type, "audio/pcma") != 0)
-        complain(to, "invalid_value", path, "Unknown audio format");
+        shape_complain(to, "invalid_value", path, "Unknown audio format");
     if (rate && (strcmp(type, "audio/pcm") != 0 || rate->valuedouble < 24000 || rate->valuedouble > 24000))
-        complain(to, "invalid_value", path, "Only audio/pcm has a rate, of 24000");
+        shape_complain(to, "invalid_value", path, "Only audio/pcm has a rate, of 24000");
 }
 
-static void vad_check(const cJSON *v, const char *path, struct openai_complaint *to)
+static void vad_check(const cJSON *v, const char *path, struct shape_complaint *to)
 {
     const cJSON *idle = cJSON_GetObjectItemCaseSensitive(v, "idle_timeout_ms"), *threshold = cJSON_GetObjectItemCaseSensitive(v, "threshold");
-    const char *type = word(v, "type");
+    const char *type = shape_word(v, "type");
 
     if (strcmp(type, "server_vad") == 0)
         fields_check(v, vad_fields, path, to);
     else if (strcmp(type, "semantic_vad") == 0)
         fields_check(v, semantic_fields, path, to);
     else
-        complain(to, "invalid_value", path, "Unknown turn detection");
+        shape_complain(to, "invalid_value", path, "Unknown turn detection");
     if (cJSON_IsNumber(idle) && (idle->valuedouble < 5000 || idle->valuedouble > 30000))
-        complain(to, "invalid_value", path, "idle_timeout_ms is not between 5000 and 30000");
+        shape_complain(to, "invalid_value", path, "idle_timeout_ms is not between 5000 and 30000");
     if (cJSON_IsNumber(threshold) && (threshold->valuedouble < 0 || threshold->valuedouble > 1))
-        complain(to, "invalid_value", path, "threshold is not between 0 and 1");
+        shape_complain(to, "invalid_value", path, "threshold is not between 0 and 1");
 }
 
-static void content_check(const cJSON *item, const char *path, struct openai_complaint *to)
+static void content_check(const cJSON *item, const char *path, struct shape_complaint *to)
 {
     const cJSON *part;
-    const char *role = word(item, "role"), *wanted = strcmp(role, "assistant") == 0 ? "output_text" : "input_text";
+    const char *role = shape_word(item, "role"), *wanted = strcmp(role, "assistant") == 0 ? "output_text" : "input_text";
 
     cJSON_ArrayForEach(part, cJSON_GetObjectItemCaseSensitive(item, "content")) {
         fields_check(part, text_fields, path, to);
-        if (strcmp(word(part, "type"), wanted) != 0)
-            complain(to, "invalid_value", path, "This role has another type of content");
+        if (strcmp(shape_word(part, "type"), wanted) != 0)
+            shape_complain(to, "invalid_value", path, "This role has another type of content");
     }
     if (strcmp(role, "assistant") != 0 && strcmp(role, "user") != 0 && strcmp(role, "system") != 0)
-        complain(to, "invalid_value", path, "Unknown role");
+        shape_complain(to, "invalid_value", path, "Unknown role");
 }
 
-static void item_check(const cJSON *v, const char *path, struct openai_complaint *to)
+static void item_check(const cJSON *v, const char *path, struct shape_complaint *to)
 {
-    const char *type = word(v, "type");
+    const char *type = shape_word(v, "type");
 
     if (strcmp(type, "message") == 0) {
         fields_check(v, message_fields, path, to);
@@ -169,11 +131,11 @@ static void item_check(const cJSON *v, const char *path, struct openai_complaint
     } else if (strcmp(type, "function_call_output") == 0) {
         fields_check(v, result_fields, path, to);
     } else {
-        complain(to, "invalid_value", path, "Unknown type of item");
+        shape_complain(to, "invalid_value", path, "Unknown type of item");
     }
 }
 
-static void tools_check(const cJSON *v, const char *path, struct openai_complaint *to)
+static void tools_check(const cJSON *v, const char *path, struct shape_complaint *to)
 {
     const cJSON *tool;
     char where[120];
@@ -184,40 +146,32 @@ static void tools_check(const cJSON *v, const char *path, struct openai_complain
 
         snprintf(where, sizeof where, "%.60s[%d]", path, i++);
         fields_check(tool, tool_fields, where, to);
-        if (strcmp(word(tool, "type"), "function") != 0)
-            complain(to, "invalid_value", where, "Unknown type of tool");
-        if (parameters && strcmp(word(parameters, "type"), "object") != 0)
-            complain(to, "invalid_function_parameters", where, "The schema is not of an object");
+        if (strcmp(shape_word(tool, "type"), "function") != 0)
+            shape_complain(to, "invalid_value", where, "Unknown type of tool");
+        if (parameters && strcmp(shape_word(parameters, "type"), "object") != 0)
+            shape_complain(to, "invalid_function_parameters", where, "The schema is not of an object");
     }
 }
 
-static void modalities_check(const cJSON *v, const char *path, struct openai_complaint *to)
+static void modalities_check(const cJSON *v, const char *path, struct shape_complaint *to)
 {
     const cJSON *first = cJSON_GetArrayItem(v, 0);
 
     if (!cJSON_IsArray(v) || cJSON_GetArraySize(v) != 1 || !cJSON_IsString(first) ||
         (strcmp(first->valuestring, "audio") != 0 && strcmp(first->valuestring, "text") != 0))
-        complain(to, "invalid_value", path, "Either [\"audio\"] or [\"text\"]");
+        shape_complain(to, "invalid_value", path, "Either [\"audio\"] or [\"text\"]");
 }
 
-static void value_check(const cJSON *v, enum value want, const char *path, struct openai_complaint *to)
+static void value_check(const cJSON *v, int want, const char *path, struct shape_complaint *to)
 {
-    static const struct field *const structs[] = {
+    static const struct shape_field *const structs[] = {
         [SESSION] = session_fields, [AUDIO] = audio_fields, [INPUT] = input_fields, [OUTPUT] = output_fields,
         [RESPONSE] = response_fields, [TRANSCRIPTION] = transcription_fields,
     };
-    if ((want == STRING && !cJSON_IsString(v)) || (want == NUMBER && !cJSON_IsNumber(v)) || (want == BOOLEAN && !cJSON_IsBool(v)) ||
-        (want == OBJECT && !cJSON_IsObject(v)) || ((want == LIST || want == TOOLS || want == CONTENT) && !cJSON_IsArray(v)))
-        complain(to, "invalid_type", path, "Invalid type");
+
+    if ((want == TOOLS || want == CONTENT) && !cJSON_IsArray(v))
+        shape_complain(to, "invalid_type", path, "Invalid type");
     switch (want) {
-    case SESSION:
-    case AUDIO:
-    case INPUT:
-    case OUTPUT:
-    case RESPONSE:
-    case TRANSCRIPTION:
-        fields_check(v, structs[want], path, to);
-        break;
     case FORMAT:
         format_check(v, path, to);
         break;
@@ -233,29 +187,26 @@ static void value_check(const cJSON *v, enum value want, const char *path, struc
     case MODALITIES:
         modalities_check(v, path, to);
         break;
-    case ANY:
-    case STRING:
-    case NUMBER:
-    case BOOLEAN:
-    case OBJECT:
-    case LIST:
     case CONTENT:
+        break;                     /* with its item */
+    default:
+        fields_check(v, structs[want], path, to);
         break;
     }
-    if (want == SESSION && strcmp(word(v, "type"), "realtime") != 0)
-        complain(to, "invalid_value", path, "Only sessions of type realtime are known here");
+    if (want == SESSION && strcmp(shape_word(v, "type"), "realtime") != 0)
+        shape_complain(to, "invalid_value", path, "Only sessions of type realtime are known here");
 }
 
-void openai_check(const cJSON *message, struct openai_complaint *out)
+void openai_check(const cJSON *message, struct shape_complaint *out)
 {
-    const char *type = word(message, "type");
+    const char *type = shape_word(message, "type");
 
-    *out = (struct openai_complaint){ .code = NULL };
+    *out = (struct shape_complaint){ .code = NULL };
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         if (strcmp(type, messages[i].type) != 0)
             continue;
         fields_check(message, messages[i].fields, "", out);
         return;
     }
-    complain(out, "invalid_value", "type", "Unknown type of event");
+    shape_complain(out, "invalid_value", "type", "Unknown type of event");
 }

@@ -2,15 +2,7 @@
  * Written from the specification (GA, session.type "realtime"), not from our client. Pure. */
 #pragma once
 
-#include <stddef.h>
-
-#include <cjson/cJSON.h>
-
-struct openai_complaint {
-    const char *code;          /* "unknown_parameter" ...; NULL: none */
-    char param[120];           /* "session.audio.input" */
-    char message[200];
-};
+#include "sim/shape.h"
 
 /* The first complaint about one message. */
-void openai_check(const cJSON *message, struct openai_complaint *out);
+void openai_check(const cJSON *message, struct shape_complaint *out);

@@ -13,11 +13,8 @@
 #include "sim/openai_inner.h"
 
 enum {
-    CONNECT_MS = 5000,
-    SLOW_MS = 30000,
     LIFETIME_S = 3600,
     MESSAGE_MAX = 16 * 1024 * 1024,
-    QUEUE_MAX = 8 * 1024 * 1024,
 };
 
 /* ---- what we say ---- */
@@ -27,7 +24,7 @@ void sim_send(struct sim_session *s, const char *type, const char *rest, ...)
     struct buf b;
     va_list ap;
 
-    if (!s->ws)
+    if (!s->base.ws)
         return;
     buf_init(&b, MESSAGE_MAX);
     buf_addf(&b, "{\"type\":\"%s\",\"event_id\":\"event_%llu\",", type, (unsigned long long)++s->events);
@@ -35,51 +32,23 @@ void sim_send(struct sim_session *s, const char *type, const char *rest, ...)
     buf_vaddf(&b, rest, ap);
     va_end(ap);
     buf_add_char(&b, '}');
-    if (!b.err && websocket_send(s->ws, true, buf_text(&b)) == -ENOBUFS)
-        sim_moment(s, "complaint", "\"code\":\"queue_full\"");
-    buf_free(&b);
-}
-
-void sim_moment(struct sim_session *s, const char *what, const char *fmt, ...)
-{
-    struct buf b;
-    va_list ap;
-
-    if (!s->server)
-        return;
-    buf_init(&b, 64 * 1024);
-    buf_addf(&b, "{\"session\":%u,", s->number);
-    va_start(ap, fmt);
-    buf_vaddf(&b, fmt, ap);
-    va_end(ap);
-    buf_add_char(&b, '}');
     if (!b.err)
-        s->server->on_moment(what, buf_text(&b), s->server->arg);
+        sim_client_send(&s->base, buf_text(&b));
     buf_free(&b);
 }
 
 void sim_id(struct sim_session *s, const char *kind, char out[SIM_ID])
 {
-    snprintf(out, SIM_ID, "%s_%u_%llu", kind, s->number, (unsigned long long)++s->ids);
-}
-
-static void json_of(char *out, size_t size, const char *words)
-{
-    struct buf b;
-
-    buf_init(&b, size);
-    buf_add_json(&b, text_of(words));
-    text_copy(out, size, buf_text(&b));
-    buf_free(&b);
+    snprintf(out, SIM_ID, "%s_%u_%llu", kind, s->base.number, (unsigned long long)++s->ids);
 }
 
 void sim_error(struct sim_session *s, const char *code, const char *cause, const char *param, const char *message)
 {
     char id[200], words[400], about[200];
 
-    json_of(id, sizeof id, cause ? cause : "");
-    json_of(words, sizeof words, message);
-    json_of(about, sizeof about, param ? param : "");
+    sim_json(id, sizeof id, text_of(cause ? cause : ""));
+    sim_json(words, sizeof words, text_of(message));
+    sim_json(about, sizeof about, text_of(param ? param : ""));
     sim_send(s, "error", "\"error\":{\"type\":\"invalid_request_error\",\"code\":\"%s\",\"message\":\"%s\",\"param\":\"%s\",\"event_id\":\"%s\"}", code, words,
              about, id);
 }
@@ -90,7 +59,7 @@ static void complain(struct sim_session *s, const cJSON *message, const char *co
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(message, "event_id"), *type = cJSON_GetObjectItemCaseSensitive(message, "type");
     char words[400];
 
-    json_of(words, sizeof words, why);
+    sim_json(words, sizeof words, text_of(why));
     sim_moment(s, "complaint", "\"code\":\"%s\",\"about\":\"%.60s\",\"message\":\"%s\"", code, cJSON_IsString(type) ? type->valuestring : "?", words);
     sim_error(s, code, cJSON_IsString(id) ? id->valuestring : NULL, param, why);
 }
@@ -139,7 +108,7 @@ static void update_take(struct sim_session *s, const cJSON *message)
     vad_take(s, at(input, "turn_detection"));
     s->is_configured = true;
     echo = cJSON_PrintUnformatted(session); /* the service repeats it whole */
-    if (echo && s->fault == SIM_FAULT_DRIFT)
+    if (echo && s->base.fault == SIM_FAULT_DRIFT)
         sim_send(s, "session.updated", "\"session\":{\"id\":7,\"expires_at\":\"soon\",\"object\":\"realtime.session\",\"was\":%s}", echo);
     else if (echo)
         sim_send(s, "session.updated", "\"session\":%s", echo);
@@ -161,11 +130,11 @@ static void turn_begin(struct sim_session *s)
 
 static void turn_end(struct sim_session *s)
 {
-    const struct openai_script *script = &s->server->script;
+    const struct service_script *script = &s->base.server->script;
     const char *heard = s->heard < script->heard_count ? script->heard[s->heard++] : "something that the script does not tell";
     char words[400];
 
-    json_of(words, sizeof words, heard);
+    sim_json(words, sizeof words, text_of(heard));
     sim_send(s, "input_audio_buffer.speech_stopped", "\"audio_end_ms\":%lld,\"item_id\":\"%s\"", (long long)((uint64_t)s->vad.ended_at * 1000 / s->vad.opt.rate_hz),
              s->user_item);
     sim_send(s, "input_audio_buffer.committed", "\"previous_item_id\":null,\"item_id\":\"%s\"", s->user_item);
@@ -309,7 +278,7 @@ static void on_message(struct websocket *w, bool is_text, struct text message, v
 {
     struct sim_session *s = arg;
     cJSON *tree = is_text ? cJSON_ParseWithLength(message.p, message.n) : NULL;
-    struct openai_complaint c = { .code = "invalid_json", .message = "Not a JSON message." };
+    struct shape_complaint c = { .code = "invalid_json", .message = "Not a JSON message." };
 
     (void)w;
     if (cJSON_IsObject(tree))
@@ -336,21 +305,16 @@ static void on_hello(void *arg)
              "\"session\":{\"object\":\"realtime.session\",\"type\":\"realtime\",\"id\":\"sess_%u\",\"model\":\"gpt-realtime\",\"expires_at\":%lld,"
              "\"audio\":{\"input\":{\"format\":{\"type\":\"audio/pcm\",\"rate\":24000},\"turn_detection\":{\"type\":\"server_vad\"}},"
              "\"output\":{\"format\":{\"type\":\"audio/pcm\",\"rate\":24000},\"voice\":\"alloy\"}}}",
-             s->number, (long long)time(NULL) + LIFETIME_S);
+             s->base.number, (long long)time(NULL) + LIFETIME_S);
 }
 
 static void on_open(struct websocket *w, void *arg)
 {
     struct sim_session *s = arg;
 
-    if (s->fault == SIM_FAULT_SLOW)
+    if (s->base.fault == SIM_FAULT_SLOW)
         websocket_deafen(w);       /* what is said meanwhile is not answered, either */
-    timer_start(s->hello, s->fault == SIM_FAULT_SLOW ? SLOW_MS : 1);
-}
-
-static void on_tick(void *arg)
-{
-    sim_answer_tick(arg);
+    timer_start(s->hello, s->base.fault == SIM_FAULT_SLOW ? SIM_SLOW_MS : 1);
 }
 
 static int refuse(struct sim_session *s, int status, const char *code, struct websocket_reply *reply)
@@ -363,46 +327,33 @@ static int refuse(struct sim_session *s, int status, const char *code, struct we
 static int on_request(struct text target, struct text authorization, struct websocket_reply *reply, void *arg)
 {
     struct sim_session *s = arg;
-    const struct text bearer = TEXT("Bearer ");
-    const char *key = s->server ? s->server->key : NULL;
+    const int status = sim_client_judge(&s->base, authorization, TEXT("Bearer "));
 
-    if (s->fault == SIM_FAULT_401 || !text_starts(authorization, bearer) || authorization.n == bearer.n ||
-        (key && !text_eq(text_skip(authorization, bearer.n), text_of(key))))
-        return refuse(s, 401, "invalid_api_key", reply);
-    if (s->fault == SIM_FAULT_429)
-        return refuse(s, 429, "rate_limit_exceeded", reply);
-    if (s->fault == SIM_FAULT_QUOTA)
+    if (status)
+        return refuse(s, status, status == 401 ? "invalid_api_key" : status == 429 ? "rate_limit_exceeded" : "server_error", reply);
+    if (s->base.fault == SIM_FAULT_QUOTA)
         return refuse(s, 429, "insufficient_quota", reply);
-    if (s->fault == SIM_FAULT_500)
-        return refuse(s, 500, "server_error", reply);
     if (!text_starts(target, TEXT("/v1/realtime?")) || text_find_text(target, TEXT("model=")) < 0)
         return refuse(s, 404, "model_not_found", reply);
     sim_moment(s, "session", "\"target\":\"%.*s\"", (int)(target.n < 100 ? target.n : 100), target.p);
     return 101;
 }
 
-void sim_session_end(struct sim_session *s)
+static void end(struct sim_client *c)
 {
-    if (s->server) {
-        *s->link = s->next;
-        if (s->next)
-            s->next->link = s->link;
-        s->server->live--;
-        s->server = NULL;
-    }
-    timer_stop(s->tick);
+    struct sim_session *s = (struct sim_session *)c;
+
+    timer_stop(s->mouth.tick);
     timer_stop(s->hello);
     s->now = NULL;
-    if (s->ws)
-        websocket_abort(s->ws);
+    sim_client_leave(c);
 }
 
 static void session_free(void *obj)
 {
     struct sim_session *s = obj;
 
-    free(s->audio);
-    timer_free(s->tick);
+    mouth_free(&s->mouth);
     timer_free(s->hello);
 }
 
@@ -410,21 +361,20 @@ static void on_closed(struct websocket *w, int err, int status, const char *deta
 {
     struct sim_session *s = arg;
 
+    (void)w;
     (void)err;
     (void)detail;
     sim_moment(s, "closed", "\"status\":%d,\"ms\":%llu", status, (unsigned long long)(s->samples * 1000 / (s->in_is_ulaw ? 8000 : 24000)));
-    s->ws = NULL;
-    sim_session_end(s);
-    ref_drop(w);
+    sim_client_closed(&s->base);
+    end(&s->base);
     ref_drop(s);
 }
 
-int sim_session_open(struct openai_server *server, struct stream *stream)
+static int client_accept(struct sim_service *server, struct stream *stream)
 {
     static const struct websocket_handlers on = { .on_open = on_open, .on_message = on_message, .on_closed = on_closed };
-    const struct websocket_options opt = { .connect_ms = CONNECT_MS, .message_max = MESSAGE_MAX, .queue_max = QUEUE_MAX };
     struct sim_session *s = ref_new(sizeof *s, session_free);
-    int err = s ? timer_new(&s->tick, server->loop, on_tick, s) : -ENOMEM;
+    int err = s ? mouth_init(&s->mouth, server->loop, s) : -ENOMEM;
 
     if (!err)
         err = timer_new(&s->hello, server->loop, on_hello, s);
@@ -433,22 +383,21 @@ int sim_session_open(struct openai_server *server, struct stream *stream)
         ref_drop(stream);
         return err;
     }
-    s->number = ++server->sessions;
-    s->fault = !server->opt.fault_count || s->number <= server->opt.fault_count ? server->opt.fault : SIM_FAULT_NONE;
     s->has_vad = s->creates = s->interrupts = true;
     s->silence_ms = 200;
     s->padding_ms = 300;
-    err = websocket_accept(&s->ws, stream, &opt, on_request, &on, s);
-    if (err) {
+    sim_answer_mouth(s);
+    err = sim_client_enter(&s->base, server, stream, on_request, &on);
+    if (err)
         ref_drop(s);
-        return err;
-    }
-    s->server = server;
-    s->next = server->first;
-    s->link = &server->first;
-    if (s->next)
-        s->next->link = &s->next;
-    server->first = s;
-    server->live++;
-    return 0;
+    return err;
 }
+
+const struct sim_service_kind sim_service_openai = {
+    .name = "openai",
+    .paths = "/v1/realtime",
+    .script = "say Hello, this is the stand in for a voice model. How can I help you?\n"
+              "say I heard you well. I am a recording, and I have nothing else to tell, but I can go on for a while if you like to interrupt me.\n",
+    .accept = client_accept,
+    .end = end,
+};

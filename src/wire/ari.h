@@ -24,6 +24,7 @@ enum ari_event_kind {
     ARI_BRIDGE_DESTROYED,
     ARI_APPLICATION_REPLACED,
     ARI_APPLICATION_REGISTERED,
+    ARI_CALL_BROADCAST,            /* StasisBroadcast(): the channel waits for whoever claims it */
 };
 
 struct ari_channel {
@@ -63,6 +64,27 @@ int ari_channelvar(struct text json, const char *name, char *out, size_t size) M
 /* What GET /applications/{app} says is inside. Lists are malloc'ed copies, NULL-terminated; ari_list_free each.
  * 0, -EPROTO or -ENOMEM; outputs are untouched on error. */
 int ari_application_parse(struct text json, char ***channel_ids, char ***bridge_ids) MUST_USE;
+/* What GET /applications says is inside `app`, and inside those of one call ("app:..."). As above; malloc'ed, never NULL. */
+int ari_applications_parse(struct text json, struct text app, char ***channel_ids) MUST_USE;
 /* The "id" of every element of a JSON array (GET /bridges, GET /channels). */
 int ari_ids_parse(struct text json, char ***ids) MUST_USE;
 void ari_list_free(char **list);
+
+/* ---- REST over the event WebSocket (22.10.1; older nodes read such a message and say nothing) ---- */
+
+/* Asterisk takes 65,535 bytes a frame: more ends the connection with 1009. */
+enum { ARI_REQUEST_MAX = 65535 };
+
+/* Adds one RESTRequest. path: without leading slash, query included; json_body may be TEXT_NONE. 0 or out's sticky error. */
+int ari_request_write(struct buf *out, uint64_t id, const char *method, const char *path, struct text json_body);
+
+struct ari_response {
+    uint64_t id;                   /* 0: it names none of ours */
+    int status;
+    struct text body;              /* TEXT_NONE: none. Lives in memory */
+    void *memory;                  /* internal */
+};
+
+/* 0: *out is set, free it. -ENOENT: no RESTResponse, so an event. -EPROTO: one without a status from 100 to 599, or over 16 MiB. -ENOMEM. */
+int ari_response_parse(struct ari_response *out, struct text json) MUST_USE;
+void ari_response_free(struct ari_response *r);

@@ -26,6 +26,7 @@ static const struct event_row {
     { "BridgeDestroyed", ARI_BRIDGE_DESTROYED, NEEDS_BRIDGE },
     { "ApplicationReplaced", ARI_APPLICATION_REPLACED, 0 },
     { "ApplicationRegistered", ARI_APPLICATION_REGISTERED, 0 },
+    { "CallBroadcast", ARI_CALL_BROADCAST, NEEDS_CHANNEL },
 };
 
 /* One reading: the first field of a wrong kind stops it. Events we do not act on are read leniently: strict is false. */
@@ -182,7 +183,7 @@ int ari_event_parse(struct ari_event *out, struct text json)
     int err;
 
     *out = (struct ari_event){ .cause = -1 };
-    err = ari_json_parse(json, &root, &why);
+    err = ari_json_parse(json, ARI_JSON_BYTES_MAX, &root, &why);
     if (err == -EPROTO)
         snprintf(out->fault, sizeof out->fault, "an event that cannot be read: %s", why);
     if (err)

@@ -191,14 +191,14 @@ static bool value(struct scan *s)
     }
 }
 
-int ari_json_parse(struct text json, cJSON **out, const char **why)
+int ari_json_parse(struct text json, size_t bytes_max, cJSON **out, const char **why)
 {
     const char *p = json.p ? json.p : "";
     struct scan s = { .p = p, .end = p + json.n };
     bool ok;
 
-    if (json.n > ARI_JSON_BYTES_MAX)
-        ok = refuse(&s, "longer than 1 MiB");
+    if (json.n > bytes_max)
+        ok = refuse(&s, bytes_max == ARI_JSON_BYTES_MAX ? "longer than 1 MiB" : "longer than 16 MiB");
     else
         ok = value(&s);
     skip_space(&s);

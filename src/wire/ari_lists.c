@@ -59,7 +59,7 @@ int ari_application_parse(struct text json, char ***channel_ids, char ***bridge_
     char **channels = NULL, **bridges = NULL;
     const char *why;
     cJSON *root;
-    int err = ari_json_parse(json, &root, &why);
+    int err = ari_json_parse(json, ARI_JSON_ANSWER_MAX, &root, &why);
 
     if (err)
         return err;
@@ -76,11 +76,74 @@ int ari_application_parse(struct text json, char ***channel_ids, char ***bridge_
     return 0;
 }
 
+/* Is this application ours: of that name, or of one call ("app:PJSIP/a-1", seen on 22.10.1)? */
+static bool is_of_app(struct text name, struct text app)
+{
+    return text_eq(name, app) || (name.n > app.n && text_starts(name, app) && name.p[app.n] == ':');
+}
+
+static size_t list_count(char *const *list)
+{
+    size_t n = 0;
+
+    while (list && list[n])
+        n++;
+    return n;
+}
+
+/* Takes what is in `more` over to the end of *list. -ENOMEM: both are freed, *list is NULL. */
+static int list_join(char ***list, char **more)
+{
+    const size_t n = list_count(*list), m = list_count(more);
+    char **joined = realloc(*list, (n + m + 1) * sizeof *joined);
+
+    if (!joined) {
+        ari_list_free(*list);
+        ari_list_free(more);
+        *list = NULL;
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i <= m; i++)
+        joined[n + i] = more[i];
+    free(more);
+    *list = joined;
+    return 0;
+}
+
+int ari_applications_parse(struct text json, struct text app, char ***channel_ids)
+{
+    const cJSON *element;
+    char **all = calloc(1, sizeof *all), **one;
+    const char *why;
+    cJSON *root = NULL;
+    int err = all ? ari_json_parse(json, ARI_JSON_ANSWER_MAX, &root, &why) : -ENOMEM;
+
+    if (!err && !cJSON_IsArray(root))
+        err = -EPROTO;
+    cJSON_ArrayForEach(element, root)
+    {
+        if (err)
+            break;
+        if (!is_of_app(ari_json_text(element, "name"), app))
+            continue;
+        err = list_copy(cJSON_GetObjectItemCaseSensitive(element, "channel_ids"), false, &one);
+        if (!err)
+            err = list_join(&all, one);
+    }
+    cJSON_Delete(root);
+    if (err) {
+        ari_list_free(all);
+        return err;
+    }
+    *channel_ids = all;
+    return 0;
+}
+
 int ari_ids_parse(struct text json, char ***ids)
 {
     const char *why;
     cJSON *root;
-    int err = ari_json_parse(json, &root, &why);
+    int err = ari_json_parse(json, ARI_JSON_ANSWER_MAX, &root, &why);
 
     if (err)
         return err;
@@ -96,7 +159,7 @@ size_t ari_error_text(struct text json, char *out, size_t size)
     cJSON *root = NULL;
     size_t n;
 
-    if (ari_json_parse(json, &root, &why) == 0) {
+    if (ari_json_parse(json, ARI_JSON_ANSWER_MAX, &root, &why) == 0) {
         message = ari_json_text(root, "message");
         if (!message.p)
             message = ari_json_text(root, "error");

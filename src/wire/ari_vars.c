@@ -10,7 +10,7 @@ int ari_channelvar(struct text json, const char *name, char *out, size_t size)
     struct text value;
     const char *why;
     cJSON *root;
-    int err = ari_json_parse(json, &root, &why);
+    int err = ari_json_parse(json, ARI_JSON_ANSWER_MAX, &root, &why);
 
     if (err)
         return err;

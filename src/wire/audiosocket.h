@@ -24,7 +24,7 @@ enum {
 
 struct audiosocket_frame {
     uint8_t kind;
-    const uint8_t *payload;        /* borrowed; valid until the next read or feed */
+    const uint8_t *payload;        /* borrowed from the reader or from its input; valid until the next read, and while the input is */
     uint16_t n;
 };
 
@@ -50,5 +50,7 @@ size_t audiosocket_put_audio(uint8_t *out, uint8_t kind, const int16_t *pcm, siz
 size_t audiosocket_get_audio(const struct audiosocket_frame *f, int16_t *out, size_t max_samples, bool *odd);
 /* 8000..192000, or 0 for a kind that is not audio. */
 unsigned audiosocket_rate(uint8_t kind);
+/* As Asterisk calls the format of that rate, "slin16"; NULL when there is no kind for it. */
+const char *audiosocket_format(unsigned rate_hz);
 /* 0 when there is no kind for that rate. */
 uint8_t audiosocket_kind(unsigned rate_hz);

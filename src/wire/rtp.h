@@ -12,7 +12,7 @@ enum {
     RTP_HEAD = 12,
     RTP_PACKET_MAX = 1500,         /* one Ethernet frame: larger ones are not ours */
     /* Asterisk's payload types: 0 and 8 are everybody's, the others its own static ones. */
-    RTP_ULAW = 0, RTP_ALAW = 8, RTP_SLIN = 10, RTP_EVENT = 101, RTP_SLIN16 = 118,
+    RTP_ULAW = 0, RTP_ALAW = 8, RTP_G722 = 9, RTP_SLIN = 10, RTP_EVENT = 101, RTP_SLIN16 = 118,
 };
 
 struct rtp_packet {

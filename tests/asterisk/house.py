@@ -42,7 +42,8 @@ tools = opening_hours
 
 
 class House:
-    def __init__(self, context, guard=60, agent="reception", advertise=None, extra="", agent_file=None, agent_conf=None, plan_more="", env=None):
+    def __init__(self, context, guard=60, agent="reception", advertise=None, extra="", agent_file=None, agent_conf=None, plan_more="", env=None,
+                 node=None, configs=None):
         self.context = context
         self.agi_port, self.media_port = free_port(), free_port()
         shutil.copytree(os.path.join(context.root, "handlers"), context.path("handlers"))
@@ -50,7 +51,8 @@ class House:
         if agent_file:
             context.write("agents/reception.agent", agent_file)
         self.env = env or {}
-        self.pbx = Pbx(context, PLAN.replace("[sip]", plan_more + "[sip]", 1), marks={"AGI": self.agi_port, "GUARD": guard, "AGENT": agent})
+        self.pbx = Pbx(context, PLAN.replace("[sip]", plan_more + "[sip]", 1), marks={"AGI": self.agi_port, "GUARD": guard, "AGENT": agent},
+                       configs=configs)
         self.ami = self.pbx.ami("user,call")
         self.state = context.path("state")
         os.makedirs(self.state, exist_ok=True)
@@ -67,7 +69,7 @@ listen = 127.0.0.1:{self.agi_port}
 listen = 127.0.0.1:{self.media_port}
 {f"advertise = {advertise}" if advertise else ""}
 [node a]
-ari = http://127.0.0.1:{self.pbx.http_port}
+{node or f"ari = http://127.0.0.1:{self.pbx.http_port}"}
 ari_user = {self.pbx.ari_user}
 ari_secret = @env:TEST_ARI
 [route caller-name]

@@ -1,4 +1,4 @@
-"""The stand-in for the Realtime service (`sidetone sim openai`) for a test: its script, what it saw."""
+"""The stand-ins for services (`sidetone sim openai`, `sim deepgram`) for a test: their script, what they saw."""
 import json
 import os
 import subprocess
@@ -9,10 +9,12 @@ KEY = "sk-test-0123456789-secret"
 
 
 class OpenAi:
-    def __init__(self, context, script=None, fault="none", fault_count=0, speed=4, name="openai", key=KEY):
+    verb = "openai"
+
+    def __init__(self, context, script=None, fault="none", fault_count=0, speed=4, name="service", key=KEY):
         self.moments = []
         self.changed = threading.Condition()
-        command = [context.program, "sim", "openai", "--fault", fault, "--fault-count", str(fault_count), "--speed", str(speed)]
+        command = [context.program, "sim", self.verb, "--fault", fault, "--fault-count", str(fault_count), "--speed", str(speed)]
         if script:
             command += ["--script", context.write(f"{name}.script", script)]
         self.errors = open(context.path(f"{name}.err"), "wb")
@@ -52,3 +54,7 @@ class OpenAi:
         self.reader.join(10)
         self.process.stdout.close()
         self.errors.close()
+
+
+class Deepgram(OpenAi):
+    verb = "deepgram"

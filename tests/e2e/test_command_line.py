@@ -13,7 +13,7 @@ def test_every_verb_has_help(context):
     for verb in VERBS:
         code, out, err = run(context, verb, "--help")
         assert code == 0 and out.startswith("usage: sidetone " + verb) and err == "", (verb, code, out, err)
-    for verb in (["sim", "caller"], ["sim", "pbx"], ["sim", "openai"], ["store", "import"], ["config", "check"]):
+    for verb in (["sim", "caller"], ["sim", "pbx"], ["sim", "openai"], ["sim", "deepgram"], ["store", "import"], ["config", "check"]):
         code, out, err = run(context, *verb, "--help")
         assert code == 0 and "usage: sidetone " + " ".join(verb) in out, (verb, code, out, err)
 

@@ -2,20 +2,27 @@
 #include "ari_peer.h"
 
 #include <assert.h>
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/ref.h"
 #include "net/listener.h"
+#include "tcp_pair.h"
 
 enum { CONN_MAX = 64, IN_MAX = 65536 };
 
 struct conn {
     struct ari_peer *peer;
     struct stream *stream;         /* NULL: free */
-    bool is_events;
+    bool is_events, is_caller;     /* is_caller: we opened it, so we mask and wait for an answer first */
+    char app[100];
     char in[IN_MAX];
     size_t n;
 };
@@ -31,7 +38,10 @@ struct ari_peer {
     struct ari_seen seen[ARI_SEEN_MAX], events_request;
     size_t count;
     unsigned upgrades, pings;
-    int refuse;
+    int refuse, came_status;
+    bool offers_rest;
+    unsigned ws_requests;
+    char ids[64][24];              /* of requests over the WebSocket, by number */
 };
 
 /* ---- Sec-WebSocket-Accept ---- */
@@ -109,18 +119,27 @@ static void say(struct conn *c, const void *p, size_t n)
 
 static void frame(struct conn *c, uint8_t opcode, const char *p, size_t n)
 {
-    uint8_t head[4] = { (uint8_t)(0x80 | opcode), (uint8_t)n };
+    uint8_t head[14] = { (uint8_t)(0x80 | opcode), (uint8_t)n };
     size_t head_n = 2;
 
-    assert(n < 65536);
-    if (n > 125) {
+    if (n > 65535) {
+        head[1] = 127;
+        for (size_t i = 0; i < 8; i++)
+            head[2 + i] = (uint8_t)((uint64_t)n >> (8 * (7 - i)));
+        head_n = 10;
+    } else if (n > 125) {
         head[1] = 126;
         head[2] = (uint8_t)(n >> 8);
         head[3] = (uint8_t)n;
         head_n = 4;
     }
+    if (c->is_caller) {            /* masked with 0: the bytes stay what they are */
+        head[1] |= 0x80;
+        head_n += 4;
+    }
     say(c, head, head_n);
-    say(c, p, n);
+    if (n > 0)
+        say(c, p, n);
 }
 
 void ari_peer_event(struct ari_peer *p, const char *json)
@@ -219,7 +238,7 @@ static bool take_request(struct conn *c)
     snprintf(seen.path, sizeof seen.path, "%.399s", target + 5);
     snprintf(seen.body, sizeof seen.body, "%.*s", (int)body, c->in + head);
     header(c->in, "\r\nAuthorization: ", seen.authorization, sizeof seen.authorization);
-    if (strncmp(seen.path, "events", 6) == 0) {
+    if (strncmp(seen.path, "events?", 7) == 0) {
         p->events_request = seen;
         upgrade(c, c->in);
     } else {
@@ -232,30 +251,142 @@ static bool take_request(struct conn *c)
     return c->n > 0;
 }
 
-/* A masked frame of up to 125 bytes off the front (pings and closes); false: not whole yet. */
+static void json_part(const char *json, const char *name, char *out, size_t size)
+{
+    char key[40];
+    const char *at;
+    size_t n = 0;
+
+    snprintf(key, sizeof key, "\"%s\":\"", name);
+    at = strstr(json, key);
+    out[0] = '\0';
+    if (!at)
+        return;
+    for (at += strlen(key); *at && *at != '"' && n + 1 < size; at++) {
+        if (*at == '\\')
+            at++;
+        out[n++] = *at;
+    }
+    out[n] = '\0';
+}
+
+static void respond(struct conn *c, const char *id, int status, const char *body)
+{
+    static char json[2 * ARI_REPLY_MAX + 400];
+    struct buf b;
+
+    buf_init(&b, sizeof json);
+    buf_addf(&b, "{\"type\":\"RESTResponse\",\"transaction_id\":\"\",\"request_id\":\"%s\",\"status_code\":%d,\"reason_phrase\":\"X\"", id, status);
+    if (*body) {
+        buf_add_text(&b, TEXT(",\"content_type\":\"application/json\",\"message_body\":\""));
+        buf_add_json(&b, text_of(body));
+        buf_add_char(&b, '"');
+    }
+    buf_add_char(&b, '}');
+    assert(!b.err);
+    frame(c, 1, b.p, b.n);
+    buf_free(&b);
+}
+
+static void take_rest(struct conn *c, const char *json)
+{
+    static char body[ARI_REPLY_MAX];
+    struct ari_peer *p = c->peer;
+    struct ari_seen seen = { .over_ws = true };
+    char id[24];
+    int status;
+
+    if (!p->offers_rest)
+        return;
+    assert(strstr(json, "\"type\":\"RESTRequest\""));
+    json_part(json, "request_id", id, sizeof id);
+    json_part(json, "method", seen.method, sizeof seen.method);
+    json_part(json, "uri", seen.path, sizeof seen.path);
+    json_part(json, "message_body", seen.body, sizeof seen.body);
+    assert(seen.path[0] && seen.path[0] != '/');
+    if (strcmp(seen.path, "asterisk/ping") == 0) {
+        respond(c, id, 200, "{\"ping\":\"pong\"}");
+        return;
+    }
+    assert(p->count < ARI_SEEN_MAX && p->ws_requests < 64);
+    p->seen[p->count++] = seen;
+    strcpy(p->ids[p->ws_requests++], id);
+    body[0] = '\0';
+    status = p->on_request(&p->seen[p->count - 1], body, sizeof body, p->arg);
+    if (status)
+        respond(c, id, status, body);
+}
+
+void ari_peer_answer_late(struct ari_peer *p, unsigned request, int status)
+{
+    assert(p->events && request >= 1 && request <= p->ws_requests);
+    respond(p->events, p->ids[request - 1], status, "");
+}
+
+/* A frame of up to 64 KiB off the front; false: not whole yet. */
 static bool take_frame(struct conn *c)
 {
+    static char payload[IN_MAX];
     uint8_t *const in = (uint8_t *)c->in;
-    char payload[126];
-    size_t n;
+    size_t n, head = 2;
+    uint8_t mask[4] = { 0 }, opcode;
 
-    if (c->n < 6)
+    if (c->n < 2)
         return false;
+    opcode = in[0] & 0x0f;
     n = in[1] & 0x7f;
-    assert((in[1] & 0x80) && n < 126);
-    if (c->n < 6 + n)
+    assert(n < 127 && !!(in[1] & 0x80) == !c->is_caller);
+    if (n == 126) {
+        if (c->n < 4)
+            return false;
+        n = (size_t)in[2] << 8 | in[3];
+        head = 4;
+    }
+    if (c->n < head + (c->is_caller ? 0 : 4) + n)
         return false;
+    if (!c->is_caller) {
+        memcpy(mask, in + head, 4);
+        head += 4;
+    }
     for (size_t i = 0; i < n; i++)
-        payload[i] = (char)(in[6 + i] ^ in[2 + i % 4]);
-    if ((in[0] & 0x0f) == 9) {
+        payload[i] = (char)(in[head + i] ^ mask[i % 4]);
+    payload[n] = '\0';
+    c->n -= head + n;
+    memmove(c->in, c->in + head + n, c->n);
+    if (opcode == 9) {
         c->peer->pings++;
         frame(c, 10, payload, n);
-    } else if ((in[0] & 0x0f) == 8) {
+    } else if (opcode == 8) {
         frame(c, 8, payload, n);
         stream_close(c->stream, 500);
+    } else if (opcode == 1) {
+        take_rest(c, payload);
     }
-    c->n -= 6 + n;
-    memmove(c->in, c->in + 6 + n, c->n);
+    return c->n > 0;
+}
+
+/* The answer to our own opening request; false: not whole yet, or refused. */
+static bool take_opening(struct conn *c)
+{
+    char json[200];
+    const char *end;
+    size_t head;
+
+    c->in[c->n] = '\0';
+    end = strstr(c->in, "\r\n\r\n");
+    if (!end || sscanf(c->in, "HTTP/1.1 %d", &c->peer->came_status) != 1 || c->peer->came_status != 101)
+        return false;
+    assert(strstr(c->in, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    head = (size_t)(end - c->in) + 4;
+    c->n -= head;
+    memmove(c->in, c->in + head, c->n);
+    c->is_events = true;
+    c->peer->events = c;
+    c->peer->upgrades++;
+    if (c->app[0]) {
+        snprintf(json, sizeof json, "{\"type\":\"ApplicationRegistered\",\"application\":\"%s\"}", c->app);
+        frame(c, 1, json, strlen(json));
+    }
     return c->n > 0;
 }
 
@@ -267,7 +398,7 @@ static void on_data(struct stream *s, struct text bytes, void *arg)
     assert(c->n + bytes.n < IN_MAX);
     memcpy(c->in + c->n, bytes.p, bytes.n);
     c->n += bytes.n;
-    while (c->n > 0 && (c->is_events ? take_frame(c) : take_request(c)))
+    while (c->n > 0 && (c->is_events ? take_frame(c) : c->is_caller ? take_opening(c) : take_request(c)))
         ;
 }
 
@@ -284,20 +415,58 @@ static void on_closed(struct stream *s, int err, void *arg)
 
 static const struct stream_handlers conn_on = { .on_data = on_data, .on_closed = on_closed };
 
+static struct conn *conn_free(struct ari_peer *p)
+{
+    for (size_t i = 0; i < CONN_MAX; i++)
+        if (!p->conns[i].stream)
+            return &p->conns[i];
+    abort();                       /* a test with more connections than that is wrong */
+}
+
 static void on_accept(struct stream *s, void *arg)
 {
-    struct ari_peer *p = arg;
+    struct conn *c = conn_free(arg);
 
-    for (size_t i = 0; i < CONN_MAX; i++) {
-        struct conn *c = &p->conns[i];
+    *c = (struct conn){ .peer = arg, .stream = s };
+    stream_handle(s, &conn_on, c);
+}
 
-        if (c->stream)
-            continue;
-        *c = (struct conn){ .peer = p, .stream = s };
-        stream_handle(s, &conn_on, c);
-        return;
+void ari_peer_come(struct ari_peer *p, uint16_t port, const char *credentials, const char *app)
+{
+    const struct stream_options opt = { .queue_max = 1024 * 1024 };
+    struct conn *c = conn_free(p);
+    struct buf b;
+    const int fd = tcp_connect(port);
+    int err;
+
+    assert(fd >= 0);
+    *c = (struct conn){ .peer = p, .is_caller = true };
+    snprintf(c->app, sizeof c->app, "%s", app ? app : "");
+    err = stream_adopt(&c->stream, p->loop, fd, &opt, &conn_on, c);
+    assert(err == 0);
+    (void)err;
+    p->came_status = 0;
+    buf_init(&b, 4000);            /* as Asterisk 22.10.1 writes it; the key is RFC 6455's example */
+    buf_add_text(&b, TEXT("GET /ari HTTP/1.1\r\nSec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nHost: x\r\n"));
+    if (credentials) {
+        buf_add_text(&b, TEXT("Authorization: Basic "));
+        base64_write(&b, credentials, strlen(credentials));
+        buf_add_text(&b, TEXT("\r\n"));
     }
-    abort();                       /* a test with more connections than that is wrong */
+    buf_add_text(&b, TEXT("Sec-WebSocket-Protocol: ari\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+    assert(!b.err);
+    say(c, b.p, b.n);
+    buf_free(&b);
+}
+
+int ari_peer_came_status(const struct ari_peer *p)
+{
+    return p->came_status;
+}
+
+void ari_peer_offer_rest(struct ari_peer *p)
+{
+    p->offers_rest = true;
 }
 
 /* ---- what the test asks ---- */

@@ -1,5 +1,5 @@
-/* Plays Asterisk's HTTP server for tests: records every request, answers as the test says, sends events over the WebSocket.
- * Loopback; on the test's own loop. */
+/* Plays Asterisk's ARI for tests: records every request, over HTTP and over the WebSocket, answers as the test says, sends events over the
+ * WebSocket, which it lets open or opens itself. Loopback; on the test's own loop. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +13,7 @@ enum { ARI_SEEN_MAX = 512, ARI_REPLY_MAX = 65536 };
 struct ari_seen {
     char method[8], path[400], body[1200];  /* path: after "/ari/" */
     char authorization[100];
+    bool over_ws;
 };
 
 struct ari_peer;
@@ -38,3 +39,12 @@ void ari_peer_lose(struct ari_peer *p);        /* the event connection breaks */
 void ari_peer_refuse(struct ari_peer *p, int status);               /* event connections get this status; 0: 101 again */
 void ari_peer_stop_listening(struct ari_peer *p);
 void ari_peer_listen_again(struct ari_peer *p);                     /* on the same port */
+
+/* Requests over the event connections are answered; before that they are read, and nothing is said, as older nodes do. */
+void ari_peer_offer_rest(struct ari_peer *p);
+/* An answer that was kept back (on_request said 0 for a request over the WebSocket): to the request of this number, from 1. */
+void ari_peer_answer_late(struct ari_peer *p, unsigned request, int status);
+/* Opens the event connection to us, with these credentials ("user:password"; NULL: none), and names this application (NULL: says
+ * nothing). It is the event connection from now on. */
+void ari_peer_come(struct ari_peer *p, uint16_t port, const char *credentials, const char *app);
+int ari_peer_came_status(const struct ari_peer *p);                 /* what the last of those was answered; 0: nothing yet */

@@ -392,6 +392,136 @@ static void test_lists_survive_every_failing_allocation(void **state)
     ari_list_free(b);
 }
 
+static void test_requests_over_the_websocket(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, ARI_REQUEST_MAX);
+    assert_int_equal(ari_request_write(&b, 18446744073709551615u, "POST", "channels/a%3B2/x?y=\"", TEXT("{\"a\":\"\\n\"}")), 0);
+    assert_string_equal(buf_cstr(&b), "{\"type\":\"RESTRequest\",\"request_id\":\"18446744073709551615\",\"method\":\"POST\",\"uri\":\"channels/a%3B2/x?y=\\\"\","
+                                      "\"content_type\":\"application/json\",\"message_body\":\"{\\\"a\\\":\\\"\\\\n\\\"}\"}");
+    buf_clear(&b);
+    assert_int_equal(ari_request_write(&b, 1, "GET", "asterisk/ping", TEXT_NONE), 0);
+    assert_string_equal(buf_cstr(&b), "{\"type\":\"RESTRequest\",\"request_id\":\"1\",\"method\":\"GET\",\"uri\":\"asterisk/ping\"}");
+    buf_free(&b);
+    buf_init(&b, 40);
+    assert_int_equal(ari_request_write(&b, 1, "GET", "asterisk/ping", TEXT_NONE), -ENOBUFS);
+    buf_free(&b);
+}
+
+#define PONG "{\"type\":\"RESTResponse\",\"request_id\":\"7\",\"status_code\":200,\"message_body\":\"{\\\"ping\\\":1}\"}"
+
+static void test_answers_over_the_websocket(void **state)
+{
+    static const struct {
+        const char *json;
+        int err, status;
+        uint64_t id;
+    } rows[] = {
+        { PONG, 0, 200, 7 },
+        { "{\"request_id\":\"9\",\"status_code\":204,\"type\":\"RESTResponse\"}", 0, 204, 9 },
+        { "{\"type\":\"RESTResponse\",\"status_code\":400,\"request_id\":\"\"}", 0, 400, 0 },
+        { "{\"type\":\"RESTResponse\",\"status_code\":400,\"request_id\":\"x1\"}", 0, 400, 0 },
+        { "{\"type\":\"RESTResponse\",\"status_code\":400,\"request_id\":\"-4\"}", 0, 400, 0 },
+        { "{\"type\":\"RESTResponse\",\"status_code\":400,\"request_id\":4}", 0, 400, 0 },
+        { "{\"type\":\"RESTResponse\",\"request_id\":\"7\"}", -EPROTO, 0, 0 },
+        { "{\"type\":\"RESTResponse\",\"status_code\":\"200\"}", -EPROTO, 0, 0 },
+        { "{\"type\":\"RESTResponse\",\"status_code\":600}", -EPROTO, 0, 0 },
+        { "{\"type\":\"RESTResponse\",\"status_code\":1e99}", -EPROTO, 0, 0 },
+        { "{\"type\":\"StasisEnd\",\"channel\":{\"id\":\"RESTResponse\"}}", -ENOENT, 0, 0 },
+        { "{\"type\":\"StasisEnd\"}", -ENOENT, 0, 0 },
+        { "[\"RESTResponse\"]", -ENOENT, 0, 0 },
+        { "\"RESTResponse\"", -ENOENT, 0, 0 },
+        { "{\"type\":\"RESTResponse\",", -EPROTO, 0, 0 },
+        { "", -ENOENT, 0, 0 },
+    };
+    struct ari_response r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(ari_response_parse(&r, text_of(rows[i].json)), rows[i].err);
+        if (rows[i].err)
+            continue;
+        assert_int_equal(r.status, rows[i].status);
+        assert_int_equal(r.id, rows[i].id);
+        ari_response_free(&r);
+    }
+    assert_int_equal(ari_response_parse(&r, text_of(PONG)), 0);
+    assert_true(text_eq(r.body, TEXT("{\"ping\":1}")));
+    ari_response_free(&r);
+    for (size_t n = 0; n + 1 < sizeof PONG - 1; n++)  /* cut anywhere: never an answer */
+        assert_int_not_equal(ari_response_parse(&r, text_head(text_of(PONG), n)), 0);
+}
+
+/* Events are at most 1 MiB; an answer may be a list of ten thousand channels. */
+static void test_a_long_answer(void **state)
+{
+    const size_t many = 40000;
+    struct ari_response r;
+    char **ids = NULL;
+    struct buf list, message;
+    size_t n = 0;
+
+    (void)state;
+    buf_init(&list, 1 << 24);
+    buf_init(&message, 1 << 24);
+    for (size_t i = 0; i < many; i++)
+        buf_addf(&list, "%s{\"id\":\"channel-with-a-long-name-%zu\"}", i ? "," : "[", i);
+    buf_add_char(&list, ']');
+    assert_true(list.n > 1 << 20);
+    buf_add_text(&message, TEXT("{\"type\":\"RESTResponse\",\"request_id\":\"1\",\"status_code\":200,\"message_body\":\""));
+    buf_add_json(&message, buf_text(&list));
+    buf_add_text(&message, TEXT("\"}"));
+    assert_int_equal(ari_response_parse(&r, buf_text(&message)), 0);
+    assert_true(text_eq(r.body, buf_text(&list)));
+    assert_int_equal(ari_ids_parse(r.body, &ids), 0);
+    while (ids[n])
+        n++;
+    assert_int_equal(n, many);
+    ari_list_free(ids);
+    ari_response_free(&r);
+    buf_free(&list);
+    buf_free(&message);
+}
+
+static void test_applications(void **state)
+{
+    static const char json[] = "[{\"name\":\"other\",\"channel_ids\":[\"0\"]},{\"name\":\"app\",\"channel_ids\":[\"1\",\"2\"]},"
+                               "{\"name\":\"app:PJSIP/a-1\",\"channel_ids\":[\"3\"]},{\"name\":\"apple\",\"channel_ids\":[\"4\"]},"
+                               "{\"name\":\"app:x\",\"channel_ids\":[]}]";
+    char **ids = NULL;
+    long n;
+
+    (void)state;
+    for (n = 1;; n++) {
+        int err;
+
+        fail_alloc_at(n);
+        err = ari_applications_parse(text_of(json), TEXT("app"), &ids);
+        if (!fail_alloc_hit()) {
+            fail_alloc_off();
+            assert_int_equal(err, 0);
+            break;
+        }
+        fail_alloc_off();
+        assert_int_equal(err, -ENOMEM);
+        assert_null(ids);
+    }
+    assert_true(n > 6);
+    assert_string_equal(ids[0], "1");
+    assert_string_equal(ids[1], "2");
+    assert_string_equal(ids[2], "3");
+    assert_null(ids[3]);
+    ari_list_free(ids);
+    assert_int_equal(ari_applications_parse(TEXT("[]"), TEXT("app"), &ids), 0);
+    assert_null(ids[0]);
+    ari_list_free(ids);
+    assert_int_equal(ari_applications_parse(TEXT("{}"), TEXT("app"), &ids), -EPROTO);
+    assert_int_equal(ari_applications_parse(TEXT("[{\"name\":\"app\"}]"), TEXT("app"), &ids), -EPROTO);
+    assert_int_equal(ari_applications_parse(TEXT("[7,{\"name\":\"app\",\"channel_ids\":[7]}]"), TEXT("app"), &ids), -EPROTO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +537,10 @@ int main(void)
         cmocka_unit_test(test_every_cut_is_refused),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_error_text),
+        cmocka_unit_test(test_requests_over_the_websocket),
+        cmocka_unit_test(test_answers_over_the_websocket),
+        cmocka_unit_test(test_a_long_answer),
+        cmocka_unit_test(test_applications),
         cmocka_unit_test(test_lists_survive_every_failing_allocation),
     };
 

@@ -345,11 +345,32 @@ static void t_replaced_stays_away(void **state)
     ari_peer_event(b->peer, "{\"type\":\"StasisEnd\",\"application\":\"a\",\"channel\":{\"id\":\"1\"}}");
     turn_for(b->loop, 150);
     assert_int_equal(b->events, 0);
-    assert_int_equal(ari_peer_upgrades(b->peer), 1);  /* the name is not taken back */
-    ari_peer_lose(b->peer);        /* Asterisk restarts */
+    assert_true(ari_peer_count(b->peer) > 0);         /* it looks, and the name is in use */
+    assert_string_equal(ari_peer_seen(b->peer, 0)->path, "applications/side%20tone");
+    assert_int_equal(ari_peer_upgrades(b->peer), 1);  /* so it is not taken back */
+    ari_peer_lose(b->peer);
+    turn_for(b->loop, 150);
+    assert_int_equal(ari_peer_upgrades(b->peer), 1);  /* nor when our old connection ends */
+    assert_int_equal(b->downs, 1);
+    b->reply_status = 404;         /* the other one has gone, or Asterisk restarted */
     assert_true(turn_until(b->loop, is_up, b, 3000));
     assert_int_equal(b->downs, 1);
     assert_int_equal(b->ups, 2);
+    bench_free(b);
+}
+
+static void t_name_is_taken_back_when_it_is_free(void **state)
+{
+    struct bench *b = bench_up();
+
+    (void)state;
+    b->reply_status = 404;
+    ari_peer_event(b->peer, "{\"type\":\"ApplicationReplaced\",\"application\":\"side tone\"}");
+    assert_true(turn_until(b->loop, is_down, b, 3000));
+    assert_true(turn_until(b->loop, is_up, b, 3000));
+    assert_int_equal(ari_peer_upgrades(b->peer), 2);
+    assert_int_equal(b->ups, 2);
+    assert_int_equal(b->downs, 1);
     bench_free(b);
 }
 
@@ -382,6 +403,7 @@ int main(void)
         cmocka_unit_test(t_refused_until_it_is_let_in),
         cmocka_unit_test(t_nobody_listens_at_first),
         cmocka_unit_test(t_replaced_stays_away),
+        cmocka_unit_test(t_name_is_taken_back_when_it_is_free),
         cmocka_unit_test(t_close_before_it_was_up),
     };
 

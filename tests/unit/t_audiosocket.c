@@ -139,12 +139,17 @@ static void test_rates_and_kinds_agree(void **state)
     for (unsigned i = 0; i < sizeof rates / sizeof rates[0]; i++) {
         assert_int_equal(audiosocket_rate((uint8_t)(0x10 + i)), rates[i]);
         assert_int_equal(audiosocket_kind(rates[i]), 0x10 + i);
+        assert_non_null(audiosocket_format(rates[i]));
     }
     assert_int_equal(audiosocket_rate(0x0f), 0);
     assert_int_equal(audiosocket_rate(0x19), 0);
     assert_int_equal(audiosocket_rate(0xff), 0);
     assert_int_equal(audiosocket_kind(11025), 0);
     assert_int_equal(audiosocket_kind(0), 0);
+    assert_string_equal(audiosocket_format(8000), "slin");
+    assert_string_equal(audiosocket_format(44100), "slin44");
+    assert_string_equal(audiosocket_format(192000), "slin192");
+    assert_null(audiosocket_format(11025));
 }
 
 int main(void)

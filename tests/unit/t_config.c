@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 
 #include "app/config.h"
+#include "pbx/leg_rtp.h"
+#include "pbx/leg_websocket.h"
 #include "base/buf.h"
 #include "fail_alloc.h"
 
@@ -59,7 +61,7 @@ static int set_up(void **state)
     put(p, "crm.json", "{}");
     put(p, "sink-ca.pem", "");
     put(p, "handlers/tools/opening_hours.lua", "");
-    put(p, "handlers/tools/take_message.lua", "");
+    put(p, "handlers/tools/look_up.lua", "");
     put(p, "agents/reception.agent", "");
     put(p, "agents/reception.md", "Be kind.");
     put(p, "pbx1-ca.pem", "");
@@ -69,6 +71,7 @@ static int set_up(void **state)
     setenv("PBX1_CONTROL", SECRET, 1);
     setenv("SINK_SECRET", SECRET, 1);
     setenv("CRM_HMAC", SECRET, 1);
+    setenv("CRM_TOKEN", SECRET, 1);
     setenv("OPENAI_API_KEY", SECRET, 1);
     buf_init(&p->told, 1 << 20);
     *state = p;
@@ -166,7 +169,7 @@ static const char whole[] =
     "[node pbx2](base)\nari = http://127.0.0.1:8088/asterisk\nari_user = other ; the last one counts\napp = st2\n"
     "[route caller-name]\nhandler = caller_name.lua\ndeadline = 800ms\n"
     "[route default]\nhandler = caller_name.lua\n"
-    "[agent reception]\nprovider = local\nfile = reception.agent\ntools = opening_hours , take_message\nmax_duration = 1h\n"
+    "[agent reception]\nprovider = local\nfile = reception.agent\ntools = opening_hours , look_up\nmax_duration = 1h\n"
     "fallback = default, operator, 1\n";
 
 static void test_whole(void **state)
@@ -211,8 +214,8 @@ static void test_whole(void **state)
     assert_int_equal(c->agent_count, 1);
     assert_int_equal(c->agents[0].provider, CONFIG_PROVIDER_LOCAL);
     assert_int_equal(c->agents[0].tool_count, 2);
-    assert_string_equal(c->agents[0].tools[1].name, "take_message");
-    snprintf(expected, sizeof expected, "%s/handlers/tools/take_message.lua", p->dir);
+    assert_string_equal(c->agents[0].tools[1].name, "look_up");
+    snprintf(expected, sizeof expected, "%s/handlers/tools/look_up.lua", p->dir);
     assert_string_equal(c->agents[0].tools[1].path, expected);
     assert_int_equal(c->agents[0].max_duration_ms, 3600000);
     assert_string_equal(c->agents[0].fallback.context, "default");
@@ -280,7 +283,7 @@ static void test_each_mistake(void **state)
     bad(p, "[route a]\nhandler = tools\n", "2 route a/handler: ", "not a regular file");
     bad(p, "[route a]\nhandler = /nowhere/x.lua\n", "2 route a/handler: ", "came /nowhere/x.lua: no such file");
     bad(p, "[agent a]\nfile = nowhere.conf\n", "2 agent a/file: ", "/agents/nowhere.conf: no such file");
-    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai echo record, came \"hal\"");
+    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai deepgram echo record, came \"hal\"");
     bad(p, "[agent a]\nprovider = local\n", "1 agent a/file: ", "for example: file = reception.agent");
     bad(p, "[agent a]\nprovider = openai\n", "1 agent a/key: ", "for example: key = @env:OPENAI_API_KEY");
     bad(p, OPENAI "key = sk-abc\n", "3 agent a/key: ", "@env:");
@@ -298,6 +301,14 @@ static void test_each_mistake(void **state)
     bad(p, AGENT "fallback = a,b,0\n", "3 agent reception/fallback: ", "came \"a,b,0\"");
     bad(p, AGENT "fallback = a,b,1,2\n", "3 agent reception/fallback: ", "came \"a,b,1,2\"");
     bad(p, AGENT "fallback = a,,1\n", "3 agent reception/fallback: ", "came \"a,,1\"");
+    bad(p, AGENT "barge_in = voice, ears\n", "3 agent reception/barge_in: ", "provider, voice, dtmf or none, came \"ears\"");
+    bad(p, AGENT "barge_in = none, dtmf\n", "3 agent reception/barge_in: ", "none alone");
+    bad(p, AGENT "barge_in_after = 10ms\n", "3 agent reception/barge_in_after: ", "from 60ms to 2s");
+    bad(p, AGENT "sorry = nothing.wav\n", "3 agent reception/sorry: ", "/agents/nothing.wav: no such file");
+    bad(p, AGENT "phrase_voice = hal\n", "3 agent reception/phrase_voice: ", "came \"hal\"");
+    bad(p, AGENT "next = ghost\n", "3 agent reception/next: ", "[agent NAME] section, came \"ghost\"");
+    bad(p, AGENT "next = reception\n", "3 agent reception/next: ", "does not lead back");
+    bad(p, AGENT "next = b\n[agent b]\nfile = reception.agent\nnext = c\n[agent c]\nfile = reception.agent\nnext = reception\n", "3 agent reception/next: ", "does not lead back");
     bad(p, NODE "default_agent = ghost\n", "5 node pbx1/default_agent: ", "came \"ghost\"");
     bad(p, NODE "insecure = perhaps\n", "5 node pbx1/insecure: ", "yes or no, came \"perhaps\"");
     bad(p, NODE "app = my app\n", "5 node pbx1/app: ", "came \"my app\"");
@@ -311,6 +322,17 @@ static void test_each_mistake(void **state)
     bad(p, "[node a]\n" AMI "ari_user = u\n", "1 node a/ari: ", "which ari_user and default_agent need");
     bad(p, "[node a]\nari = http://127.0.0.1\nari_secret = @env:PBX1_ARI\n", "1 node a/ari_user: ", "expected a value (text), came none");
     bad(p, "[node a]\nari = http://127.0.0.1\nari_user = u\n", "1 node a/ari_secret: ", "expected a value (secret), came none");
+    bad(p, NODE "ari_rest = ws\n", "5 node pbx1/ari_rest: ", "expected one of: auto websocket http");
+    bad(p, NODE "ari_listen = pbx:1\n", "5 node pbx1/ari_listen: ", "came \"pbx:1\"");
+    bad(p, NODE "ari_per_call = yes\n", "5 node pbx1/ari_per_call: ", "expected ari_listen = ADDRESS:PORT beside it");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_secret = @env:PBX1_ARI\n", "1 node a/ari_user: ", "came none");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\n", "1 node a/ari_secret: ", "came none");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\nari_rest = http\n", "5 node a/ari_rest: ",
+        "expected ari = http://HOST:PORT");
+    bad(p, "[node a]\nari_listen = 127.0.0.1:9092\nari_user = u\nari_secret = @env:PBX1_ARI\n", "2 node a/ari_listen: ", "a port of its own");
+    bad(p, NODE "ari_listen = 127.0.0.1:8090\n[node b]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\n",
+        "7 node b/ari_listen: ", "a port of its own");
+    config_free(good(p, "[node a]\nari_listen = 127.0.0.1:8090\nari_user = u\nari_secret = @env:PBX1_ARI\nari_per_call = yes\nari_rest = websocket\n"));
     bad(p, "[node a]\n" AMI "ami_user = u\n", "1 node a/ami_secret: ", "which ami_user needs, came none");
     bad(p, "[node a]\n" AMI "control_user = u\n", "1 node a/control_secret: ", "which control_user needs, came none");
     bad(p, NODE TAP, "5 node pbx1/ami_user: ", "needs ami = tcp://HOST:PORT or tls://HOST:PORT");
@@ -504,7 +526,7 @@ static void test_sample(void **state)
 {
     struct place *p = *state;
     char *sample = printed(print_sample, NULL);
-    ptrdiff_t script_at;
+    ptrdiff_t script_at, next_at;
     struct config *c = good(p, sample);
 
     assert_int_equal(c->node_count + c->route_count + c->agent_count, 0);
@@ -513,6 +535,9 @@ static void test_sample(void **state)
     script_at = text_find_text(text_of(sample), TEXT("\nscript = "));
     assert_true(script_at > 0);
     sample[script_at + 1] = ';'; /* a route has one of both */
+    next_at = text_find_text(text_of(sample), TEXT("\nnext = "));
+    assert_true(next_at > 0);
+    sample[next_at + 1] = ';';   /* an agent that the sample has not */
     /* every key that it shows exists, and every default and example is good */
     c = good(p, sample);
     assert_int_equal(c->node_count, 1);
@@ -520,7 +545,9 @@ static void test_sample(void **state)
     assert_int_equal(c->nodes[0].ami_filters.count, 1);
     assert_int_equal(c->sink_count, 1);
     assert_int_equal(c->route_count, 1);
-    assert_int_equal(c->agents[0].tool_count, 2);
+    assert_int_equal(c->agents[0].tool_count, 1);
+    assert_int_equal(c->agents[0].built_in, 1u << BUILTIN_TAKE_MESSAGE);
+    assert_int_equal(c->tool_count, 1);
     assert_string_equal(c->nodes[0].default_agent, "reception");
     config_free(c);
     free(sample);
@@ -535,12 +562,126 @@ static void test_openai(void **state)
 
     assert_int_equal(a->provider, CONFIG_PROVIDER_OPENAI);
     assert_int_equal(a->tool_count, 1); /* the others have no file */
-    assert_true(a->may_hand_back && a->may_hang_up);
+    assert_int_equal(a->built_in, 1u << BUILTIN_HAND_BACK | 1u << BUILTIN_HANG_UP);
     assert_string_equal(secret_reveal(&a->key), SECRET);
-    assert_string_equal(a->model, "gpt-realtime");
+    assert_null(a->model); /* the service's usual */
     assert_int_equal(a->silence_ms, 500);
     assert_int_equal(a->audio, 1);
     config_free(c);
+}
+
+#define HOSTS "[sidetone]\nhttp_hosts = crm.example.com, 127.0.0.1:8\n" /* 2 lines */
+#define SERVICE "[tool order]\nurl = https://crm.example.com/orders/{id}\n"  /* 2 lines */
+
+static void test_tools(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, HOSTS SERVICE "secret = @env:CRM_TOKEN\nheader = Authorization: Bearer {secret}\nheader = X-By: phone\nmethod = post\n"
+                               "[tool opening_hours]\ndeadline = 300ms\n" AGENT
+                               "tools = order, opening_hours, transfer, set_variable, switch_agent\ntransfer = the boss : default , 1 , start\n"
+                               "transfer = sales: default,2001,1\ntransfer_numbers = 20XX, 911\ntransfer_context = inside\nvariables = TOPIC\n"
+                               "switch_to = reception\nmask = numbers\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_string_equal(p->told.p, "");
+    assert_int_equal(c->tool_count, 2);
+    assert_int_equal(c->tools[0].method, CONFIG_POST);
+    assert_int_equal(c->tools[0].headers.count, 2);
+    assert_int_equal(a->tool_count, 2);
+    assert_null(a->tools[0].path);
+    assert_ptr_equal(a->tools[0].section, &c->tools[0]);
+    assert_non_null(a->tools[1].path);
+    assert_int_equal(a->tools[1].section->deadline_ms, 300);
+    assert_int_equal(a->built_in, 1u << BUILTIN_TRANSFER | 1u << BUILTIN_SET_VARIABLE | 1u << BUILTIN_SWITCH_AGENT);
+    assert_string_equal(a->targets[0].name, "the boss");
+    assert_string_equal(a->targets[0].place.priority, "start");
+    assert_string_equal(a->targets[1].place.extension, "2001");
+    assert_int_equal(a->mask, CONFIG_MASK_NUMBERS);
+    config_free(c);
+}
+
+static void test_tools_that_are_no_good(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+
+    bad(p, SERVICE, "2 tool order/url", "expected a host of sidetone/http_hosts, came \"crm.example.com\"");
+    bad(p, HOSTS "[tool x]\nurl = https://{host}/\n", "4 tool x/url", "a host that is written out");
+    bad(p, HOSTS "[tool x]\nurl = ftp://crm.example.com/\n", "4 tool x/url", "expected http://");
+    bad(p, HOSTS "[tool x]\nurl = http://crm.example.com/\nsecret = @env:CRM_TOKEN\n", "4 tool x/url", "because the secret is sent there");
+    bad(p, HOSTS "[tool transfer]\nurl = https://crm.example.com/\n", "4 tool transfer/url", "which is built in");
+    bad(p, AGENT "tools = transfer\n", "1 agent reception/transfer", "which the tool transfer needs");
+    bad(p, AGENT "tools = transfer\ntransfer = sales\n", "4 agent reception/transfer", "expected NAME: context,extension,priority");
+    bad(p, AGENT "tools = transfer\ntransfer = : default,1,1\n", "4 agent reception/transfer", "expected NAME");
+    bad(p, AGENT "tools = transfer\ntransfer = sales: default,1\n", "4 agent reception/transfer", "expected NAME");
+    bad(p, AGENT "tools = transfer\ntransfer_numbers = 20XX\n", "1 agent reception/transfer_context", "expected the context");
+    bad(p, AGENT "tools = transfer\ntransfer_numbers = 20_\ntransfer_context = inside\n", "4 agent reception/transfer_numbers", "digits, X, Z and N");
+    bad(p, AGENT "tools = set_variable\n", "1 agent reception/variables", "which the tool set_variable needs");
+    bad(p, AGENT "tools = set_variable\nvariables = SIDETONE_STATUS\n", "4 agent reception/variables", "not SIDETONE_");
+    bad(p, AGENT "tools = switch_agent\nswitch_to = nobody\n", "4 agent reception/switch_to", "came nobody");
+    assert_int_equal(load(p, &c, AGENT "transfer = sales: default,2001,1\n[tool opening_hours]\nbody = {}\n"), 0);
+    assert_string_equal(p->told.p, "W3 agent reception/transfer: has no effect without transfer among tools\n"
+                                   "W5 tool opening_hours/body: has no effect without url\n");
+    config_free(c);
+}
+
+static void test_media(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, NODE AGENT "media = websocket, rtp, audiosocket\n[audiosocket]\nformat = slin44\n[rtp]\nformat = g722\n"
+                               "[websocket]\nopened_by = asterisk\nclient = side-tone\nformat = slin16\nlisten = 127.0.0.1:9100\n");
+
+    assert_int_equal(c->agents[0].media.count, 3);
+    assert_int_equal(config_audiosocket_hz[c->audiosocket.format], 44100);
+    assert_int_equal(c->rtp.format, LEG_RTP_G722);
+    assert_int_equal(c->websocket.opened_by, CONFIG_BY_ASTERISK);
+    assert_int_equal(c->websocket.format, LEG_WEBSOCKET_SLIN16);
+    assert_string_equal(c->websocket.client, "side-tone");
+    assert_int_equal(c->websocket.listen.port, 9100);
+    config_free(c);
+    bad(p, AGENT "media = carrier-pigeon\n", "3 agent reception/media: ", "expected audiosocket, rtp or websocket, came \"carrier-pigeon\"");
+    bad(p, "[rtp]\nformat = slin16\n", "2 rtp/format: ", "came \"slin16\"");
+    bad(p, AGENT "media = websocket\n[websocket]\nopened_by = asterisk\nclient = a b\n", "6 websocket/client: ", "expected letters, digits");
+    bad(p, AGENT "media = websocket\n[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:9092\n", "6 websocket/listen: ", "a port of its own");
+    bad(p, "[node x]\nari = https://127.0.0.1:8089\nari_user = s\nari_secret = @env:PBX1_ARI\n" AGENT "media = websocket\n[websocket]\nformat = ulaw\n",
+        "8 websocket/opened_by: ", "expected asterisk, because node x");
+    config_free(good(p, AGENT "[websocket]\nopened_by = asterisk\nlisten = 127.0.0.1:9092\n")); /* nobody uses it */
+}
+
+static void test_unannounced(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, AGENT "[audiosocket]\naccept = any\nagent = reception\nallow = 10.0.0.0/8\ncalls_max = 3\n");
+
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANY);
+    assert_true(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    assert_false(allow_has(&c->audiosocket.allow, "127.0.0.1"));
+    assert_int_equal(c->audiosocket.calls_max, 3);
+    config_free(c);
+    c = good(p, AGENT);
+    assert_int_equal(c->audiosocket.accept, CONFIG_ACCEPT_ANNOUNCED);
+    assert_true(allow_has(&c->audiosocket.allow, "127.0.0.1") && allow_has(&c->audiosocket.allow, "::1"));
+    assert_false(allow_has(&c->audiosocket.allow, "10.1.2.3"));
+    config_free(c);
+    bad(p, AGENT "[audiosocket]\naccept = any\n", "3 audiosocket/agent: ", "expected the name of an agent, because accept = any, came nothing");
+    bad(p, AGENT "[audiosocket]\naccept = any\nagent = nobody\n", "5 audiosocket/agent: ", "came nobody");
+    bad(p, "[audiosocket]\nallow = everybody\n", "2 audiosocket/allow: ", "expected numeric addresses");
+}
+
+static void test_deepgram(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://127.0.0.1:9/v1/agent/converse\n"
+                               "listen_model = nova-3\nthink_provider = anthropic\nmodel = claude\nvoice = aura-2-luna-en\ntools = opening_hours\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_int_equal(a->provider, CONFIG_PROVIDER_DEEPGRAM);
+    assert_string_equal(a->listen_model, "nova-3");
+    assert_string_equal(a->think_provider, "anthropic");
+    assert_string_equal(p->told.p, "");
+    config_free(c);
+    bad(p, "[agent a]\nprovider = deepgram\n", "1 agent a/key: ", "for example: key = @env:");
+    bad(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://agent.example.com/v1\n", "4 agent a/url: ", "expected wss://");
 }
 
 static void test_tap(void **state)
@@ -666,7 +807,7 @@ static void test_show(void **state)
     assert_non_null(strstr(shown, "ari_secret = ***\n"));
     assert_non_null(strstr(shown, "[node pbx2]\nari = http://127.0.0.1:8088/asterisk\nari_user = other\n"));
     assert_non_null(strstr(shown, "deadline = 800ms\n"));
-    assert_non_null(strstr(shown, "tools = opening_hours, take_message\n"));
+    assert_non_null(strstr(shown, "tools = opening_hours, look_up\n"));
     config_free(c);
     shown = realloc(shown, strlen(shown) + 256);
     assert_non_null(shown);
@@ -677,7 +818,7 @@ static void test_show(void **state)
     c = good(p, shown);
     again = printed(config_show, c);
     config_free(c);
-    assert_non_null(strstr(again, "tools = opening_hours, take_message\n"));
+    assert_non_null(strstr(again, "tools = opening_hours, look_up\n"));
     assert_non_null(strstr(again, "[node pbx2]\nari = http://127.0.0.1:8088/asterisk\nari_user = other\n"));
     free(again);
     free(shown);
@@ -735,7 +876,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_media, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unannounced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_openai, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tools_that_are_no_good, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deepgram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),

@@ -201,6 +201,14 @@ static bool publish(void *arg, struct fact *f)
     return true;
 }
 
+static const struct tool_entry *find_any(void *arg, struct text name)
+{
+    static const struct tool_entry plain = { .builtin = BUILTIN_NONE };
+
+    (void)arg;
+    return name.n > 0 ? &plain : NULL;
+}
+
 static int tool_run_fake(void *arg, struct tool_run **out, struct text name, struct text args, struct text context,
                          int64_t deadline_ms, tool_on_result *on_result, void *result_arg)
 {
@@ -260,9 +268,11 @@ static struct bench *bench_make(void)
     assert_non_null(b);
     assert_int_equal(loop_new(&b->loop, &test_log), 0);
     b->timeline = (struct timeline){ .publish = publish, .arg = b };
-    b->tools = (struct tools){ .run = tool_run_fake, .stop = tool_stop_fake, .arg = b };
+    b->tools = (struct tools){ .find = find_any, .run = tool_run_fake, .stop = tool_stop_fake, .arg = b };
     return b;
 }
+
+static const struct talk_manner manner = { .barge_in_provider = true, .barge_in_dtmf = true };
 
 static struct conversation_options options(struct bench *b)
 {
@@ -271,8 +281,7 @@ static struct conversation_options options(struct bench *b)
         .context = TEXT("{\"call\":\"1700.1\"}"),
         .timeline = &b->timeline,
         .tools = &b->tools,
-        .barge_in_voice = true,
-        .barge_in_dtmf = true,
+        .manner = &manner,
     };
 }
 
@@ -647,8 +656,7 @@ static void t_tool_answers(void **state)
     assert_int_equal(b->result_id, 7);
     assert_int_equal(b->result_err, 0);
     assert_string_equal(b->result, "{\"opens\":\"9\"}");
-    assert_string_equal(fact_of(b, "tool.start")->detail, "{\"name\":\"opening_hours\",\"args\":\"{}\"}");
-    assert_non_null(strstr(fact_of(b, "tool.end")->detail, "\"result\":\"{\\\"opens\\\":\\\"9\\\"}\""));
+    assert_non_null(strstr(fact_of(b, "tool")->detail, "{\"name\":\"opening_hours\",\"arguments\":\"{}\",\"outcome\":\"ok\",\"why\":null,\"result_bytes\":13,\"ms\":"));
     conversation_stop(b->talk);
     assert_int_equal(b->tool_stops, 0);
     expect_end(b, TALK_STOPPED, "stopped");
@@ -671,7 +679,7 @@ static void t_tool_is_late(void **state)
     assert_true(turn_until(b->loop, has_result, b, 3000));
     assert_int_equal(b->result_err, -ETIMEDOUT);
     assert_int_equal(b->tool_stops, 1);
-    assert_non_null(strstr(fact_of(b, "tool.end")->detail, "\"error\":\"the tool did not answer in time\""));
+    assert_non_null(strstr(fact_of(b, "tool")->detail, "\"outcome\":\"timeout\",\"why\":\"the tool did not answer in time\""));
     conversation_stop(b->talk);
     expect_end(b, TALK_STOPPED, "stopped");
 }
@@ -685,7 +693,7 @@ static void t_tool_refused_or_missing(void **state)
     b->tool_refusal = -ENOENT;
     tool_call(b, 1, "nonsense");
     assert_int_equal(b->result_err, -ENOENT);
-    assert_string_equal(b->result, "there is no tool of that name");
+    assert_string_equal(b->result, "there is no such tool");
     conversation_stop(b->talk);
     tool_call(b, 2, "after the end");
     assert_int_equal(b->results, 1);

@@ -36,7 +36,7 @@ static void see(struct demo_proof *p, int which)
         fact(p, 30, "caller.said", "{\"text\":\"" DEMO_QUESTION "\",\"intent\":\"hours\",\"accepted\":1}");
         break;
     case 3:
-        fact(p, 40, "tool.end", "{\"name\":\"opening_hours\",\"result\":\"{\\\"opens\\\":\\\"nine\\\"}\"}");
+        fact(p, 40, "tool", "{\"name\":\"opening_hours\",\"outcome\":\"ok\"}");
         break;
     case 4:
         fact(p, 50, "agent.said", "{\"text\":\"We are open from nine in the morning\"}");

@@ -219,6 +219,51 @@ static void t_many_wait_and_each_gets_its_own(void **state)
     bench_free(&door);
 }
 
+static const char *judge(int fd, const struct uuid *id, const char *peer, void *arg)
+{
+    struct bench *b = arg;
+
+    assert_true(uuid_equal(id, &b->id));
+    assert_memory_equal(peer, "127.0.0.1:", 10);
+    if (++b->arrivals == 1)
+        return "not today";
+    b->fd = fd;
+    return NULL;
+}
+
+static bool has_come_twice(void *arg)
+{
+    return ((struct bench *)arg)->arrivals == 2;
+}
+
+/* Somebody may take those who were not announced, or say why not. */
+static void t_a_stranger_may_be_welcome(void **state)
+{
+    struct bench b;
+    int first, second;
+
+    (void)state;
+    bench_open(&b);
+    door_welcome(b.door, judge, &b);
+    first = tcp_connect(b.port);
+    tcp_write(first, b.greeting, 19);
+    assert_true(turn_until(b.loop, has_stranger, &b, 3000));
+    second = tcp_connect(b.port);
+    tcp_write(second, b.greeting, 19);
+    assert_true(turn_until(b.loop, has_come_twice, &b, 3000));
+    assert_int_equal(door_strangers(b.door), 1);
+    close(b.fd);
+    door_welcome(b.door, NULL, NULL);
+    close(second);
+    second = tcp_connect(b.port);
+    tcp_write(second, b.greeting, 19);
+    turn_for(b.loop, 30);
+    assert_int_equal(b.arrivals, 2);
+    close(first);
+    close(second);
+    bench_free(&b);
+}
+
 static void t_nobody_comes(void **state)
 {
     struct bench b;
@@ -313,6 +358,7 @@ int main(void)
         cmocka_unit_test(t_strangers),
         cmocka_unit_test(t_each_ticket_once),
         cmocka_unit_test(t_many_wait_and_each_gets_its_own),
+        cmocka_unit_test(t_a_stranger_may_be_welcome),
         cmocka_unit_test(t_nobody_comes),
         cmocka_unit_test(t_door_closes_before_the_guest),
         cmocka_unit_test(t_port_in_use),

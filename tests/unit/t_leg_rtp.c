@@ -166,6 +166,36 @@ static bool has_pcm(void *arg)
     return ((struct bench *)arg)->pcm_n >= 6;
 }
 
+/* 16 kHz, half a byte a sample, and a timestamp that counts at 8 kHz all the same. */
+static void g722_counts_its_time_at_eight_kilohertz(void **state)
+{
+    const uint8_t sound[160] = { 0xfa };
+    struct rtp_packet first, p = { .type = RTP_G722, .seq = 1, .ssrc = 7 };
+    struct leg_figures f;
+    struct bench b;
+    const char *why;
+
+    (void)state;
+    bench_open(&b, LEG_RTP_G722, 0);
+    assert_int_equal(leg_rate(b.leg), 16000);
+    leg_start(b.leg, &handlers, &b);
+    send_from(&b, b.peer, p, sound, sizeof sound);
+    assert_true(turn_until(b.loop, has_five, &b, WAIT_MS));
+    assert_int_equal(rtp_parse(&first, b.got[0], b.got_n[0], &why), 0);
+    assert_int_equal(first.type, RTP_G722);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(rtp_parse(&p, b.got[i], b.got_n[i], &why), 0);
+        assert_int_equal(p.n, 160);
+        assert_int_equal((p.timestamp - first.timestamp) % 160, 0);
+        assert_true(i == 0 || p.timestamp - first.timestamp >= i * 160);
+    }
+    assert_true(turn_until(b.loop, has_pcm, &b, WAIT_MS));
+    leg_figures(b.leg, &f);
+    assert_int_equal(f.frames_in, 1);
+    assert_int_equal(f.odd, 0);
+    bench_close(&b);
+}
+
 static void linear_samples_are_big_endian_and_put_in_order(void **state)
 {
     struct bench b;
@@ -307,7 +337,7 @@ static void never_started(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(speaks_in_numbered_packets), cmocka_unit_test(linear_samples_are_big_endian_and_put_in_order),
+        cmocka_unit_test(speaks_in_numbered_packets), cmocka_unit_test(g722_counts_its_time_at_eight_kilohertz), cmocka_unit_test(linear_samples_are_big_endian_and_put_in_order),
         cmocka_unit_test(a_held_packet_goes_out_when_nothing_follows), cmocka_unit_test(a_new_source_and_nonsense),
         cmocka_unit_test(a_digit_is_told_once), cmocka_unit_test(a_silent_peer_ends_it), cmocka_unit_test(the_handler_may_close),
         cmocka_unit_test(never_started),

@@ -18,7 +18,7 @@
 #include "audio/resample.h"
 #include "fail_alloc.h"
 #include "sim/openai_check.h"
-#include "sim/openai_server.h"
+#include "sim/service.h"
 #include "turn.h"
 
 static const struct log_sink quiet = { .fd = 2, .level = LOG_OFF };
@@ -26,7 +26,7 @@ static const struct log test_log = { .sink = &quiet, .module = "test" };
 
 static const struct ai_tool tools[] = {
     { .name = "hours", .description = "When \"open\"?", .parameters = "{\"type\":\"object\",\"properties\":{\"day\":{\"type\":\"string\"}}}" },
-    { .name = OPENAI_HAND_BACK },
+    { .name = "hand_back" },
 };
 static const struct openai_settings usual = {
     .instructions = "Be \"kind\".\nAnd brief: \xc3\xa9\xff.", .greeting = "Hello.", .transcription = "gpt-4o-mini-transcribe",
@@ -37,7 +37,7 @@ static const struct openai_settings usual = {
 
 static void judge(struct buf *b, const char *code)
 {
-    struct openai_complaint c;
+    struct shape_complaint c;
     cJSON *tree = cJSON_ParseWithLength(b->p, b->n);
 
     if (!cJSON_IsObject(tree))
@@ -186,7 +186,7 @@ enum { SEEN_MAX = 4000 };
 struct bench {
     struct loop *loop;
     struct dialer *dialer;
-    struct openai_server *server;
+    struct sim_service *server;
     struct provider *p;
     struct timer *feeder;
     int16_t *voice;                /* what the caller says, once asked to */
@@ -194,7 +194,7 @@ struct bench {
     bool is_talking;
     int64_t at_us;
 
-    unsigned ready, closed, errors, starts, stops, wishes, tool_calls, items, lasts;
+    unsigned ready, closed, errors, starts, stops, wishes, tool_calls, refusals, items, lasts;
     enum provider_error kind;
     char detail[300], reason[100], said[300], heard[300];
     uint32_t item, tool;
@@ -264,8 +264,18 @@ static void on_tool_call(uint32_t id, struct text name, struct text args, void *
 {
     struct bench *b = arg;
 
-    assert_true(text_eq(name, TEXT("hours")));
-    assert_true(args.n > 1 && args.p[0] == '{');
+    /* The conversation's part: who is on the list, what the arguments are, and that hand_back ends the talk. */
+    if (text_eq(name, TEXT("hand_back"))) {
+        assert_false(provider_farewell(b->p, id));
+        b->wishes++;
+        text_copy(b->reason, sizeof b->reason, args);
+        return;
+    }
+    if (!text_eq(name, TEXT("hours")) || args.n < 2 || args.p[0] != '{') {
+        b->refusals++;
+        provider_tool_result(b->p, id, -ENOENT, text_eq(name, TEXT("hours")) ? TEXT("invalid arguments") : TEXT("no such tool"));
+        return;
+    }
     b->tool_calls++;
     b->tool = id;
     if (!b->holds_tool)
@@ -274,11 +284,10 @@ static void on_tool_call(uint32_t id, struct text name, struct text args, void *
 
 static void on_wish(enum provider_wish wish, struct text reason, void *arg)
 {
-    struct bench *b = arg;
-
-    assert_int_equal(wish, PROVIDER_HAND_BACK);
-    b->wishes++;
-    text_copy(b->reason, sizeof b->reason, reason);
+    (void)wish;
+    (void)reason;
+    (void)arg;
+    fail_msg("a wish of its own");
 }
 
 static void on_error(enum provider_error kind, struct text detail, void *arg)
@@ -342,7 +351,7 @@ static void on_feed(void *arg)
 static const char script[] = "hear how are you\nsay Hello there, this is the first answer of the day.\ncall hours {\"day\":\"monday\"}\n"
                              "say We open at nine.\ncall hand_back {\"reason\":\"operator\"}\n";
 
-static void bench_start(struct bench *b, struct openai_settings *s, struct openai_server_options so, const char *key)
+static void bench_start(struct bench *b, struct openai_settings *s, struct sim_service_options so, const char *key)
 {
     const struct address any = { .host = "127.0.0.1" };
     struct openai_options opt = { .settings = s, .key = key, .setup_ms = 700, .stall_ms = 500, .ping_ms = 200, .retry_ms = 20 };
@@ -354,8 +363,8 @@ static void bench_start(struct bench *b, struct openai_settings *s, struct opena
     assert_int_equal(dialer_new(&b->dialer, b->loop, &(struct dialer_options){ 0 }), 0);
     so.script = so.script.p ? so.script : text_of(script);
     so.voice = "kal";
-    assert_int_equal(openai_server_open(&b->server, b->loop, &any, &so, on_moment, b, &problem), 0);
-    openai_server_address(b->server, &at);
+    assert_int_equal(sim_service_open(&b->server, b->loop, &any, &sim_service_openai, &so, on_moment, b, &problem), 0);
+    sim_service_address(b->server, &at);
     address_format(&at, where, sizeof where);
     snprintf(url, sizeof url, "ws://%s/v1/realtime", where);
     s->url = url;
@@ -377,7 +386,7 @@ static void bench_stop(struct bench *b)
     timer_free(b->feeder);
     provider_close(b->p);
     assert_true(turn_until(b->loop, is_closed, b, 5000));
-    openai_server_close(b->server);
+    sim_service_close(b->server);
     dialer_free(b->dialer);
     loop_free(b->loop);
     assert_int_equal(b->closed, 1);
@@ -451,7 +460,7 @@ static void whole_talk(enum openai_audio audio, enum sim_fault fault)
     struct bench b = { .loop = NULL };
 
     s.audio = audio;
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 40, .fault = fault }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .fault = fault }, "sk-test");
     assert_true(turn_until(b.loop, has_answer, &b, 20000));
     assert_int_equal(b.errors, 0);
     assert_int_equal(b.ready, 1);
@@ -468,7 +477,7 @@ static void whole_talk(enum openai_audio audio, enum sim_fault fault)
         assert_true(turn_until(b.loop, has_ended, &b, 20000));
     }
     assert_int_equal(b.errors, 0);
-    assert_string_equal(b.reason, "operator");
+    assert_string_equal(b.reason, "{\"reason\":\"operator\"}");
     assert_int_equal(b.tool_calls, 1);
     assert_int_equal(b.outputs, 1);
     assert_string_equal(b.output, "{\"opens\":\"nine\"}");
@@ -520,7 +529,7 @@ static void test_each_fault_has_its_end(void **state)
         struct openai_settings s = usual;
         struct bench b = { .loop = NULL };
 
-        bench_start(&b, &s, (struct openai_server_options){ .speed = 20, .fault = faults[i].fault }, "sk-test");
+        bench_start(&b, &s, (struct sim_service_options){ .speed = 20, .fault = faults[i].fault }, "sk-test");
         if (!turn_until(b.loop, has_error, &b, 20000) || b.kind != faults[i].kind || b.sessions + b.refused != faults[i].attempts || b.complaints)
             fail_msg("%s: %u errors, %s: %s; %u sessions, %u refused; %s", sim_fault_name(faults[i].fault), b.errors, provider_error_name(b.kind), b.detail,
                      b.sessions, b.refused, b.complaint);
@@ -540,7 +549,7 @@ static void test_what_passes_is_survived(void **state)
         struct openai_settings s = usual;
         struct bench b = { .whole = length_of("Hello there, this is the first answer of the day.") };
 
-        bench_start(&b, &s, (struct openai_server_options){ .speed = 20, .fault = faults[i], .fault_count = 1, .script = TEXT("say Hello there, this is the first answer of the day.\n") },
+        bench_start(&b, &s, (struct sim_service_options){ .speed = 20, .fault = faults[i], .fault_count = 1, .script = TEXT("say Hello there, this is the first answer of the day.\n") },
                     "sk-test");
         if (!turn_until(b.loop, has_whole_answer, &b, 20000) || b.errors || b.complaints)
             fail_msg("%s: %s %s", sim_fault_name(faults[i]), b.detail, b.complaint);
@@ -557,7 +566,7 @@ static void cut_talk(unsigned played_ms, struct bench *b)
     struct openai_settings s = usual;
 
     b->cut_ms = played_ms;
-    bench_start(b, &s, (struct openai_server_options){ .speed = 8, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell about all and everything.\n"
+    bench_start(b, &s, (struct sim_service_options){ .speed = 8, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell about all and everything.\n"
                                                                                  "say Yes?\n") }, "sk-test");
     while (b->samples == 0)
         turn_for(b->loop, 2);
@@ -601,7 +610,7 @@ static void test_a_digit_cancels(void **state)
     struct bench b = { .loop = NULL };
 
     (void)state;
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 2, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell.\n") }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 2, .script = TEXT("say This is a long answer, and it goes on and on, for it has much to tell.\n") }, "sk-test");
     while (b.samples == 0)
         turn_for(b.loop, 2);
     provider_interrupted(b.p, 1, 0);
@@ -623,7 +632,7 @@ static void tool_talk(const char *line, bool fails, const char *expected)
     char text[300];
 
     snprintf(text, sizeof text, "%s\nsay Done.\n", line);
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 40, .script = text_of(text) }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .script = text_of(text) }, "sk-test");
     assert_true(turn_until(b.loop, has_answer, &b, 20000));
     assert_int_equal(b.errors, 0);
     assert_int_equal(b.outputs, 1);
@@ -658,7 +667,7 @@ static void test_closed_while_a_tool_runs_and_before_the_start(void **state)
     const struct openai_options opt = { .settings = &s, .key = "k" };
 
     (void)state;
-    bench_start(&b, &s, (struct openai_server_options){ .speed = 40, .script = TEXT("call hours {}\nsay Done.\n") }, "sk-test");
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .script = TEXT("call hours {}\nsay Done.\n") }, "sk-test");
     assert_true(turn_until(b.loop, has_tool_call, &b, 20000));
     bench_stop(&b);
     assert_int_equal(loop_new(&l, &test_log), 0);
@@ -674,7 +683,7 @@ static void test_the_key_is_the_right_one_or_refused(void **state)
     struct bench b = { .loop = NULL };
 
     (void)state;
-    bench_start(&b, &s, (struct openai_server_options){ .key = "sk-right" }, "sk-wrong");
+    bench_start(&b, &s, (struct sim_service_options){ .key = "sk-right" }, "sk-wrong");
     assert_true(turn_until(b.loop, has_error, &b, 20000));
     assert_int_equal(b.kind, PROVIDER_AUTH);
     assert_null(strstr(b.detail, "sk-"));

@@ -29,14 +29,18 @@ struct quirk {
     bool hangs_up;                 /* the caller goes just before the answer */
     bool no_connect, no_start;     /* externalMedia: it does not connect, or does not enter Stasis */
     bool media_goes;               /* the external channel ends just before the answer */
+    bool stays;                    /* 204, but it is never carried out */
     unsigned times;
 };
 
 struct bench {
+    const char *place_answer;      /* to whether a place exists; NULL: it does */
+    const struct talk_after *after; /* what the talk leaves; NULL: nothing */
     struct stasis_place fallback;  /* of the agent reception; without context: none */
     struct loop *loop;
     struct dialer *dialer;
     struct audiosocket_door *door;
+    struct websocket_door *websocket_door; /* NULL: we are to connect */
     struct ari_peer *peer;
     struct stasis *stasis;
     uint16_t door_port;
@@ -44,7 +48,7 @@ struct bench {
     struct quirk quirk;
     bool is_inside;                /* the caller's channel is in Stasis */
     const char *inside, *channels, *bridges;   /* answers to the GETs; inside NULL: the caller's channel while it is there */
-    char media[100], uuid[40];
+    char media[100], bridge[100], uuid[40];
     int media_fds[EXT_MAX];
     size_t media_count;
 
@@ -88,6 +92,20 @@ static void media_goes(struct bench *b)
     event(b, "ChannelDestroyed", b->media);
 }
 
+static void bridge_event(struct bench *b, const char *type, const char *bridge)
+{
+    if (ari_peer_has_events(b->peer))
+        ari_peer_eventf(b->peer, "{\"type\":\"%s\",\"application\":\"sidetone\",\"bridge\":{\"id\":\"%s\"}}", type, bridge);
+}
+
+/* The channel has entered the bridge that was made last. */
+static void entered(struct bench *b, const char *channel)
+{
+    if (ari_peer_has_events(b->peer))
+        ari_peer_eventf(b->peer, "{\"type\":\"ChannelEnteredBridge\",\"application\":\"sidetone\",\"bridge\":{\"id\":\"%s\"},"
+                        "\"channel\":{\"id\":\"%s\"}}", b->bridge, channel);
+}
+
 static void json_text(const char *json, const char *name, char *out, size_t size)
 {
     char key[40];
@@ -100,6 +118,37 @@ static void json_text(const char *json, const char *name, char *out, size_t size
     snprintf(out, size, "%.*s", (int)strcspn(at, "\""), at);
 }
 
+/* As a channel of websocket_client.conf: Asterisk adds what v() says to the address. Without a door of ours it would wait for us, and says by
+ * which name in its answer, which here is missing. */
+static void websocket_comes(struct bench *b, const struct ari_seen *seen, const struct quirk *q)
+{
+    char values[100], request[400];
+    struct address at;
+    int fd;
+
+    if (!b->websocket_door) {
+        assert_non_null(strstr(seen->body, "\"connection_type\":\"server\""));
+        return;
+    }
+    assert_non_null(strstr(seen->body, "\"connection_type\":\"client\",\"external_host\":\"our-client\""));
+    assert_non_null(strstr(seen->body, "\"encapsulation\":\"none\""));
+    assert_non_null(strstr(seen->body, "\"format\":\"slin16\""));
+    json_text(seen->body, "transport_data", values, sizeof values);
+    assert_int_equal(strlen(values), strlen("v(call=)") + 36);
+    if (!q || !q->no_start)
+        event(b, "StasisStart", b->media);
+    if (q && q->no_connect)
+        return;
+    snprintf(request, sizeof request, "GET /media?%.41s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", values + 2);
+    websocket_door_address(b->websocket_door, &at);
+    assert_true(b->media_count < EXT_MAX);
+    fd = tcp_connect(at.port);
+    assert_true(fd >= 0);
+    tcp_write(fd, request, strlen(request));
+    b->media_fds[b->media_count++] = fd;
+}
+
 static void media_comes(struct bench *b, const struct ari_seen *seen, const struct quirk *q)
 {
     struct uuid id;
@@ -107,6 +156,10 @@ static void media_comes(struct bench *b, const struct ari_seen *seen, const stru
     int fd;
 
     json_text(seen->body, "channelId", b->media, sizeof b->media);
+    if (strstr(seen->body, "\"transport\":\"websocket\"")) {
+        websocket_comes(b, seen, q);
+        return;
+    }
     if (strstr(seen->body, "\"encapsulation\":\"rtp\"")) {
         if (!q || !q->no_start)
             event(b, "StasisStart", b->media);
@@ -137,6 +190,10 @@ static int usual(struct bench *b, const struct ari_seen *seen, const char *what,
                  b->inside ? b->inside : caller);
         return 200;
     }
+    if (strstr(what, "/variable?variable=DIALPLAN_EXISTS%28default%2C2001%2C1%29")) {
+        snprintf(body, size, "%s", b->place_answer ? b->place_answer : "{\"value\":\"1\"}");
+        return b->place_answer && !b->place_answer[0] ? 500 : 200;
+    }
     if (strncmp(what, "GET ", 4) == 0) {
         const char *list = strcmp(what, "GET channels") == 0 ? b->channels : b->bridges;
 
@@ -152,9 +209,18 @@ static int usual(struct bench *b, const struct ari_seen *seen, const char *what,
         return 200;
     }
     if (strstr(what, "?type=mixing")) {
+        snprintf(b->bridge, sizeof b->bridge, "%.*s", (int)strcspn(seen->path + 8, "?"), seen->path + 8);
         snprintf(body, size, "{\"id\":\"b\"}");
         return 200;
     }
+    if (strstr(what, "/addChannel?channel=") && !(q && q->stays)) {
+        entered(b, b->caller);
+        entered(b, b->media);
+    }
+    if (strncmp(what, "DELETE bridges/", 15) == 0 && !(q && q->stays))
+        bridge_event(b, "BridgeDestroyed", seen->path + 8);
+    if (q && q->stays)
+        return 204;
     if (strstr(what, "/continue")) {
         b->is_inside = false;
         event(b, "StasisEnd", b->caller);
@@ -213,7 +279,7 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     struct bench *b = arg;
 
     if (b->start_err) {
-        close(req->fd);
+        close(req->way.fd);
         return b->start_err;
     }
     b->starts++;
@@ -221,9 +287,12 @@ static int talk_start(void *arg, void **talk, const struct stasis_talk_request *
     text_copy(b->agent, sizeof b->agent, req->agent);
     text_copy(b->number, sizeof b->number, req->caller_number);
     text_copy(b->name, sizeof b->name, req->caller_name);
-    b->fd = req->fd;
-    b->kind = req->media;
-    b->talk_peer = req->peer;
+    b->fd = req->way.fd;
+    b->kind = req->way.media;
+    assert_int_equal(req->way.rate_hz, b->kind == STASIS_AUDIOSOCKET ? 8000 : 0);
+    assert_int_equal(req->way.is_server, b->kind == STASIS_WEBSOCKET);
+    assert_true(b->kind != STASIS_WEBSOCKET || req->way.ws_format == LEG_WEBSOCKET_SLIN16);
+    b->talk_peer = req->way.peer;
     b->on_end = on_end;
     b->end_arg = end_arg;
     *talk = b;
@@ -252,7 +321,7 @@ static void talk_stop(void *arg, void *talk)
 
 static void talk_ends(struct bench *b, const char *status, const char *reason, bool hang_up)
 {
-    struct stasis_talk_end e = { .status = status, .hang_up = hang_up };
+    struct stasis_talk_end e = { .status = status, .hang_up = hang_up, .after = b->after };
 
     snprintf(e.reason, sizeof e.reason, "%s", reason);
     assert_non_null(b->on_end);
@@ -336,7 +405,9 @@ static int open_stasis(struct bench *b, int64_t step_ms)
         .ari = { .node = "pbx1", .base_url = url, .app = "sidetone", .user = "u", .password = "p", .retry_max_ms = 40 },
         .media_host = "127.0.0.1:9092",
         .rtp = { .host = "127.0.0.1" },
+        .websocket = { .door = b->websocket_door, .client = "our-client", .format = LEG_WEBSOCKET_SLIN16 },
         .step_ms = step_ms,
+        .again_ms = 400,
         .calls_max = 2,
     };
     const struct stasis_talks talks = { .has_agent = has_agent, .fallback = fallback, .start = talk_start, .stop = talk_stop,
@@ -375,6 +446,7 @@ static void bench_free(struct bench *b)
     media_close(b);
     ari_peer_close(b->peer);
     door_close(b->door);
+    websocket_door_close(b->websocket_door);
     dialer_free(b->dialer);
     turn_for(b->loop, 5);
     loop_free(b->loop);
@@ -450,7 +522,7 @@ static const char *variable_of(const struct bench *b, const char *name)
         const struct ari_seen *s = ari_peer_seen(b->peer, i);
         char which[64];
 
-        if (!strstr(s->path, "/variable"))
+        if (strcmp(s->method, "POST") != 0 || !strstr(s->path, "/variable"))
             continue;
         json_text(s->body, "variable", which, sizeof which);
         if (strcmp(which, name) != 0)
@@ -693,6 +765,57 @@ static void t_fallback(void **state)
     expect_place("TIMEOUT", "late", "\"reception\"", "{\"context\":\"emergency\",\"extension\":\"desk\",\"label\":\"late\"}");
     expect_place("OK", "1", "\"reception\"", "");
     expect_place("ERROR", "1", "\"another\"", "");
+}
+
+static void expect_after(const char *status, const struct talk_after *after, const char *place_answer, const char *told_status,
+                         const char *told_reason, const char *body)
+{
+    struct bench *b = bench_up(PATIENT_MS);
+    char name[40], value[100];
+    size_t set = 0;
+
+    b->after = after;
+    b->place_answer = place_answer;
+    b->fallback = (struct stasis_place){ "emergency", "desk", "1" };
+    caller_comes(b, "Ring", "\"reception\"");
+    expect_talk(b);
+    talk_ends(b, status, "why", false);
+    expect_over(b);
+    assert_string_equal(continue_body(b), body);
+    expect_status(b, told_status, told_reason);
+    for (size_t i = 0; i < ari_peer_count(b->peer); i++) {
+        const struct ari_seen *s = ari_peer_seen(b->peer, i);
+
+        if (strcmp(s->method, "POST") != 0 || !strstr(s->path, "/variable"))
+            continue;
+        json_text(s->body, "variable", name, sizeof name);
+        json_text(s->body, "value", value, sizeof value);
+        if (strcmp(name, "TOPIC") == 0 || strcmp(name, "ORDER") == 0) {
+            assert_string_equal(value, name[0] == 'T' ? "new cars" : "A7");
+            set++;
+        }
+    }
+    assert_int_equal(set, 2);
+    bench_free(b);
+}
+
+/* A transfer goes where the talk says; a talk that failed goes to the fallback, with its variables all the same. */
+static void t_what_the_talk_leaves(void **state)
+{
+    struct talk_after after = { .context = "default", .extension = "2001", .priority = "1" };
+
+    (void)state;
+    assert_int_equal(talk_after_set(&after, TEXT("TOPIC"), TEXT("new cars")), 0);
+    assert_int_equal(talk_after_set(&after, TEXT("ORDER"), TEXT("A7")), 0);
+    expect_after("OK", &after, NULL, "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    expect_after("ERROR", &after, NULL, "ERROR", "why", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    /* Asterisk hangs up what is sent to a place that does not exist */
+    expect_after("OK", &after, "{\"value\": \"0\"}", "ERROR", "no_such_place", "{\"context\":\"emergency\",\"extension\":\"desk\",\"priority\":1}");
+    /* an answer that says nothing is no reason not to go there */
+    expect_after("OK", &after, "", "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    expect_after("OK", &after, "{\"value\":\"\"}", "OK", "why", "{\"context\":\"default\",\"extension\":\"2001\",\"priority\":1}");
+    after.context[0] = '\0';
+    expect_after("OK", &after, NULL, "OK", "why", "");
 }
 
 /* ---- every step fails once ---- */
@@ -1118,17 +1241,76 @@ static void t_memory_short_at_the_start(void **state)
     bench_free(b);
 }
 
-static struct bench *bench_with_media(enum stasis_media first, enum stasis_media second, size_t count, uint16_t rtp_port)
+static void bench_media_open(struct bench *b, enum stasis_media first, enum stasis_media second, size_t count, uint16_t rtp_port)
 {
-    struct bench *b = bench_make();
-
     b->kinds[0] = first;
     b->kinds[1] = second;
     b->kind_count = count;
     b->rtp_port = rtp_port;
     assert_int_equal(open_stasis(b, PATIENT_MS), 0);
     assert_true(turn_until(b->loop, is_up, b, 3000));
+}
+
+static struct bench *bench_with_media(enum stasis_media first, enum stasis_media second, size_t count, uint16_t rtp_port)
+{
+    struct bench *b = bench_make();
+
+    bench_media_open(b, first, second, count, rtp_port);
     return b;
+}
+
+static struct bench *bench_with_websocket(bool has_door)
+{
+    const struct address at = { .host = "127.0.0.1" };
+    struct bench *b = bench_make();
+
+    if (has_door)
+        assert_int_equal(websocket_door_open(&b->websocket_door, b->loop, &at), 0);
+    bench_media_open(b, STASIS_WEBSOCKET, STASIS_AUDIOSOCKET, 2, 0);
+    return b;
+}
+
+static void t_a_websocket_carries_the_talk(void **state)
+{
+    struct bench *b = bench_with_websocket(true);
+
+    (void)state;
+    caller_comes(b, "Up", "\"reception\"");
+    assert_true(turn_until(b->loop, is_talking, b, 5000));
+    assert_int_equal(b->kind, STASIS_WEBSOCKET);
+    assert_int_equal(b->media_count, 1);
+    talk_ends(b, "OK", "done", false);
+    expect_over(b);
+    expect_status(b, "OK", "done");
+    bench_free(b);
+}
+
+static void t_audiosocket_follows_the_websocket(void **state)
+{
+    static const struct quirk all[] = {
+        { .match = "externalMedia", .status = 500 },
+        { .match = "externalMedia", .no_connect = true },
+        { .match = "externalMedia", .no_start = true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof all / sizeof all[0]; i++) {
+        const bool is_nameless = i == sizeof all / sizeof all[0]; /* we are to connect, and are not told where */
+        struct bench *b = bench_with_websocket(!is_nameless);
+
+        if (!is_nameless) {
+            b->quirk = all[i];
+            b->quirk.times = 1;
+        }
+        caller_comes(b, "Up", "\"reception\"");
+        assert_true(turn_until(b->loop, is_talking, b, PATIENT_MS - 500));
+        assert_int_equal(b->kind, STASIS_AUDIOSOCKET);
+        assert_non_null(fact_of(b, "media.next"));
+        talk_ends(b, "OK", "done", false);
+        expect_over(b);
+        expect_status(b, "OK", "done");
+        bench_free(b);
+    }
 }
 
 static void t_rtp_carries_the_talk(void **state)
@@ -1204,6 +1386,7 @@ int main(void)
         cmocka_unit_test(t_no_agent),
         cmocka_unit_test(t_too_many_calls),
         cmocka_unit_test(t_fallback),
+        cmocka_unit_test(t_what_the_talk_leaves),
         cmocka_unit_test(t_each_step_fails),
         cmocka_unit_test(t_talk_does_not_start),
         cmocka_unit_test(t_caller_hangs_up_at_each_step),
@@ -1223,6 +1406,7 @@ int main(void)
         cmocka_unit_test(t_close_gives_every_call_back),
         cmocka_unit_test(t_close_in_the_middle_of_the_way_in),
         cmocka_unit_test(t_close_does_not_wait_for_ever),
+        cmocka_unit_test(t_a_websocket_carries_the_talk), cmocka_unit_test(t_audiosocket_follows_the_websocket),
         cmocka_unit_test(t_rtp_carries_the_talk), cmocka_unit_test(t_the_next_carrier_is_tried), cmocka_unit_test(t_no_carrier_works),
         cmocka_unit_test(t_memory_short_at_the_start),
     };

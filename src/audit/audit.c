@@ -1,0 +1,136 @@
+/* Reads a configuration folder and runs the rules over it. */
+#include "audit/audit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/audit_internal.h"
+#include "audit/dialplan.h"
+
+static const char *const file_names[AUDIT_FILE_COUNT] = {
+    [AUDIT_EXTENSIONS] = "extensions.conf",
+    [AUDIT_MANAGER] = "manager.conf",
+    [AUDIT_ARI] = "ari.conf",
+    [AUDIT_HTTP] = "http.conf",
+    [AUDIT_ASTERISK] = "asterisk.conf",
+    [AUDIT_MODULES] = "modules.conf",
+    [AUDIT_PJSIP] = "pjsip.conf",
+    [AUDIT_QUEUES] = "queues.conf",
+    [AUDIT_RTP] = "rtp.conf",
+    [AUDIT_CDR] = "cdr.conf",
+    [AUDIT_CEL] = "cel.conf",
+    [AUDIT_USERS] = "users.conf",
+    [AUDIT_FEATURES] = "features.conf",
+    [AUDIT_LOGGER] = "logger.conf",
+    [AUDIT_VOICEMAIL] = "voicemail.conf",
+    [AUDIT_WEBSOCKET_CLIENT] = "websocket_client.conf",
+    [AUDIT_IAX] = "iax.conf",
+    [AUDIT_EXTCONFIG] = "extconfig.conf",
+};
+
+const char *audit_file_name(enum audit_file f)
+{
+    return (unsigned)f < AUDIT_FILE_COUNT ? file_names[f] : "";
+}
+
+static int read_file(struct audit *a, enum audit_file f)
+{
+    char *path = NULL;
+    int err;
+
+    if (asprintf(&path, "%s/%s", a->opt.folder, file_names[f]) < 0)
+        return -ENOMEM;
+    err = conf_load(&a->files[f], path, a->opt.source);
+    free(path);
+    a->file_errors[f] = err;
+    return err == -ENOMEM ? err : 0;
+}
+
+/* A folder without a single file that can be read is no configuration: the first error that says more than "not there". */
+static int verdict(const struct audit *a)
+{
+    int err = -ENOENT;
+
+    for (size_t f = 0; f < AUDIT_FILE_COUNT; f++) {
+        if (a->files[f])
+            return 0;
+        if (err == -ENOENT)
+            err = a->file_errors[f];
+    }
+    return err;
+}
+
+static int copy_options(struct audit *a, const struct audit_options *opt)
+{
+    a->opt = *opt;
+    a->opt.folder = arena_text(a->memory, text_of(opt->folder));
+    a->opt.version = arena_text(a->memory, text_of(opt->version ? opt->version : "22"));
+    if (!opt->source)
+        a->opt.source = &conf_disk;
+    return a->opt.folder && a->opt.version ? 0 : -ENOMEM;
+}
+
+int audit_open(struct audit **out, const struct audit_options *opt)
+{
+    struct audit *a;
+    int err;
+
+    if (!opt->folder)
+        return -EINVAL;
+    a = calloc(1, sizeof *a);
+    if (!a)
+        return -ENOMEM;
+    err = arena_new(&a->memory, AUDIT_MEMORY_MAX);
+    if (!err)
+        err = copy_options(a, opt);
+    for (size_t f = 0; !err && f < AUDIT_FILE_COUNT; f++)
+        err = read_file(a, (enum audit_file)f);
+    if (!err)
+        err = verdict(a);
+    if (!err && a->files[AUDIT_EXTENSIONS])
+        err = dialplan_build(&a->dialplan, a->memory, a->files[AUDIT_EXTENSIONS]);
+    if (err) {
+        audit_free(a);
+        return err;
+    }
+    *out = a;
+    return 0;
+}
+
+static bool is_wanted(const struct audit_rule *r, const char *const *codes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(codes[i], r->code) == 0)
+            return true;
+    return count == 0;
+}
+
+int audit_run(struct audit *a, const char *const *codes, size_t count)
+{
+    a->finding_count = 0;
+    a->findings_dropped = 0;
+    for (size_t i = 0; i < audit_rule_count; i++) {
+        int err;
+
+        if (!is_wanted(audit_rules[i], codes, count))
+            continue;
+        err = audit_rules[i]->check(a, audit_rules[i]);
+        if (err)
+            return err;
+    }
+    audit_sort(a);
+    return audit_silence(a);
+}
+
+void audit_free(struct audit *a)
+{
+    if (!a)
+        return;
+    for (size_t f = 0; f < AUDIT_FILE_COUNT; f++)
+        conf_free(a->files[f]);
+    free(a->findings);
+    arena_free(a->memory);
+    free(a);
+}

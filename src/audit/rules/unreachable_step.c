@@ -1,0 +1,66 @@
+/* Rule ST106: a step behind one that never goes on. */
+#include "audit/flow.h"
+#include "audit/rules.h"
+#include "audit/rules/each.h"
+
+/* Labels and numbers may be jumped to from outside of the file: only steps that no name leads to count. */
+static bool is_wanted(const struct audit *a, const struct dialplan_step *s)
+{
+    struct flow_target targets[FLOW_TARGETS_MAX];
+    const struct dialplan_extension *e = s->extension;
+
+    if (s->label.n)
+        return true;
+    for (size_t i = 0; i < e->step_count; i++) {
+        const size_t n = flow_targets(a->dialplan, e->steps + i, targets);
+
+        for (size_t k = 0; k < n; k++)
+            if (targets[k].step == s || (targets[k].state == FLOW_DYNAMIC && !targets[k].is_named))
+                return true;
+    }
+    return false;
+}
+
+static bool is_loop_end(const struct dialplan_step *s)
+{
+    return flow_is(s->app, "EndWhile") || flow_is(s->app, "EndIf") || flow_is(s->app, "Else") || flow_is(s->app, "ElseIf");
+}
+
+static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_extension *e)
+{
+    int err = 0;
+
+    for (size_t i = 1; !err && i < e->step_count; i++) {
+        const struct dialplan_step *s = e->steps + i;
+
+        if (s->priority != s[-1].priority + 1 || !flow_ends(s - 1) || is_loop_end(s) || is_wanted(a, s))
+            continue;
+        err = audit_find(a, self, s->place, "%.*s is never reached: %.*s on line %u does not go on", TEXT_ARG(s->app), TEXT_ARG(s[-1].app),
+                         s[-1].place.line);
+    }
+    return err;
+}
+
+static int check(struct audit *a, const struct audit_rule *self)
+{
+    return rule_each_extension(a, self, visit);
+}
+
+static const struct audit_rule_example examples[] = {
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Hangup()\n same => n,Playback(bye)\n", .is_bad = true },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,GotoIf(${X}?x:y)\n same => n,NoOp(here)\n same => n(x),Hangup()\n same => n(y),Hangup()\n", .is_bad = true },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,GotoIf(${X}?5)\n same => n,Hangup()\n same => n(more),Answer()\n same => n,Hangup()\n same => n,Busy(5)\n same => n,Hangup()\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,If(${X})\n same => n,Hangup()\n same => n,EndIf()\n same => n,Answer()\n", .is_bad = false },
+};
+
+const struct audit_rule audit_rule_unreachable_step = {
+    .code = "ST106",
+    .name = "unreachable-step",
+    .severity = AUDIT_WARNING,
+    .summary = "A step stands behind one that never goes on, and nothing jumps to it.",
+    .why = "Goto, Hangup, Return and a GotoIf with two branches never continue with the next priority: what stands there is "
+           "dead text that reads as if it ran.",
+    .fix = "Delete the step, or give it a label and jump to it.",
+    AUDIT_EXAMPLES(examples),
+    .check = check,
+};

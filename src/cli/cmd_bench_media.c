@@ -1,0 +1,144 @@
+/* The verb `bench media`: many callers' voices at once, and the media plane that gives them back. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "app/echo_plane.h"
+#include "cli/cli.h"
+#include "cli/cmd_bench.h"
+#include "sim/media_load.h"
+
+enum { SECONDS_MAX = 70 };
+
+static int failed(int err)
+{
+    fprintf(stderr, "sidetone bench media: %s\n", err_text(err));
+    return CLI_FAILED;
+}
+
+static void raise_files(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* as many as this user may */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+/* ---- the plane ---- */
+
+static void on_listening(const struct address *at, void *arg)
+{
+    (void)arg;
+    printf("%u\n", at->port);
+    fflush(stdout);
+}
+
+static int serve(const struct address *at, unsigned legs)
+{
+    const struct log_sink sink = { .fd = 2, .level = LOG_WARN };
+    const struct log log = { .sink = &sink, .module = "bench" };
+    const struct echo_plane_options opt = { .at = *at, .legs = legs, .on_listening = on_listening };
+    struct echo_plane_result r;
+    const int err = echo_plane_run(&opt, &r, &log);
+
+    if (err)
+        return failed(err);
+    printf("{\"talks\":%" PRIu64 ",\"underruns\":%" PRIu64 ",\"ticks\":%" PRIu64 ",\"ticks_missed\":%" PRIu64 ",\"slow_turns\":%" PRIu64
+           ",\"tick_late_max_us\":%" PRId64 "}\n", r.talks, r.underruns, r.ticks, r.ticks_missed, r.slow_turns, r.tick_late_max_us);
+    return cli_done(CLI_FINE);
+}
+
+/* ---- the callers ---- */
+
+static void print_text(const struct media_load_result *r)
+{
+    printf("%" PRIu64 " frames sent, %" PRIu64 " received; of %" PRIu64 " marks %" PRIu64 " missing, %" PRIu64 " out of order; %" PRIu64
+           " legs broken\n", r->sent, r->received, r->counted, r->missing, r->disordered, r->broken_legs);
+    printf("late           p50 %7.2f ms   p99 %7.2f ms   max %7.2f ms   against each leg's own 20 ms grid\n",
+           (double)hist_quantile(&r->late_us, 0.5) / 1000, (double)hist_quantile(&r->late_us, 0.99) / 1000, (double)r->late_us.max / 1000);
+    printf("mouth to ear   p50 %7.2f ms   p99 %7.2f ms   max %7.2f ms\n", (double)hist_quantile(&r->delay_us, 0.5) / 1000,
+           (double)hist_quantile(&r->delay_us, 0.99) / 1000, (double)r->delay_us.max / 1000);
+    if (r->own_late)
+        printf("%" PRIu64 " frames were sent more than 5 ms behind their time by this program: the machine is too busy for this measurement\n",
+               r->own_late);
+}
+
+static void print_json(const struct media_load_result *r)
+{
+    printf("{\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"counted\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"disordered\":%" PRIu64
+           ",\"broken_legs\":%" PRIu64 ",\"own_late\":%" PRIu64 ",\"late_p50_us\":%" PRId64 ",\"late_p99_us\":%" PRId64
+           ",\"late_max_us\":%" PRIu64 ",\"delay_p50_us\":%" PRId64 ",\"delay_p99_us\":%" PRId64 ",\"delay_max_us\":%" PRIu64 "}\n",
+           r->sent, r->received, r->counted, r->missing, r->disordered, r->broken_legs, r->own_late, hist_quantile(&r->late_us, 0.5),
+           hist_quantile(&r->late_us, 0.99), r->late_us.max, hist_quantile(&r->delay_us, 0.5), hist_quantile(&r->delay_us, 0.99),
+           r->delay_us.max);
+}
+
+static int speak(const struct media_load_options *opt, bool as_json)
+{
+    struct media_load_result *r = malloc(sizeof *r);
+    int err = r ? media_load_run(opt, r) : -ENOMEM;
+
+    if (err) {
+        free(r);
+        return failed(err);
+    }
+    if (as_json)
+        print_json(r);
+    else
+        print_text(r);
+    err = r->broken_legs > 0 || r->counted == 0;
+    free(r);
+    return cli_done(err ? CLI_FAILED : CLI_FINE);
+}
+
+static int take_number(const char *text, const char *what, int64_t high, int64_t *out)
+{
+    if (!text || (text_to_i64(text_of(text), out) == 0 && *out >= 1 && *out <= high))
+        return CLI_GO_ON;
+    return cli_wrong_use("bench media", "--%s takes a whole number from 1 to %" PRId64 ", not \"%s\"", what, high, text);
+}
+
+int cmd_bench_media(int argc, char **argv)
+{
+    const char *target = NULL, *at = NULL, *legs_text = NULL, *seconds_text = NULL;
+    bool as_json = false;
+    const struct cli_option options[] = {
+        { .name = "serve", .takes = "HOST:PORT", .help = "be the plane: every leg is a conversation with an echo; prints its port, ends on a signal",
+          .value = &at },
+        { .name = "target", .takes = "HOST:PORT", .help = "be the callers, against a plane or any other AudioSocket echo (numeric address)",
+          .value = &target },
+        { .name = "legs", .takes = "N", .help = "how many (default 100)", .value = &legs_text },
+        { .name = "seconds", .takes = "N", .help = "how long they speak (default 10)", .value = &seconds_text },
+        { .name = "json", .help = "one line of JSON", .is_set = &as_json },
+    };
+    const struct cli_syntax syntax = {
+        .verb = "bench media",
+        .usage = "--serve HOST:PORT | --target HOST:PORT [options]",
+        .about = "The callers send a marked frame every 20 ms and look for the marks in what comes back. Exit status 1 when a leg broke.",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    int64_t legs = 100, seconds = 10;
+    struct address where;
+    size_t words;
+    int code = cli_read(&syntax, argc, argv, NULL, &words);
+
+    if (code == CLI_GO_ON)
+        code = take_number(legs_text, "legs", MEDIA_LOAD_LEGS_MAX, &legs);
+    if (code == CLI_GO_ON)
+        code = take_number(seconds_text, "seconds", SECONDS_MAX, &seconds);
+    if (code != CLI_GO_ON)
+        return code;
+    if (!at == !target)
+        return cli_wrong_use("bench media", "give one of --serve HOST:PORT and --target HOST:PORT");
+    if (address_parse(text_of(at ? at : target), &where))
+        return cli_wrong_use("bench media", "--%s takes a numeric address and a port, as 127.0.0.1:9092", at ? "serve" : "target");
+    raise_files();
+    if (at)
+        return serve(&where, (unsigned)legs);
+    return speak(&(struct media_load_options){ .target = where, .legs = (unsigned)legs, .seconds = (double)seconds }, as_json);
+}

@@ -1,0 +1,32 @@
+/* Plays the callers of many AudioSocket legs at once against whatever echoes: each sends a marked frame every 20 ms, finds its marks in
+ * what comes back, and tells how late and how whole that was. Blocking, on one thread with its own epoll: a load generator must cost
+ * less than what it measures. For tools only. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hist.h"
+#include "net/listener.h"
+
+enum { MEDIA_LOAD_LEGS_MAX = 4000 };
+
+struct media_load_options {
+    struct address target;
+    unsigned legs;                 /* leg i names itself media_load_id(i) */
+    double seconds;                /* of speaking; the first second is not counted */
+};
+
+struct media_load_result {
+    uint64_t sent, received;       /* frames */
+    uint64_t counted, missing;     /* marks that were sent behind the first second, and of those: never seen again */
+    uint64_t disordered;           /* marks that came twice, or behind a younger one */
+    uint64_t broken_legs;          /* ended by the other side, or with nonsense */
+    uint64_t own_late;             /* frames that we ourselves sent more than 5 ms behind their time */
+    struct hist late_us;           /* each frame that came, behind the leg's own 20 ms grid */
+    struct hist delay_us;          /* from a mark's sending to its coming back: mouth to ear, both ways */
+};
+
+/* 0, or what made it impossible. */
+int media_load_run(const struct media_load_options *opt, struct media_load_result *out) MUST_USE;
+void media_load_id(unsigned leg, uint8_t out[16]);
