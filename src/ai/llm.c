@@ -117,13 +117,21 @@ static bool on_event(struct text data, void *arg)
     return true;
 }
 
+static void stream_reset(struct llm *m)
+{
+    sse_free(&m->sse);
+    sse_init(&m->sse);
+}
+
 static void on_piece(struct text bytes, void *arg)
 {
     struct llm *m = arg;
     struct http_request *const mine = m->request;
     const int err = sse_feed(&m->sse, bytes, on_event, m);
 
-    if (err && m->is_busy && m->request == mine)
+    if (m->request != mine)
+        stream_reset(m);           /* asked again from inside: what is left in there is the old answer's */
+    else if (err && m->is_busy)
         broken(m, PROVIDER_SERVER, true, "the model's answer is too long");
 }
 
@@ -170,7 +178,11 @@ static void on_answer(int err, int status, struct text body, const char *detail,
         refused(m, status, body);
         return;
     }
-    if (sse_end(&m->sse, on_event, m) || !m->is_busy)
+    const int left = sse_end(&m->sse, on_event, m);
+
+    if (m->request)
+        stream_reset(m);
+    if (left || m->request || !m->is_busy || m->sse.is_stopped)
         return;
     if (m->answer.is_finished)
         end(m, false);
@@ -189,8 +201,7 @@ static int send_request(struct llm *m)
     };
     int err;
 
-    sse_free(&m->sse);
-    sse_init(&m->sse);
+    stream_reset(m);
     chat_answer_clear(&m->answer);
     m->retry_after_s = 0;
     m->has_started = false;

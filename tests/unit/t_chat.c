@@ -282,6 +282,47 @@ static void test_cache(void **state)
     tts_cache_free(c);
 }
 
+/* ---- without memory ---- */
+
+static void everything(void)
+{
+    struct chat_history h = { .count = 0 };
+    struct chat_answer a;
+    struct sentence s;
+    struct buf out;
+    int err = chat_history_add(&h, CHAT_AGENT, 1, TEXT("words of it"));
+
+    if (!err)
+        err = chat_history_add_call(&h, TEXT("c"), TEXT("n"), TEXT("{}"), TEXT("{}"));
+    chat_history_free(&h);
+    chat_answer_init(&a);
+    err = chat_answer_add(&a, TEXT("{\"choices\":[{\"delta\":{\"content\":\"x\",\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"n\",\"arguments\":{\"a\":1}}}]}}]}"));
+    chat_answer_end(&a);
+    chat_answer_free(&a);
+    sentence_init(&s);
+    buf_init(&out, 100);
+    if (!sentence_add(&s, TEXT("One sentence. ")))
+        (void)sentence_take(&s, true, &out);
+    sentence_free(&s);
+    buf_free(&out);
+    assert_true(err == 0 || err == -ENOMEM || err == -EBADMSG);
+}
+
+static void test_out_of_memory(void **state)
+{
+    long n = 1;
+
+    (void)state;
+    for (;; n++) {
+        fail_alloc_at(n);
+        everything();
+        if (!fail_alloc_hit())
+            break;
+    }
+    fail_alloc_off();
+    assert_true(n > 8);
+}
+
 /* ---- requests ---- */
 
 struct talk {
@@ -299,7 +340,7 @@ struct talk {
     unsigned ends, faults, broken;
     size_t calls;
     enum provider_error kind;
-    bool cancels;
+    bool cancels, asks_again;
 };
 
 static void *serve(void *arg)
@@ -332,6 +373,10 @@ static void on_words(struct text words, void *arg)
     const size_t n = strlen(t->words);
 
     text_copy(t->words + n, sizeof t->words - n, words);
+    if (t->asks_again) {
+        t->asks_again = false;
+        assert_int_equal(llm_ask(t->llm, &t->history), 0);
+    }
     if (t->cancels) {
         llm_cancel(t->llm);
         loop_stop(t->loop);
@@ -411,6 +456,16 @@ static void test_cancelled_in_the_middle(void **state)
     assert_true(t.ends == 0 && t.faults == 0);
 }
 
+static void test_asked_again_from_inside(void **state)
+{
+    struct talk t = { .answer = { SSE SAYS("old ") SAYS("lost"), SSE SAYS("new") "data: [DONE]\n\n" }, .asks_again = true };
+
+    (void)state;
+    run_talk(&t, 0);
+    assert_string_equal(t.words, "old new");
+    assert_true(t.ends == 1 && t.faults == 0 && t.served == 2);
+}
+
 static void test_faults_of_a_server(void **state)
 {
     static const struct {
@@ -425,6 +480,7 @@ static void test_faults_of_a_server(void **state)
         { { REFUSES("400", "Unknown parameter: 'stream_options'"), SSE SAYS("ok") "data: [DONE]\n\n" }, 2, -1 },
         { { SSE "data: {broken\n\n", SSE SAYS("ok") "data: [DONE]\n\n" }, 2, -1 },
         { { SSE, SSE }, 2, PROVIDER_NET },
+        { { SSE "data: {broken", SSE SAYS("ok") "data: [DONE]\n\n" }, 2, -1 }, /* at the very end, once only */
         { { SSE "data: {\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow\"}}\n\n", SSE SAYS("ok") "data: [DONE]\n\n" }, 2, -1 },
     };
 
@@ -472,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_cache),                    cmocka_unit_test(test_an_answer),
         cmocka_unit_test(test_cancelled_in_the_middle),  cmocka_unit_test(test_faults_of_a_server),
         cmocka_unit_test(test_broken_off_after_words),   cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_asked_again_from_inside),  cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
