@@ -47,6 +47,9 @@ struct http_options {
     struct text body;               /* copied; with a Content-Type header of the caller's */
     int64_t timeout_ms;             /* whole request; required */
     size_t body_max;                /* ceiling of the answer; more ends it with -EMSGSIZE; 0 = 1 MiB */
+    /* The body of a 2xx answer as it comes, instead of at the end (on_answer then gets an empty one): each turn's bytes, borrowed for the call;
+     * http_cancel and http_send may be called from inside. NULL: whole. Other answers come whole all the same. body_max counts both. */
+    void (*on_piece)(struct text bytes, void *arg);
     int64_t *retry_after_s;         /* set before on_answer: the answer's Retry-After in seconds, 0 without one; NULL: of no interest */
 };
 /* err 0: status and body are set (borrowed for the call); else 0 and what curl says in detail. Runs once. */
@@ -54,4 +57,4 @@ typedef void http_on_answer(int err, int status, struct text body, const char *d
 /* 0, -EINVAL (method, url, timeout or a header that is not one line), -ENOMEM. Redirects are not followed. */
 int http_send(struct http_request **out, struct dialer *d, const struct http_options *opt,
               http_on_answer *on_answer, void *arg) MUST_USE;
-void http_cancel(struct http_request *r); /* before on_answer only; on_answer does not run */
+void http_cancel(struct http_request *r); /* before on_answer only; on_answer does not run. NULL passes */

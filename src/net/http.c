@@ -17,7 +17,12 @@ enum {
 struct http_request {
     struct transfer transfer; /* first */
     struct curl_slist *headers;
-    struct buf body;
+    struct buf body;          /* with on_piece: what came in this turn of the loop */
+    struct loop *loop;
+    struct loop_deferred turn; /* pieces are told outside of curl, which forbids its own functions inside */
+    void (*on_piece)(struct text bytes, void *arg);
+    size_t told;              /* bytes of pieces */
+    bool is_telling, is_cancelled;
     size_t head_bytes;
     bool has_head;            /* its blank line came */
     int err;                  /* why we refused to go on */
@@ -42,23 +47,57 @@ static size_t on_head(char *p, size_t size, size_t count, void *arg)
     return 0;
 }
 
+static bool is_piecewise(const struct http_request *r)
+{
+    long status = 0;
+
+    if (!r->on_piece)
+        return false;
+    curl_easy_getinfo(r->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status < 300;
+}
+
 static size_t on_body(char *p, size_t size, size_t count, void *arg)
 {
     struct http_request *r = arg;
     const size_t n = size * count;
 
-    r->err = buf_add(&r->body, p, n);
-    if (r->err == -ENOBUFS)
-        r->err = -EMSGSIZE;
-    return r->err ? 0 : n;
+    r->err = r->told + r->body.n + n > r->body.max ? -EMSGSIZE : buf_add(&r->body, p, n);
+    if (r->err)
+        return 0;
+    if (is_piecewise(r))
+        loop_defer(r->transfer.dialer->loop, &r->turn);
+    return n;
 }
 
 static void request_free(struct http_request *r)
 {
+    loop_undefer(r->loop, &r->turn);
     transfer_close(&r->transfer);
     curl_slist_free_all(r->headers);
     buf_free(&r->body);
     free(r);
+}
+
+/* False: the handler cancelled, and the request is gone. */
+static bool piece_tell(struct http_request *r)
+{
+    if (r->body.n == 0)
+        return true;
+    r->told += r->body.n;
+    r->is_telling = true;
+    r->on_piece(buf_text(&r->body), r->arg);
+    r->is_telling = false;
+    buf_clear(&r->body);
+    if (!r->is_cancelled)
+        return true;
+    request_free(r);
+    return false;
+}
+
+static void on_turn(void *arg)
+{
+    piece_tell(arg);
 }
 
 static const char *refusal(const struct http_request *r, char *out, size_t size)
@@ -86,11 +125,15 @@ static void on_done(struct transfer *t, CURLcode code)
         *r->retry_after_s = after > 0 ? (int64_t)after : 0;
     if (err)
         detail = r->err ? refusal(r, own, sizeof own) : transfer_detail(t, code);
+    const bool is_in_pieces = is_piecewise(r);
+
     if (!err && !r->has_head) { /* curl is content with half a head */
         err = -ECONNRESET;
         detail = "the connection ended within the answer's head";
     }
     transfer_close(t); /* before the handler, so that its next request finds the connection in the cache */
+    if (is_in_pieces && !piece_tell(r))
+        return;
     if (err)
         r->on_answer(err, 0, TEXT_NONE, detail, r->arg);
     else
@@ -98,9 +141,10 @@ static void on_done(struct transfer *t, CURLcode code)
     request_free(r);
 }
 
+/* dialer_free from inside a piece's handler: the request is let go when that returns. */
 static void abandon(struct transfer *t)
 {
-    request_free((struct http_request *)(void *)t);
+    http_cancel((struct http_request *)(void *)t);
 }
 
 static int header_add(struct http_request *r, const char *line)
@@ -195,6 +239,9 @@ int http_send(struct http_request **out, struct dialer *d, const struct http_opt
         return -ENOMEM;
     buf_init(&r->body, opt->body_max ? opt->body_max : BODY_MAX);
     r->retry_after_s = opt->retry_after_s;
+    r->on_piece = opt->on_piece;
+    r->loop = d->loop;
+    r->turn = (struct loop_deferred){ .fn = on_turn, .arg = r };
     r->on_answer = on_answer;
     r->arg = arg;
     r->transfer.on_done = on_done;
@@ -223,6 +270,11 @@ fail:
 
 void http_cancel(struct http_request *r)
 {
-    if (r)
+    if (!r)
+        return;
+    transfer_close(&r->transfer);
+    if (r->is_telling)
+        r->is_cancelled = true;
+    else
         request_free(r);
 }

@@ -363,6 +363,81 @@ static void test_cancel(void **state)
     client_free(&c);
 }
 
+/* ---- an answer in pieces ---- */
+
+struct pieces {
+    struct client client;
+    struct http_request *request;
+    char all[4096];
+    size_t n, count, cancel_at;
+};
+
+static void on_piece(struct text bytes, void *arg)
+{
+    struct pieces *x = arg;
+
+    assert_true(bytes.n > 0 && x->n + bytes.n < sizeof x->all);
+    memcpy(x->all + x->n, bytes.p, bytes.n);
+    x->n += bytes.n;
+    x->count++;
+    if (x->count == x->cancel_at) {
+        http_cancel(x->request);
+        loop_stop(x->client.loop);
+    }
+}
+
+static void run_pieces(struct pieces *x, const char *answer, bool holds, size_t cancel_at, size_t body_max)
+{
+    struct peer p = { .answer = { answer }, .holds = holds };
+    struct http_options o = { .method = "POST", .timeout_ms = 20000, .on_piece = on_piece, .body_max = body_max };
+
+    memset(x, 0, sizeof *x);
+    client_new(&x->client);
+    x->cancel_at = cancel_at;
+    peer_start(&p);
+    o.url = url_of(p.port, "/");
+    assert_int_equal(http_send(&x->request, x->client.dialer, &o, on_answer, x), 0);
+    help_run(x->client.loop);
+    client_free(&x->client);
+    peer_join(&p);
+}
+
+static void test_a_body_in_pieces(void **state)
+{
+    struct pieces x;
+
+    (void)state;
+    run_pieces(&x, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n", false, 0, 0);
+    assert_int_equal(x.client.status, 200);
+    assert_int_equal(x.client.body_n, 0);
+    assert_memory_equal(x.all, "abcdefg", 7);
+    assert_int_equal(x.n, 7);
+    /* what is no success comes whole */
+    run_pieces(&x, "HTTP/1.1 429 Slow\r\nContent-Length: 4\r\n\r\nwait", false, 0, 0);
+    assert_int_equal(x.client.status, 429);
+    assert_int_equal(x.n, 0);
+    assert_string_equal(x.client.body, "wait");
+    /* cut: the pieces are told, then the error */
+    run_pieces(&x, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\nd", false, 0, 0);
+    assert_int_equal(x.client.err, -ECONNRESET);
+    assert_memory_equal(x.all, "abc", 3);
+    /* the ceiling counts what was told already */
+    run_pieces(&x, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabcdef", false, 0, 5);
+    assert_int_equal(x.client.err, -EMSGSIZE);
+}
+
+static void test_cancel_from_inside_of_a_piece(void **state)
+{
+    struct pieces x;
+
+    (void)state;
+    run_pieces(&x, "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nabc", true, 1, 0);   /* while more is to come */
+    assert_int_equal(x.count, 1);
+    assert_int_equal(x.client.answers, 0);
+    run_pieces(&x, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", false, 1, 0);   /* with the end already there */
+    assert_int_equal(x.client.answers, 0);
+}
+
 static void test_next_request_from_the_handler_on_one_connection(void **state)
 {
     struct peer p = { .answer = { "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 201 OK\r\nContent-Length: 1\r\n\r\nb" } };
@@ -476,6 +551,8 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_a_body_in_pieces),
+        cmocka_unit_test(test_cancel_from_inside_of_a_piece),
         cmocka_unit_test(test_next_request_from_the_handler_on_one_connection),
         cmocka_unit_test(test_dialer_freed_in_the_handler),
         cmocka_unit_test(test_options_are_checked),
