@@ -45,6 +45,7 @@ int cli_wrong_use(const char *verb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int cli_done(int code);
 
 /* The verbs, one file each; argv[0] is the verb's name. */
+int cmd_audit(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_call(int argc, char **argv);
 int cmd_calls(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct cli_verb verbs[] = {
     { "sinks", cmd_sinks, "where the tap's facts go: how far each sink is, and its dead letters" },
     { "calls", cmd_calls, "the calls that the tap saw, now and before" },
     { "call", cmd_call, "the whole story of one call" },
+    { "audit", cmd_audit, "what can go wrong with an Asterisk configuration" },
     { "sim", cmd_sim, "a test caller; a private Asterisk" },
     { "bench", cmd_bench, "measures" },
     { "version", cmd_version, "this program and the libraries it was built with" },
