@@ -72,12 +72,21 @@ static bool value_number(const struct said *s, const char *name, unsigned max, u
     return true;
 }
 
+/* "ulaw", "slin16": a codec's name, which goes into logs. */
+static bool is_format(struct text t, size_t room)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if ((unsigned char)t.p[i] <= ' ' || (unsigned char)t.p[i] >= 0x7f)
+            return false;
+    return t.n > 0 && t.n < room;
+}
+
 static int start_read(struct media_ws_event *e, const struct said *s, const char **why)
 {
     const struct text format = value_text(s, "format");
 
     *why = "MEDIA_START names no format";
-    if (!format.n || format.n >= sizeof e->format)
+    if (!is_format(format, sizeof e->format))
         return -EPROTO;
     *why = "MEDIA_START has no optimal_frame_size or ptime that can be";
     if (!value_number(s, "optimal_frame_size", FRAME_BYTES_MAX, &e->frame_bytes) || !value_number(s, "ptime", PTIME_MAX_MS, &e->ptime_ms))

@@ -67,7 +67,7 @@ static void refuses_with_a_sentence(void **state)
         "", " ", "{", "{}", "{\"event\":7}", "[1]x{", "DTMF_END", "DTMF_END digit:", "DTMF_END digit:12", "DTMF_END digit:x",
         "{\"event\":\"DTMF_END\",\"digit\":5}", "MEDIA_START", "MEDIA_START format:ulaw", "MEDIA_START format:ulaw optimal_frame_size:-1 ptime:20",
         "MEDIA_START format:ulaw optimal_frame_size:160 ptime:20x", "MEDIA_START format:ulaw optimal_frame_size:70000 ptime:20",
-        "MEDIA_START format: optimal_frame_size:160 ptime:20", "MEDIA_START format:aformatoffartoolong optimal_frame_size:160 ptime:20",
+        "MEDIA_START format:\x06ulaw optimal_frame_size:160 ptime:20", "MEDIA_START format: optimal_frame_size:160 ptime:20", "MEDIA_START format:aformatoffartoolong optimal_frame_size:160 ptime:20",
         "{\"event\":\"MEDIA_START\",\"format\":\"ulaw\",\"optimal_frame_size\":1e99,\"ptime\":20}",
     };
 
