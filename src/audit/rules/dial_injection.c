@@ -1,55 +1,20 @@
 /* Rule ST202: text of the caller in a dial string. */
-#include "audit/flow.h"
 #include "audit/rules.h"
-#include "audit/rules/each.h"
-#include "audit/taint.h"
+#include "audit/rules/injection.h"
 
-#define MESSAGE "%.*s comes from the caller and reaches the dial string of %.*s"
-
-static int report(struct audit *a, const struct audit_rule *self, const struct dialplan_step *s, const struct taint_value *v, struct text where)
+/* Where a number becomes a channel. */
+static struct text sink(const struct flow_call *c)
 {
-    struct audit_step way[2] = { { .text = "the caller's value is put into a variable" }, { .text = "and is used here" } };
-    const int err = audit_find(a, self, s->place, MESSAGE, TEXT_ARG(v->source), TEXT_ARG(where));
+    const bool dials = flow_is(c->app, "Dial") || flow_is(c->app, "Originate") || flow_is(c->app, "Page") || flow_is(c->app, "ChanIsAvail");
 
-    if (err || !v->from || v->from == s)
-        return err;
-    way[0].place = v->from->place;
-    way[1].place = s->place;
-    return audit_path(a, way, 2);
-}
-
-static int judge(struct audit *a, const struct audit_rule *self, const struct taint_state *t, const struct flow_call *c)
-{
-    struct taint_value v;
-    int err;
-
-    if (!flow_is(c->app, "Dial") && !flow_is(c->app, "Originate") && !flow_is(c->app, "Page") && !flow_is(c->app, "ChanIsAvail"))
-        return 0;
-    err = taint_read(t, a->memory, flow_argument(c->args, 0), &v);
-    return err || v.level != TAINT_TEXT ? err : report(a, self, c->step, &v, c->app);
-}
-
-static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_extension *e)
-{
-    struct taint_state state;
-    int err = 0;
-
-    taint_begin(&state, e);
-    for (size_t i = 0; !err && i < e->step_count; i++) {
-        struct flow_call calls[FLOW_CALLS_MAX];
-        const size_t n = flow_calls(e->steps + i, calls);
-
-        for (size_t k = 0; !err && k < n; k++)
-            err = judge(a, self, &state, calls + k);
-        if (!err)
-            err = taint_after(&state, a->memory, e->steps + i);
-    }
-    return err;
+    return dials ? flow_argument(c->args, 0) : TEXT_NONE;
 }
 
 static int check(struct audit *a, const struct audit_rule *self)
 {
-    return rule_each_extension(a, self, visit);
+    const struct injection j = { .sink = sink, .does = "reaches the dial string of" };
+
+    return injection_find(a, self, &j);
 }
 
 static const struct audit_rule_example examples[] = {

@@ -1,0 +1,96 @@
+/* Follows what a caller sends to the places where it does harm, for the rules that name such a place. */
+#include "audit/rules/injection.h"
+
+#include <stdio.h>
+
+#include "audit/expression.h"
+#include "audit/taint.h"
+
+enum { CALL_MAX = 32 };
+
+struct search {
+    struct audit *audit;
+    const struct audit_rule *rule;
+    const struct injection *injection;
+    struct taint_state taint;
+    char call[CALL_MAX];           /* "SHELL(": what a text must hold before it is parsed */
+};
+
+static int report(const struct search *s, const struct dialplan_step *step, const struct taint_value *v, struct text where)
+{
+    struct audit_step way[2] = { { .text = "the caller's value is put into a variable" }, { .text = "and is used here" } };
+    const int err = audit_find(s->audit, s->rule, step->place, "%.*s comes from the caller and %s %.*s", TEXT_ARG(v->source), s->injection->does,
+                               TEXT_ARG(where));
+
+    if (err || !v->from || v->from == step)
+        return err;
+    way[0].place = v->from->place;
+    way[1].place = step->place;
+    return audit_path(s->audit, way, 2);
+}
+
+static int look_into(const struct search *s, const struct dialplan_step *step, struct text t, struct text where)
+{
+    struct taint_value v;
+    const int err = taint_read(&s->taint, s->audit->memory, t, &v);
+
+    return err || v.level != TAINT_TEXT ? err : report(s, step, &v, where);
+}
+
+static int look_into_functions(const struct search *s, const struct dialplan_step *step, const struct expression *e)
+{
+    char where[CALL_MAX + 1];
+    int err = 0;
+
+    snprintf(where, sizeof where, "%s)", s->call);
+    for (; !err && e; e = e->next) {
+        if (e->kind == EXPRESSION_FUNCTION && text_eq(e->name, text_of(s->injection->function)))
+            err = look_into(s, step, e->inside, text_of(where));
+        if (!err)
+            err = look_into_functions(s, step, e->parts);
+    }
+    return err;
+}
+
+static int judge(const struct search *s, const struct flow_call *c)
+{
+    struct expression_fault fault;
+    struct expression *tree;
+    int err = look_into(s, c->step, s->injection->sink(c), c->app);
+
+    if (err || !s->injection->function || text_find_text(c->args, text_of(s->call)) < 0)
+        return err;
+    err = expression_parse(&tree, &fault, s->audit->memory, c->args);
+    return err ? err : look_into_functions(s, c->step, tree);
+}
+
+static int search_extension(struct search *s, const struct dialplan_extension *e)
+{
+    int err = 0;
+
+    taint_begin(&s->taint, e);
+    for (size_t i = 0; !err && i < e->step_count; i++) {
+        struct flow_call calls[FLOW_CALLS_MAX];
+        const size_t n = flow_calls(e->steps + i, calls);
+
+        for (size_t k = 0; !err && k < n; k++)
+            err = judge(s, calls + k);
+        if (!err)
+            err = taint_after(&s->taint, s->audit->memory, e->steps + i);
+    }
+    return err;
+}
+
+int injection_find(struct audit *a, const struct audit_rule *self, const struct injection *j)
+{
+    const struct dialplan *const d = a->dialplan;
+    struct search s = { .audit = a, .rule = self, .injection = j };
+    int err = 0;
+
+    if (j->function)
+        snprintf(s.call, sizeof s.call, "%s(", j->function);
+    for (size_t i = 0; d && !err && i < d->context_count; i++)
+        for (size_t k = 0; !err && k < d->contexts[i]->extension_count; k++)
+            err = search_extension(&s, d->contexts[i]->extensions[k]);
+    return err;
+}
