@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "audit/expression.h"
+#include "audit/known.h"
 
 struct targets {
     const struct dialplan *d;
@@ -133,7 +134,7 @@ static void target_put(struct targets *t, struct text written, struct text conte
     if (context.n && !expression_is_plain(context))
         g->state = FLOW_DYNAMIC;
     else if (!g->context)
-        g->state = FLOW_NO_CONTEXT;
+        g->state = known_context(context) ? FLOW_OPEN : FLOW_NO_CONTEXT;
     else
         target_extension(t, g, extension.n ? extension : TEXT_NONE, priority);
 }

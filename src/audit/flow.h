@@ -22,7 +22,7 @@ struct flow_target {
     bool is_sure;                  /* the step never goes on behind itself */
     bool returns;                  /* a subroutine, or another channel */
     bool is_named;                 /* the jump names a context of its own */
-    enum flow_state state;         /* FLOW_DYNAMIC: ${} decides; FLOW_OPEN: a switch may answer */
+    enum flow_state state;         /* FLOW_DYNAMIC: ${} decides; FLOW_OPEN: a switch or a module may answer */
     const struct dialplan_context *context;      /* NULL when unknown */
     const struct dialplan_extension *extension;  /* FLOW_FOUND only */
     const struct dialplan_step *step;            /* FLOW_FOUND only */

@@ -68,3 +68,8 @@ const char *known_function_near(struct text name)
     }
     return best;
 }
+
+bool known_context(struct text name)
+{
+    return text_eq(name, TEXT("parkedcalls"));
+}

@@ -1,6 +1,7 @@
 /* What Asterisk 22 knows: its applications and functions, the ones it lost, and how many arguments they take. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text.h"
@@ -28,6 +29,8 @@ extern const size_t known_function_count;
 /* NULL: not known. Applications regardless of case; functions by exact case. */
 const struct known_app *known_app_of(struct text name);
 const struct known_function *known_function_of(struct text name);
+/* A context that a module makes when it runs, so that no file has it: res_parking's "parkedcalls" (res_parking.conf: context). */
+bool known_context(struct text name);
 /* The name closest to a mistyped one, or NULL. */
 const char *known_app_near(struct text name);
 const char *known_function_near(struct text name);

@@ -1,6 +1,7 @@
 /* Rule ST102: an include of a context that does not exist. */
 #include "audit/dialplan.h"
 #include "audit/expression.h"
+#include "audit/known.h"
 #include "audit/rules.h"
 
 static int check(struct audit *a, const struct audit_rule *self)
@@ -12,7 +13,7 @@ static int check(struct audit *a, const struct audit_rule *self)
         for (size_t k = 0; !err && k < d->contexts[i]->include_count; k++) {
             const struct dialplan_include *include = d->contexts[i]->includes + k;
 
-            if (!include->target && expression_is_plain(include->name))
+            if (!include->target && expression_is_plain(include->name) && !known_context(include->name))
                 err = audit_find(a, self, include->place, "context \"%.*s\" includes \"%.*s\", which does not exist",
                                  TEXT_ARG(d->contexts[i]->name), TEXT_ARG(include->name));
         }
@@ -21,6 +22,7 @@ static int check(struct audit *a, const struct audit_rule *self)
 
 static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\ninclude => bb\n[b]\nexten => 1,1,Hangup()\n", .is_bad = true },
+    { .file = "extensions.conf", .text = "[a]\ninclude => parkedcalls\nexten => 1,1,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\ninclude => b,09:00-17:00,mon-fri,*,*\n[b]\nexten => 1,1,Hangup()\n", .is_bad = false },
 };
 
