@@ -1,4 +1,4 @@
-/* Keeps one application's events coming, and sends REST requests whichever way is open.
+/* Keeps one application's events coming; ari_request.c sends REST requests whichever way is open.
  *
  * We open the WebSocket:
  *   WAITING --retry--> CONNECTING --open--> UP --replaced--> REPLACED
@@ -11,7 +11,7 @@
  * Taking the name back would cut that program off from its calls, so it is taken only when Asterisk has it no more (404), which is asked
  * for over HTTP: an answer over the WebSocket does not come then. A name that Asterisk itself registered for us is not to be had back:
  * it stays away until its session is started anew there, and its connection, when it comes again, answers no request. */
-#include "pbx/ari_client.h"
+#include "pbx/ari_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,6 @@
 #include "base/buf.h"
 #include "base/ref.h"
 #include "base/uuid.h"
-#include "pbx/ari_link.h"
 
 enum {
     CONNECT_MS = 3000,
@@ -31,14 +30,9 @@ enum {
     RETRY_MS = 250,                /* first pause; doubles up to retry_max_ms */
     RETRY_MAX_MS = 10 * 1000,
     LOOK_MS = 2000,                /* whether a name that was taken is free */
-    REQUESTS_MAX = 256,
     LINES_MAX = 2000,              /* connections that Asterisk opened */
-    ANSWER_MAX = 16 * 1024 * 1024, /* GET channels of a busy node */
-    URL_MAX = 4000,                /* Asterisk's own limit is 4096 bytes a line */
     CREDENTIALS_MAX = 1000,
 };
-
-enum ari_state { ARI_WAITING, ARI_CONNECTING, ARI_UP, ARI_REPLACED, ARI_CLOSING, ARI_CLOSED };
 
 static const unsigned ari_moves[] = {
     [ARI_WAITING] = 1u << ARI_CONNECTING | 1u << ARI_UP | 1u << ARI_CLOSING,
@@ -49,51 +43,13 @@ static const unsigned ari_moves[] = {
     [ARI_CLOSED] = 0,
 };
 
-struct ari_request {
-    struct ari_request *prev, *next;
-    struct ari_client *client;
-    struct http_request *http;     /* NULL: it went over a WebSocket */
-    ari_on_answer *on_answer;      /* NULL: nobody asks */
-    void *arg;
-};
-
-/* One connection, whoever opened it. */
-struct line {
-    struct line *prev, *next;
-    struct ari_client *client;
-    struct ari_link *link;
-    char peer[80];
-};
-
-struct ari_client {
-    enum ari_state state;
-    struct log log;
-    struct loop *loop;
-    struct dialer *dialer;
-    struct listener *listener;     /* NULL: we open the connection */
-    struct line *lines, *events;   /* events: the one of the application itself; NULL: none */
-    struct timer *timer;           /* the next attempt; in REPLACED the next look; in CLOSING the farewell */
-    char *node, *base_url, *events_url, *app, *user, *password, *credentials;
-    enum ari_rest rest;
-    bool per_call;
-    int64_t connect_ms, request_ms, retry_max_ms, pause_ms;
-    int64_t up_since_ms;
-    unsigned failures;             /* attempts in a row */
-    unsigned strangers;            /* connections without our credentials */
-    bool is_taken, is_asking;      /* the name was another program's when we looked last; and we are looking */
-    struct ari_request *requests;
-    size_t count;
-    struct ari_handlers on;
-    void *arg;
-};
-
 static void set_state(struct ari_client *c, enum ari_state to)
 {
     INVARIANT(ari_moves[c->state] & (1u << to));
     c->state = to;
 }
 
-static bool is_ending(const struct ari_client *c)
+bool ari_is_ending(const struct ari_client *c)
 {
     return c->state == ARI_CLOSING || c->state == ARI_CLOSED;
 }
@@ -110,9 +66,9 @@ bool ari_listening(const struct ari_client *c, struct address *out)
     return c->listener;
 }
 
-static struct line *line_of(const struct ari_client *c, const char *app)
+static struct ari_line *line_of(const struct ari_client *c, const char *app)
 {
-    struct line *x;
+    struct ari_line *x;
 
     DL_FOREACH(c->lines, x) {
         if (ari_link_is_ready(x->link) && strcmp(ari_link_app(x->link), app) == 0)
@@ -199,9 +155,9 @@ static bool is_of_a_call(const struct ari_client *c, const char *app)
     return strncmp(app, c->app, n) == 0 && app[n] == ':';
 }
 
-static void on_own_line(struct ari_client *c, struct line *x)
+static void on_own_line(struct ari_client *c, struct ari_line *x)
 {
-    struct line *const old = c->events;
+    struct ari_line *const old = c->events;
     const bool was_up = c->state == ARI_UP;
 
     c->events = x;
@@ -214,7 +170,7 @@ static void on_own_line(struct ari_client *c, struct line *x)
         c->on.on_down(-ECONNRESET, "Asterisk opened a newer connection", c->arg);
 }
 
-static void on_named(struct ari_client *c, struct line *x)
+static void on_named(struct ari_client *c, struct ari_line *x)
 {
     const char *app = ari_link_app(x->link);
 
@@ -236,10 +192,10 @@ static void on_named(struct ari_client *c, struct line *x)
 
 static void on_ready(struct ari_link *k, void *arg)
 {
-    struct line *x = arg;
+    struct ari_line *x = arg;
     struct ari_client *c = x->client;
 
-    if (is_ending(c))
+    if (ari_is_ending(c))
         return;
     if (c->listener) {
         on_named(c, x);
@@ -252,11 +208,11 @@ static void on_ready(struct ari_link *k, void *arg)
 
 static void on_rest(struct ari_link *k, bool is_offered, void *arg)
 {
-    struct line *x = arg;
+    struct ari_line *x = arg;
     struct ari_client *c = x->client;
 
     (void)k;
-    if (is_ending(c) || x != c->events)
+    if (ari_is_ending(c) || x != c->events)
         return;
     if (!c->listener) {
         if (!is_offered && c->rest == ARI_REST_WEBSOCKET)
@@ -275,11 +231,11 @@ static void on_rest(struct ari_link *k, bool is_offered, void *arg)
 
 static void on_event(struct ari_link *k, const struct ari_event *e, void *arg)
 {
-    struct line *x = arg;
+    struct ari_line *x = arg;
     struct ari_client *c = x->client;
 
     (void)k;
-    if (is_ending(c) || (x == c->events && c->state == ARI_REPLACED))
+    if (ari_is_ending(c) || (x == c->events && c->state == ARI_REPLACED))
         return;
     if (e->kind == ARI_APPLICATION_REPLACED) {
         if (x == c->events)
@@ -316,7 +272,7 @@ static void own_line_lost(struct ari_client *c, int err, const char *detail)
         c->on.on_down(err, detail, c->arg);
 }
 
-static void tell_stranger(struct ari_client *c, const struct line *x)
+static void tell_stranger(struct ari_client *c, const struct ari_line *x)
 {
     if (is_worth_a_line(++c->strangers))
         log_warn(&c->log, "stranger", kv_str("node", c->node), kv_str("peer", x->peer),
@@ -325,7 +281,7 @@ static void tell_stranger(struct ari_client *c, const struct line *x)
 
 static void on_line_closed(struct ari_link *k, int err, int status, const char *detail, void *arg)
 {
-    struct line *x = arg;
+    struct ari_line *x = arg;
     struct ari_client *c = ref_hold(x->client);
     const bool was_own = x == c->events;
     char app[200];
@@ -356,9 +312,9 @@ static struct ari_link_options link_options(const struct ari_client *c)
     return (struct ari_link_options){ .open_ms = c->connect_ms, .request_ms = c->request_ms, .log = &c->log, .node = c->node };
 }
 
-static struct line *line_add(struct ari_client *c)
+static struct ari_line *line_add(struct ari_client *c)
 {
-    struct line *x = calloc(1, sizeof *x);
+    struct ari_line *x = calloc(1, sizeof *x);
 
     if (!x)
         return NULL;
@@ -367,7 +323,7 @@ static struct line *line_add(struct ari_client *c)
     return x;
 }
 
-static void line_remove(struct ari_client *c, struct line *x)
+static void line_remove(struct ari_client *c, struct ari_line *x)
 {
     DL_DELETE(c->lines, x);
     free(x);
@@ -376,7 +332,7 @@ static void line_remove(struct ari_client *c, struct line *x)
 static void dial(struct ari_client *c)
 {
     const struct ari_link_options opt = link_options(c);
-    struct line *x = line_add(c);
+    struct ari_line *x = line_add(c);
     int err = -ENOMEM;
 
     set_state(c, ARI_CONNECTING);
@@ -395,164 +351,13 @@ static void on_accept(struct stream *s, void *arg)
 {
     struct ari_client *c = arg;
     const struct ari_link_options opt = link_options(c);
-    struct line *x = line_add(c);
+    struct ari_line *x = line_add(c);
 
     if (!x)
         return;                    /* the stream is aborted: nobody handles it */
     text_copy(x->peer, sizeof x->peer, text_of(stream_peer(s)));
     if (ari_link_accept(&x->link, s, c->credentials, &opt, &line_on, x) != 0)
         line_remove(c, x);
-}
-
-/* ---- requests ---- */
-
-static void request_unlink(struct ari_request *r)
-{
-    DL_DELETE(r->client->requests, r);
-    r->client->count--;
-}
-
-/* The request is gone before its handler runs. */
-static void request_end(struct ari_request *r, int err, int status, struct text body)
-{
-    ari_on_answer *const on_answer = r->on_answer;
-    void *const arg = r->arg;
-
-    request_unlink(r);
-    free(r);
-    if (on_answer)
-        on_answer(err, status, body, arg);
-}
-
-static void answered(struct ari_request *r, int err, int status, struct text body, const char *detail)
-{
-    struct ari_client *c = ref_hold(r->client);
-
-    if (err && is_ending(c))
-        err = -ECANCELED;
-    if (err)
-        log_debug(&c->log, "request_failed", kv_str("node", c->node), kv_err(err), kv_str("detail", detail));
-    request_end(r, err, status, body);
-    ref_drop(c);
-}
-
-static void on_http_answer(int err, int status, struct text body, const char *detail, void *arg)
-{
-    answered(arg, err, status, body, detail);
-}
-
-static void on_link_answer(int err, int status, struct text body, void *arg)
-{
-    answered(arg, err, status, body, err ? "no answer over the WebSocket" : "");
-}
-
-/* Any connection to the node will do: a request may concern another one's call. */
-static struct line *line_for_requests(const struct ari_client *c)
-{
-    struct line *x;
-
-    if (c->events && ari_link_is_ready(c->events->link))
-        return c->events;
-    DL_FOREACH(c->lines, x) {
-        if (ari_link_is_ready(x->link))
-            return x;
-    }
-    return NULL;
-}
-
-/* An answer of many kilobytes can cost the connection: Asterisk ends a WebSocket whose reader stalls it for 100 ms. And a name that is
- * taken or gone gets no answers at all. */
-static struct line *choose_line(const struct ari_client *c, const char *method)
-{
-    struct line *const x = line_for_requests(c);
-
-    if (!c->base_url || c->rest == ARI_REST_WEBSOCKET)
-        return x;
-    if (c->rest == ARI_REST_HTTP || !x || strcmp(method, "GET") == 0 || (x == c->events && c->state == ARI_REPLACED))
-        return NULL;
-    return ari_link_has_rest(x->link) ? x : NULL;
-}
-
-static int send_http(struct ari_request *r, const char *method, const char *path, struct text json_body)
-{
-    static const char *const json_headers[] = { "Content-Type: application/json", NULL };
-    struct ari_client *c = r->client;
-    char url[URL_MAX];
-    const struct http_options opt = {
-        .method = method,
-        .url = url,
-        .user = c->user,
-        .password = c->password,
-        .headers = json_body.p ? json_headers : NULL,
-        .body = json_body,
-        .timeout_ms = c->request_ms,
-        .body_max = ANSWER_MAX,
-    };
-    const int n = snprintf(url, sizeof url, "%s/ari/%s", c->base_url, path);
-
-    if (n < 0 || (size_t)n >= sizeof url)
-        return -EMSGSIZE;
-    return http_send(&r->http, c->dialer, &opt, on_http_answer, r);
-}
-
-/* What the WebSocket cannot take goes over HTTP, where that may be. */
-static int send_somehow(struct ari_request *r, const char *method, const char *path, struct text json_body)
-{
-    const struct ari_client *c = r->client;
-    const bool may_http = c->base_url && c->rest != ARI_REST_WEBSOCKET;
-    struct line *const x = choose_line(c, method);
-    const int err = x ? ari_link_ask(x->link, method, path, json_body, on_link_answer, r) : -ENOTCONN;
-
-    return err && may_http ? send_http(r, method, path, json_body) : err;
-}
-
-static int request_begin(struct ari_request **out, struct ari_client *c, ari_on_answer *on_answer, void *arg)
-{
-    struct ari_request *r;
-
-    if (is_ending(c))
-        return -EPIPE;
-    if (c->count >= REQUESTS_MAX)
-        return -ENOBUFS;
-    r = calloc(1, sizeof *r);
-    if (!r)
-        return -ENOMEM;
-    r->client = c;
-    r->on_answer = on_answer;
-    r->arg = arg;
-    *out = r;
-    return 0;
-}
-
-static void request_link(struct ari_request *r)
-{
-    DL_APPEND(r->client->requests, r);
-    r->client->count++;
-}
-
-int ari_send(struct ari_request **out, struct ari_client *c, const char *method, const char *path, struct text json_body,
-             ari_on_answer *on_answer, void *arg)
-{
-    struct ari_request *r;
-    int err = request_begin(&r, c, on_answer, arg);
-
-    if (err)
-        return err;
-    err = send_somehow(r, method, path, json_body);
-    if (err) {
-        free(r);
-        return err;
-    }
-    request_link(r);
-    if (out)
-        *out = r;
-    return 0;
-}
-
-void ari_forget(struct ari_request *r)
-{
-    if (r)
-        r->on_answer = NULL;
 }
 
 /* ---- a name that another program has ---- */
@@ -573,7 +378,7 @@ static void on_name(int err, int status, struct text body, void *arg)
 
     (void)body;
     c->is_asking = false;
-    if (is_ending(c) || !c->is_taken)
+    if (ari_is_ending(c) || !c->is_taken)
         return;
     if (!err && status == 404)
         name_is_free(c);
@@ -589,16 +394,16 @@ static void look_at_name(struct ari_client *c)
 
     if (c->is_asking)
         return;
-    buf_init(&b, URL_MAX);
+    buf_init(&b, ARI_URL_MAX);
     buf_add_text(&b, TEXT("applications/"));
     buf_add_url(&b, text_of(c->app));
-    err = buf_cstr(&b) ? request_begin(&r, c, on_name, c) : -ENOMEM;
+    err = buf_cstr(&b) ? ari_request_begin(&r, c, on_name, c) : -ENOMEM;
     if (!err) {
-        err = send_http(r, "GET", b.p, TEXT_NONE);
+        err = ari_request_http(r, "GET", b.p, TEXT_NONE);
         if (err)
             free(r);
         else
-            request_link(r);
+            ari_request_link(r);
     }
     buf_free(&b);
     c->is_asking = !err;
@@ -619,7 +424,7 @@ static void say_goodbye(struct ari_client *c)
         struct ari_request *r = c->requests;
 
         http_cancel(r->http);      /* NULL cannot be: those of connections have ended with them */
-        request_end(r, -ECANCELED, 0, TEXT_NONE);
+        ari_request_end(r, -ECANCELED, 0, TEXT_NONE);
     }
     set_state(c, ARI_CLOSED);
     if (c->on.on_closed)
@@ -630,7 +435,7 @@ static void say_goodbye(struct ari_client *c)
 
 void ari_close(struct ari_client *c)
 {
-    struct line *x;
+    struct ari_line *x;
 
     if (c->state == ARI_CLOSING || c->state == ARI_CLOSED)
         return;
@@ -691,7 +496,7 @@ static int make_urls(struct ari_client *c, const struct ari_options *opt)
     if (!text_starts(base, TEXT("http://")) && !text_starts(base, TEXT("https://")))
         return -EINVAL;
     c->base_url = text_dup(base);
-    buf_init(&b, URL_MAX);
+    buf_init(&b, ARI_URL_MAX);
     buf_add_text(&b, TEXT("ws"));  /* http -> ws, https -> wss */
     buf_add_text(&b, text_skip(base, 4));
     buf_add_text(&b, TEXT("/ari/events?app="));
