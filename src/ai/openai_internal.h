@@ -106,7 +106,5 @@ void openai_item_close(struct openai *p);
 void openai_interrupted(struct openai *p, uint32_t item, unsigned played_ms);
 void openai_tool_answer(struct openai *p, uint32_t number, int err, struct text result);
 
-/* openai_history.c: tells a new session what was said. */
-void openai_turns_send(struct openai *p);
 
 static inline bool openai_is_on(const struct openai *p) { return p->state != OPENAI_OVER && p->state != OPENAI_CLOSED; }

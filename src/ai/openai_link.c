@@ -260,6 +260,21 @@ void openai_send(struct openai *p)
 
 /* ---- a session that is ready ---- */
 
+/* A new session is told what was said in the one before. */
+static void turns_send(struct openai *p)
+{
+    openai_write_message(&p->out, "system", TEXT("The call was interrupted for technical reasons. Do not greet again; go on where it stopped."));
+    openai_send(p);
+    for (size_t i = 0; i < p->words.count && p->ws; i++) {
+        const struct talk_turn *t = talk_words_at(&p->words, i);
+
+        if (!t->words[0])
+            continue;
+        openai_write_message(&p->out, t->is_agent ? "assistant" : "user", text_of(t->words));
+        openai_send(p);
+    }
+}
+
 static void early_send(struct openai *p)
 {
     if (p->early.n == 0)
@@ -277,7 +292,7 @@ void openai_begin(struct openai *p)
     if (!timer_is_running(p->lifetime))
         timer_start(p->lifetime, LIFETIME_MS);
     if (p->newest > 0 || p->words.count > 0)
-        openai_turns_send(p);
+        turns_send(p);
     early_send(p);
     if (!p->has_begun) {
         p->has_begun = true;
