@@ -106,5 +106,4 @@ void openai_item_close(struct openai *p);
 void openai_interrupted(struct openai *p, uint32_t item, unsigned played_ms);
 void openai_tool_answer(struct openai *p, uint32_t number, int err, struct text result);
 
-
 static inline bool openai_is_on(const struct openai *p) { return p->state != OPENAI_OVER && p->state != OPENAI_CLOSED; }

@@ -30,7 +30,7 @@ const struct audit_rule audit_rule_http_plain = {
     .severity = AUDIT_WARNING,
     .summary = "Asterisk's HTTP server can be reached by others without TLS.",
     .why = "ARI passwords and every ARI event cross it in clear; it also carries AMI over HTTP, /ws and /media.",
-    .fix = "bindaddr = 127.0.0.1, or tlsenable = yes with tlsbindaddr and tlscertfile",
+    .fix = "bindaddr = 127.0.0.1; for others beside it tlsenable = yes with tlsbindaddr and tlscertfile. TLS alone leaves the plain port open.",
     AUDIT_EXAMPLES(examples),
     .check = check,
 };
