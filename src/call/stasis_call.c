@@ -10,7 +10,7 @@
  * 204 says that Asterisk will do it, not that it is done: JOIN waits for both channels in the bridge, LEAVE for StasisEnd, SETTLE for the
  * ends of external channel and bridge. Only while no events come the answer has to do; the comparison behind the interruption looks then.
  *
- * One request at a time: Asterisk may answer two in any order. On the way in a request that is under way is waited for even when
+ * The way out is stasis_leave.c's. One request at a time: Asterisk may answer two in any order. On the way in a request that is under way is waited for even when
  * the caller has gone, for what it makes must be known before it can be removed. */
 #include "call/stasis_call.h"
 
@@ -20,11 +20,11 @@
 #include <string.h>
 
 #include "base/ref.h"
+#include "call/stasis_call_parts.h"
 #include "call/stasis_media.h"
 
 enum {
     AGAIN_MS = 100,                /* after a request that could not even be sent */
-    TRIES = 2,
     NEXT_MS = 500,                 /* for one carrier of media, when another is left */
 };
 
@@ -72,7 +72,6 @@ static int64_t age_ms(const struct stasis_call *c)
 
 /* ---- requests ---- */
 
-static void enter(struct stasis_call *c, enum call_state to);
 static void answered(struct stasis_call *c, int err, int status, struct text body);
 
 static void on_answer(int err, int status, struct text body, void *arg)
@@ -85,7 +84,7 @@ static void on_answer(int err, int status, struct text body, void *arg)
 }
 
 /* What cannot be sent (256 under way, no memory) is tried again until the step's deadline. */
-static void ask(struct stasis_call *c)
+void stasis_call_ask_on(struct stasis_call *c)
 {
     const int err = stasis_call_ask(c, on_answer);
 
@@ -103,42 +102,14 @@ static void forget_request(struct stasis_call *c)
 }
 
 /* Events of this call come; without them an answer has to do. */
-static bool hears(const struct stasis_call *c)
+bool stasis_call_hears(const struct stasis_call *c)
 {
     const struct stasis_ground *g = c->ground;
 
     return strcmp(c->app, g->app) == 0 ? ari_is_up(g->ari) : ari_has_call_link(g->ari, c->app);
 }
 
-/* ---- the way out ---- */
-
-static enum call_state way_out(const struct stasis_call *c)
-{
-    switch (c->state) {
-    default:
-        if (c->caller_lives)
-            return CALL_STATUS;
-        /* fall through */
-    case CALL_STATUS:
-        if (c->media_asked)
-            return CALL_DROP_MEDIA;
-        /* fall through */
-    case CALL_DROP_MEDIA:
-        if (c->bridge_asked)
-            return CALL_DROP_BRIDGE;
-        /* fall through */
-    case CALL_DROP_BRIDGE:
-        if (c->caller_lives)
-            return CALL_LEAVE;
-        /* fall through */
-    case CALL_LEAVE:
-        if (hears(c) && (c->media_going || c->bridge_going))
-            return CALL_SETTLE;
-        /* fall through */
-    case CALL_SETTLE:
-        return CALL_OVER;
-    }
-}
+/* ---- the end of the talk ---- */
 
 static void over(struct stasis_call *c)
 {
@@ -159,7 +130,7 @@ static void let_go(struct stasis_call *c)
 }
 
 /* It becomes the value of a channel variable: one line. */
-static void reason_set(struct stasis_call *c, const char *reason)
+void stasis_call_set_reason(struct stasis_call *c, const char *reason)
 {
     text_copy(c->reason, sizeof c->reason, text_of(reason));
     for (char *p = c->reason; *p; p++) {
@@ -175,10 +146,10 @@ static void end(struct stasis_call *c, const char *status, const char *reason, b
     c->is_ending = true;
     c->status = status;
     c->hang_up = hang_up;
-    reason_set(c, reason);
+    stasis_call_set_reason(c, reason);
     let_go(c);
     if (!c->request)
-        enter(c, way_out(c));
+        stasis_call_enter(c, stasis_leave_next(c));
 }
 
 /* "media" and "timeout" give SIDETONE_REASON "media_timeout". */
@@ -195,15 +166,15 @@ static void fail(struct stasis_call *c, const char *how)
 static void media_check(struct stasis_call *c)
 {
     if (c->state == CALL_MEDIA && !c->is_ending && c->media_answered && c->media_inside && stasis_media_is_open(c))
-        enter(c, CALL_JOIN);
+        stasis_call_enter(c, CALL_JOIN);
 }
 
 static void join_check(struct stasis_call *c)
 {
-    const bool is_joined = (c->caller_joined && c->media_joined) || !hears(c);
+    const bool is_joined = (c->caller_joined && c->media_joined) || !stasis_call_hears(c);
 
     if (c->state == CALL_JOIN && !c->is_ending && c->join_answered && is_joined)
-        enter(c, CALL_TALK);
+        stasis_call_enter(c, CALL_TALK);
 }
 
 /* ---- one carrier of media after the other ---- */
@@ -225,7 +196,7 @@ static void media_again(struct stasis_call *c)
 {
     c->media_asked = c->media_going = false;
     if (c->ground->rename(c, c->ground->arg) == 0)
-        enter(c, CALL_MEDIA);
+        stasis_call_enter(c, CALL_MEDIA);
     else
         fail(c, "failed");
 }
@@ -243,7 +214,7 @@ static void media_fail(struct stasis_call *c, const char *how)
     c->kind_at++;
     media_forget(c);
     if (c->media_asked)
-        enter(c, CALL_SWITCH);
+        stasis_call_enter(c, CALL_SWITCH);
     else
         media_again(c);
 }
@@ -261,10 +232,10 @@ static void way_in_done(struct stasis_call *c, struct text body)
 {
     switch (c->state) {
     case CALL_ANSWER:
-        enter(c, CALL_BRIDGE);
+        stasis_call_enter(c, CALL_BRIDGE);
         return;
     case CALL_BRIDGE:
-        enter(c, CALL_MEDIA);
+        stasis_call_enter(c, CALL_MEDIA);
         return;
     case CALL_MEDIA:
         media_done(c, body);
@@ -279,12 +250,12 @@ static void way_in_done(struct stasis_call *c, struct text body)
 }
 
 /* The caller's channel is gone (404), outside Stasis (409) or dying (412). */
-static bool is_without_caller(int status)
+bool stasis_is_without_caller(int status)
 {
     return status == 404 || status == 409 || status == 412;
 }
 
-static void log_refusal(struct stasis_call *c, int err, int status, struct text body)
+void stasis_call_log_refusal(struct stasis_call *c, int err, int status, struct text body)
 {
     char why[160] = "";
 
@@ -307,10 +278,10 @@ static void way_in_answered(struct stasis_call *c, int err, int status, struct t
 
     if (is_refused && !err)
         refused_is_not_there(c);
-    if (is_refused && !(c->is_ending && is_without_caller(status)))
-        log_refusal(c, err, status, body);
+    if (is_refused && !(c->is_ending && stasis_is_without_caller(status)))
+        stasis_call_log_refusal(c, err, status, body);
     if (c->is_ending) {            /* what was waited for is known now */
-        enter(c, way_out(c));
+        stasis_call_enter(c, stasis_leave_next(c));
         return;
     }
     if (c->state == CALL_SWITCH) {
@@ -321,7 +292,7 @@ static void way_in_answered(struct stasis_call *c, int err, int status, struct t
     }
     if (!is_refused)
         way_in_done(c, body);
-    else if (c->state == CALL_ANSWER && is_without_caller(status))
+    else if (c->state == CALL_ANSWER && stasis_is_without_caller(status))
         stasis_call_lost(c);
     else if (c->state == CALL_MEDIA && status == 500)
         media_fail(c, "refused");  /* nobody listens at media_host, or no such format (seen on 22.10.1) */
@@ -331,124 +302,14 @@ static void way_in_answered(struct stasis_call *c, int err, int status, struct t
         fail(c, err == -ETIMEDOUT ? "timeout" : "failed");
 }
 
-/* ---- answers on the way out ---- */
-
-static void repeat(struct stasis_call *c)
-{
-    timer_start(c->deadline, c->ground->step_ms);
-    ask(c);
-}
-
-/* A caller is not left in silence: after a pause again, until it works or the channel is no more. */
-static void leave_refused(struct stasis_call *c)
-{
-    timer_start(c->deadline, c->ground->step_ms);
-}
-
-static void leave_again(struct stasis_call *c)
-{
-    c->leave_answered = false;
-    if (c->variable < stasis_call_variables(c))
-        enter(c, CALL_STATUS);     /* Asterisk was away when it was tried */
-    else
-        repeat(c);
-}
-
-/* Either the pause after a refusal is over, or 204 came and StasisEnd did not. */
-static void leave_late(struct stasis_call *c)
-{
-    if (c->leave_answered && !hears(c)) {
-        c->leave_answered = false;
-        c->ground->on_residue(c->ground->arg);
-        enter(c, way_out(c));
-        return;
-    }
-    if (c->leave_answered)
-        log_warn(&c->ground->log, "still_inside", kv_str("call", c->channel), kv_int("ms", c->ground->step_ms));
-    leave_again(c);
-}
-
-/* status: 204 promises that it will go, 404 says that it has gone. */
-static void way_out_done(struct stasis_call *c, int status)
-{
-    if (c->state == CALL_DROP_MEDIA) {
-        c->media_asked = false;
-        c->media_going = c->media_going && status != 404;
-    }
-    if (c->state == CALL_DROP_BRIDGE) {
-        c->bridge_asked = false;
-        c->bridge_going = c->bridge_going && status != 404;
-    }
-    if (c->state == CALL_LEAVE && hears(c)) {
-        c->leave_answered = true;  /* the deadline runs on */
-        return;
-    }
-    if (c->state == CALL_STATUS && c->caller_lives && ++c->variable < stasis_call_variables(c)) {
-        c->tries = 0;
-        repeat(c);
-        return;
-    }
-    enter(c, way_out(c));
-}
-
-static void way_out_refused(struct stasis_call *c)
-{
-    if (c->state == CALL_LEAVE) {
-        leave_refused(c);
-        return;
-    }
-    if (++c->tries < TRIES) {
-        repeat(c);
-        return;
-    }
-    if (c->state != CALL_STATUS) {
-        c->media_going = c->media_going && c->state != CALL_DROP_MEDIA;  /* looked for later, not waited for */
-        c->bridge_going = c->bridge_going && c->state != CALL_DROP_BRIDGE;
-        c->ground->on_residue(c->ground->arg);
-    }
-    enter(c, way_out(c));
-}
-
-static void way_out_answered(struct stasis_call *c, int err, int status, struct text body)
-{
-    const bool is_for_caller = c->state == CALL_STATUS || c->state == CALL_LEAVE;
-
-    if (!err && is_for_caller && is_without_caller(status)) {
-        c->caller_lives = false;
-        enter(c, way_out(c));
-    } else if (err || (status >= 400 && status != 404)) {
-        log_refusal(c, err, status, body);
-        way_out_refused(c);
-    } else {
-        way_out_done(c, status);   /* 404 to a deletion: it is gone already */
-    }
-}
-
-/* An Asterisk that cannot tell (no func_dialplan) is believed to have the place. */
-static void place_answered(struct stasis_call *c, int err, int status, struct text body)
-{
-    c->place_checked = true;
-    c->tries = 0;
-    if (err || status >= 400) {
-        log_refusal(c, err, status, body);
-    } else if (stasis_call_place_is_missing(body)) {
-        log_error(&c->ground->log, "no_such_place", kv_str("call", c->channel), kv_str("context", c->after->context),
-                  kv_str("extension", c->after->extension), kv_str("priority", c->after->priority));
-        c->after->context[0] = '\0';
-        c->status = "ERROR";
-        reason_set(c, "no_such_place");
-    }
-    repeat(c);
-}
-
 static void answered(struct stasis_call *c, int err, int status, struct text body)
 {
     if (is_way_in(c))
         way_in_answered(c, err, status, body);
-    else if (stasis_call_asks_place(c) && (err || !is_without_caller(status)))
-        place_answered(c, err, status, body);
+    else if (stasis_call_asks_place(c) && (err || !stasis_is_without_caller(status)))
+        stasis_leave_place_answered(c, err, status, body);
     else
-        way_out_answered(c, err, status, body);
+        stasis_leave_answered(c, err, status, body);
 }
 
 /* ---- deadlines ---- */
@@ -461,9 +322,9 @@ static void on_deadline(void *arg)
     forget_request(c);
     if (c->state == CALL_SETTLE) {
         c->ground->on_residue(c->ground->arg);
-        enter(c, CALL_OVER);
+        stasis_call_enter(c, CALL_OVER);
     } else if (c->state == CALL_LEAVE && !was_asking) {
-        leave_late(c);
+        stasis_leave_late(c);
     } else {
         if (was_asking && is_way_in(c))
             c->ground->on_residue(c->ground->arg);  /* Asterisk may still carry it out */
@@ -477,7 +338,7 @@ static void on_deadline(void *arg)
 
 static void on_again(void *arg)
 {
-    ask(arg);
+    stasis_call_ask_on(arg);
 }
 
 /* ---- entering a step ---- */
@@ -522,7 +383,7 @@ static void enter_media(struct stasis_call *c)
         return;
     }
     c->media_asked = c->media_going = true;
-    ask(c);
+    stasis_call_ask_on(c);
 }
 
 static void enter_talk(struct stasis_call *c)
@@ -554,7 +415,7 @@ static int64_t step_ms(const struct stasis_call *c)
     return is_short && c->ground->step_ms > NEXT_MS ? NEXT_MS : c->ground->step_ms;
 }
 
-static void enter(struct stasis_call *c, enum call_state to)
+void stasis_call_enter(struct stasis_call *c, enum call_state to)
 {
     set_state(c, to);
     timer_stop(c->again);
@@ -573,7 +434,7 @@ static void enter(struct stasis_call *c, enum call_state to)
     else if (to == CALL_TALK)
         enter_talk(c);
     else
-        ask(c);
+        stasis_call_ask_on(c);
 }
 
 /* ---- what happens from outside ---- */
@@ -585,7 +446,7 @@ void stasis_call_begin(struct stasis_call *c)
     c->kinds[0] = STASIS_AUDIOSOCKET;
     c->kind_count = t->media ? t->media(t->arg, text_of(c->agent), c->kinds) : 1;
     INVARIANT(c->kind_count >= 1 && c->kind_count <= STASIS_MEDIA_COUNT);
-    enter(c, c->is_up ? CALL_BRIDGE : CALL_ANSWER);
+    stasis_call_enter(c, c->is_up ? CALL_BRIDGE : CALL_ANSWER);
 }
 
 void stasis_call_give_back(struct stasis_call *c, const char *status, const char *reason)
@@ -602,7 +463,7 @@ void stasis_call_lost(struct stasis_call *c)
         end(c, "HANGUP", "caller_hangup", false);
     } else if (was_asking_caller) {
         forget_request(c);
-        enter(c, way_out(c));
+        stasis_call_enter(c, stasis_leave_next(c));
     }
 }
 
@@ -619,7 +480,7 @@ void stasis_call_media_open(struct stasis_call *c, int err)
 static void settle_check(struct stasis_call *c)
 {
     if (c->state == CALL_SETTLE && !c->media_going && !c->bridge_going)
-        enter(c, CALL_OVER);
+        stasis_call_enter(c, CALL_OVER);
 }
 
 void stasis_call_joined(struct stasis_call *c, struct text channel, struct text bridge)
