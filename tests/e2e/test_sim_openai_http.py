@@ -1,6 +1,8 @@
 """The stand-in for OpenAI's HTTP endpoints (`sidetone sim openai --http`), asked by a client that is none of ours."""
 import http.client
 import json
+import os
+import socket
 import ssl
 import subprocess
 import uuid
@@ -20,10 +22,11 @@ TOOLS = [{"type": "function", "function": {"name": "transfer", "parameters": {"t
 
 
 class StandIn:
-    def __init__(self, context, *options, script=SCRIPT):
-        file = context.write("talk.txt", script)
+    def __init__(self, context, *options, environment=None):
+        file = context.write("talk.txt", SCRIPT)
         self.process = subprocess.Popen([context.program, "sim", "openai", "--script", file, "--voice", "kal", "--http", "127.0.0.1:0", "--speed", "40",
-                                         *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                                         *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        env={**os.environ, **(environment or {})})
         context.at_end(self.kill)
         url = json.loads(self.process.stdout.readline())["detail"]["http"]
         self.is_tls = url.startswith("https:")
@@ -194,3 +197,148 @@ def test_requests_are_judged(context):
     assert peer.ask("/v1/audio/speech", method="GET")[0] == 405
     assert peer.ask("/v1/embeddings", {})[0] == 404
     assert peer.ask("/v1/models", method="GET", head={})[0] == 401
+
+
+SPEECH = {"model": "tts-1", "input": "This is a sentence of some length, so that it is cut in the middle of a word.", "voice": "alloy", "response_format": "pcm"}
+
+
+def broken(c, path, body, head=HEAD, patience=20):
+    """How an answer ends that is not whole, and whether some of it came."""
+    if isinstance(body, dict):
+        body, head = json.dumps(body).encode(), {**head, "Content-Type": "application/json"}
+    c.request("POST", path, body, head)
+    a = c.getresponse()
+    got = b""
+    c.sock.settimeout(patience)
+    try:
+        while True:
+            piece = a.read1(1000)
+            if not piece:
+                return "whole", bool(got)
+            got += piece
+    except (http.client.IncompleteRead, http.client.HTTPException):
+        return "cut", bool(got)
+    except TimeoutError:
+        return "silent", bool(got)
+    except ConnectionResetError:
+        return "reset", bool(got)
+
+
+def test_refusals_as_told(context):
+    wav = silence(context)
+    for fault, status, code in (("401", 401, "invalid_api_key"), ("429", 429, "rate_limit_exceeded"), ("quota", 429, "insufficient_quota"),
+                                ("500", 500, "server_error"), ("failed", 429, "rate_limit_exceeded"), ("no-money", 429, "insufficient_quota"),
+                                ("error", 500, "server_error")):
+        peer = StandIn(context, "--fault", fault, "--fault-count", "3")
+        for ask in (("/v1/chat/completions", chat([user("x")])), ("/v1/audio/speech", SPEECH), ("/v1/audio/transcriptions", *upload(wav, model="whisper-1"))):
+            got, body = peer.ask(*ask)
+            assert (got, body["error"]["code"]) == (status, code), (fault, ask[0], got, body)
+        status, body = peer.ask("/v1/chat/completions", chat([user("x")]))  # the first three only
+        assert status == 200, (fault, body)
+
+
+def test_answers_that_break_off_as_told(context):
+    wav = recording(context, "hello hello")
+    for fault, how in (("close", "cut"), ("expired", "cut"), ("lost", "cut reset"), ("stall", "silent"), ("half-open", "silent")):
+        peer = StandIn(context, "--fault", fault, "--fault-count", "4")
+        for ask in (("/v1/chat/completions", chat([user("x")], stream=True)), ("/v1/chat/completions", chat([user("x")])), ("/v1/audio/speech", SPEECH),
+                    ("/v1/audio/transcriptions", *upload(wav, model="whisper-1"))):
+            c = peer.connect()
+            end, some = broken(c, *ask, patience=0.5 if how == "silent" else 20)
+            assert end in how and (some or end == "reset"), (fault, ask[0], end, some)
+            c.close()
+            assert fault == "half-open" or not peer.moment("answered")["whole"]  # a deaf one does not notice
+        status, body = peer.ask("/v1/audio/transcriptions", *upload(wav, model="whisper-1"))
+        assert (status, body["text"]) == (200, "what are your opening hours"), body  # what was not answered is asked again
+
+
+def test_answers_that_are_strange_as_told(context):
+    wav = recording(context, "hello hello")
+    asks = (("/v1/chat/completions", chat([user("x")], stream=True)), ("/v1/audio/speech", SPEECH), ("/v1/audio/transcriptions", *upload(wav, model="whisper-1")))
+
+    def all_of(fault):
+        peer = StandIn(context, "--fault", fault)
+        got = [peer.ask(*ask) for ask in asks[:2]]
+        c = peer.connect()
+        mine, head = asks[2][1:]
+        c.request("POST", asks[2][0], mine, head)
+        got.append((200, c.getresponse().read()))
+        c.close()
+        assert [status for status, _ in got] == [200, 200, 200], (fault, got)
+        return [body for _, body in got]
+
+    talk, sound, words = all_of("garbage")
+    assert b"no JSON" in talk and sound.startswith(b"No sound") and not words.endswith(b"}")
+    talk, sound, words = all_of("drift")
+    assert b": keep-alive" in talk and b"reasoning_content" in talk and b"[DONE]" in talk and sound[:4] == b"RIFF" and b"mood" in words
+    talk, sound, words = all_of("alien")
+    assert isinstance([e["choices"][0]["delta"] for e in events(talk)][1]["content"], dict) and sound[20] == 3 and isinstance(json.loads(words)["text"], dict)
+    talk, sound, words = all_of("burst")
+    assert "".join(e["choices"][0]["delta"].get("content") or "" for e in events(talk)) == "We are open from nine to five." and len(sound) > 96000
+    peer = StandIn(context, "--fault", "failed")
+    assert b"rate_limit_exceeded" in peer.ask(*asks[0])[1]
+    peer = StandIn(context, "--fault", "error")
+    body = peer.ask(*asks[0])[1]
+    assert b"We" in body and b"server_error" in body and b"[DONE]" not in body
+    peer = StandIn(context, "--fault", "slow")
+    try:
+        c = peer.connect()
+        c.request("POST", asks[0][0], json.dumps(asks[0][1]).encode(), HEAD)
+        c.sock.settimeout(0.5)
+        c.getresponse()
+        assert False, "not slow"
+    except TimeoutError:
+        c.close()
+
+
+def test_a_client_that_leaves(context):
+    peer = StandIn(context, "--speed", "1")
+    c = peer.connect()
+    c.request("POST", "/v1/audio/speech", json.dumps(SPEECH).encode(), HEAD)
+    assert c.getresponse().read(1000)
+    c.close()
+    assert peer.moment("answered") == {"session": 1, "path": "/v1/audio/speech", "whole": False}
+    assert peer.ask("/v1/models", method="GET")[0] == 200
+
+
+def test_requests_that_are_none(context):
+    peer = StandIn(context)
+    host, port = peer.where.split(":")
+    for sent, status in ((b"GET /v1/models HTTP/1.0\r\n\r\n", 505), (b"nonsense\r\n\r\n", 505), (b"GET /" + b"x" * 20000, 431),
+                         (b"POST /v1/audio/speech HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+                         (b"POST /v1/audio/speech HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
+                         (b"POST /v1/audio/speech HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501)):
+        with socket.create_connection((host, int(port)), 20) as c:
+            c.sendall(sent)
+            got = b""
+            while piece := c.recv(1000):
+                got += piece
+        assert got.startswith(b"HTTP/1.1 %d " % status) and got.endswith(b"}"), (sent[:60], got)
+    one = b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
+    with socket.create_connection((host, int(port)), 20) as c:
+        c.sendall((one + b"\r\n") * 3 + one + b"Connection: close\r\n\r\n")  # four at once; the connection ends behind the last
+        got = b""
+        while piece := c.recv(1000):
+            got += piece
+    assert got.count(b"HTTP/1.1 200 OK") == 4 and got.count(b'"object":"list"') == 4, got
+    with socket.create_connection((host, int(port)), 20) as c:
+        for byte in one + b"Content-Length: 2\r\n\r\n{}":
+            c.sendall(bytes([byte]))
+        assert c.recv(1000).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_http_over_tls_and_with_the_right_key(context):
+    made, key = context.path("cert.pem"), context.path("key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", made], check=True, capture_output=True, timeout=60)
+    peer = StandIn(context, "--cert", made, "--key", key, environment={"SIDETONE_SIM_KEY": "sk-test"})
+    assert peer.is_tls
+    for head, status in ((HEAD, 200), ({"Authorization": "Bearer sk-other"}, 401), ({"Authorization": "sk-test"}, 401)):
+        c = peer.connect(made)
+        got, body = answer_of(c, "/v1/audio/speech", SPEECH, head)
+        assert got == status and (status != 200 or len(body) > 96000), (head, got)
+        c.close()
+    code, _, err = run(context, "sim", "openai", "--http", "nowhere")
+    assert code == 2 and "--http" in err, err
+    code, _, err = run(context, "sim", "deepgram", "--http", "127.0.0.1:0")
+    assert code == 2 and "--http" in err, err
