@@ -182,7 +182,8 @@ int cmd_sim_openai(int argc, char **argv)
                        "A stand-in for OpenAI's Realtime service, for rehearsals without a key and without a network. An agent finds it\n"
                        "with url = ws://HOST:PORT/v1/realtime. It takes any key, judges what it is sent as the service does, hears with its own\n"
                        "voice detection, and tells each moment as a line of JSON: listening, session, configured, heard, answer, audio, truncated,\n"
-                       "deleted, tool, item, complaint, refused, closed.",
+                       "deleted, tool, item, complaint, refused, closed. With --http it also serves /v1/chat/completions, /v1/audio/speech,\n"
+                       "/v1/audio/transcriptions and /v1/models, and tells: request, answer, spoken, heard, complaint, refused, answered.",
                        argc, argv);
 }
 
