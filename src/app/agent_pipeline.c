@@ -38,10 +38,6 @@ static int ear_make(struct stt **out, const void *settings, const struct pipelin
         return stt_local_new(out, g->loop, a->grammar, g->speech, on, arg);
     case CONFIG_STT_OPENAI:
         return stt_openai_new(out, g->loop, g->dialer, &a->ears, g->log, on, arg);
-    case CONFIG_STT_DEEPGRAM:
-        return stt_listen_new(out, g->loop, g->dialer, &a->ears, g->log, on, arg);
-    case CONFIG_STT_FLUX:
-        return stt_flux_new(out, g->loop, g->dialer, &a->ears, g->log, on, arg);
     default:
         return -EINVAL;
     }
@@ -56,8 +52,6 @@ static int voice_make(struct tts **out, const void *settings, const struct pipel
         return tts_local_new(out, g->loop, g->voice, a->voice, on, arg);
     case CONFIG_TTS_OPENAI:
         return tts_openai_new(out, g->loop, g->dialer, &a->speaker, g->log, on, arg);
-    case CONFIG_TTS_DEEPGRAM:
-        return tts_aura_new(out, g->loop, g->dialer, &a->speaker, g->log, on, arg);
     default:
         return -EINVAL;
     }

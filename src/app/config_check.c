@@ -222,7 +222,7 @@ static void check_agent_url(struct config_build *b, const struct config_agent *a
 
     if (ws_url_parse(text_of(a->url), &u))
         config_key_problem(b, CONF_ERROR, built_of(b, a), "url", "expected wss://HOST/PATH, came \"%.200s\"", a->url);
-    else if (!u.is_tls && !text_starts(u.host, TEXT("127.")) && !text_eq(u.host, TEXT("localhost")) && !text_eq(u.host, TEXT("[::1]")))
+    else if (!u.is_tls && !config_is_this_machine(u.host))
         config_key_problem(b, CONF_ERROR, built_of(b, a), "url", "expected wss://, because the key is sent there, came \"%.200s\"", a->url);
 }
 

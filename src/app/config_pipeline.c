@@ -34,9 +34,20 @@ const char *config_tts_key(const struct config_agent *a)
     return NULL;
 }
 
-static bool is_this_machine(struct text host)
+bool config_is_this_machine(struct text host)
 {
-    return text_starts(host, TEXT("127.")) || text_eq(host, TEXT("localhost")) || text_starts(host, TEXT("localhost:")) || text_starts(host, TEXT("[::1]"));
+    struct text name = host, port;
+
+    if (text_starts(host, TEXT("[::1]")))
+        return host.n == 5 || host.p[5] == ':';
+    port = host;
+    (void)text_cut(&port, ':', &name);
+    if (text_eq_nocase(name, TEXT("localhost")))
+        return true;
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] != '.' && (name.p[i] < '0' || name.p[i] > '9'))
+            return false;
+    return text_starts(name, TEXT("127."));
 }
 
 /* The host behind scheme, which has a TLS form; absent: it is no such address. */
@@ -65,7 +76,7 @@ static void check_url(struct config_build *b, const struct config_built *s, cons
     host = host_of(url, is_http, &is_tls);
     if (!host.p)
         config_key_problem(b, CONF_ERROR, s, name, "expected %s://HOST%s, came \"%.200s\"", is_http ? "https" : "wss", is_http ? "/v1" : "", url);
-    else if (has_key && !is_tls && !is_this_machine(host))
+    else if (has_key && !is_tls && !config_is_this_machine(host))
         config_key_problem(b, CONF_ERROR, s, name, "expected %s://, because a key is sent there, came \"%.200s\"", is_http ? "https" : "wss", url);
 }
 
