@@ -48,7 +48,7 @@ void pipeline_ask(struct pipeline *p)
 {
     int err;
 
-    if (!pipeline_is_on(p) || !p->wants_answer || p->is_turn_open || p->is_taking_calls || p->tools_open > 0 || p->digit_count > 0 || p->is_parting)
+    if (!pipeline_is_on(p) || !p->wants_answer || p->turns_open > 0 || p->is_taking_calls || p->tools_open > 0 || p->digit_count > 0 || p->is_parting)
         return;
     p->wants_answer = false;
     p->is_greeting = false;
