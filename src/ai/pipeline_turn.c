@@ -38,6 +38,7 @@ void pipeline_greet(struct pipeline *p)
     }
     answer_begin(p);
     p->is_greeting = true;
+    p->sentence.has_first = true;      /* always the same words: whole sentences are found in the cache */
     if (sentence_add(&p->sentence, text_of(p->opt->greeting)))
         log_warn(&p->log, "greeting_lost", kv_err(-ENOMEM));
     pipeline_sentences_take(p, true);

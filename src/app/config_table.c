@@ -371,7 +371,7 @@ static const struct config_key agent_keys[] = {
     { .name = "language", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, pipeline.language), .standard_help = "the service's own",
       .example = "en", .reloads = true, .help = "With pipeline: the language that the caller speaks, as its service names it." },
     { .name = "keyterms", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, pipeline.keyterms), .standard_help = "none", .example = "Sidetone, Example",
-      .more = " '_-", .reloads = true, .help = "With stt = deepgram or flux: names and words to listen for." },
+      .more = " '_-", .reloads = true, .help = "With pipeline: names and words to listen for." },
     { .name = "max_tokens", .type = CONFIG_COUNT, .offset = offsetof(struct config_agent, pipeline.max_tokens), .standard = "400", .min = 16, .max = 4000,
       .reloads = true, .help = "With pipeline: the longest answer of the model, in its own count; a sentence has about 20." },
     { .name = "tts", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, pipeline.tts), .standard_help = "needed by pipeline", .choices = voices,
