@@ -9,7 +9,7 @@
 #include "cli/cmd_bench.h"
 #include "cli/load_result.h"
 
-enum { WARM_S = 3 /* sessions are being made */, SECONDS_MIN = 4, SECONDS_MAX = 70, VOICE_MAX = 30 * 8000 };
+enum { APART_MS = 10, WARM_S = 3 /* sessions are being made */, SECONDS_MIN = 4, SECONDS_MAX = 70, VOICE_MAX = 30 * 8000 };
 
 static int speak(const struct media_load_options *opt, bool as_json)
 {
@@ -90,6 +90,7 @@ int cmd_bench_call(int argc, char **argv)
     }
     opt.voice = voice;
     opt.warm_s = WARM_S;
+    opt.apart_ms = APART_MS;
     opt.legs = (unsigned)calls;
     opt.seconds = (double)seconds;
     load_files_raise();

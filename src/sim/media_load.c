@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "audio/g711.h"
@@ -163,8 +164,11 @@ static int open_all(struct load *l)
     l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     if (l->epoll < 0 || l->timer < 0)
         return -errno;
-    for (unsigned i = 0; i < l->opt->legs && !err; i++)
+    for (unsigned i = 0; i < l->opt->legs && !err; i++) {
+        if (i > 0 && l->opt->apart_ms)
+            nanosleep(&(struct timespec){ .tv_sec = l->opt->apart_ms / 1000, .tv_nsec = l->opt->apart_ms % 1000 * 1000000L }, NULL);
         err = leg_open(l, i, &to);
+    }
     return err;
 }
 

@@ -15,6 +15,7 @@ struct media_load_options {
     struct address target;
     unsigned legs;                 /* leg i names itself media_load_id(i) */
     double seconds;                /* of speaking */
+    unsigned apart_ms;             /* between two legs' openings */
     unsigned warm_s;               /* that are not counted, first; 0 = 1 */
     const int16_t *voice;          /* 8 kHz: what each caller says whenever the agent has talked for a second, instead of marks; NULL: marks */
     size_t voice_n;
