@@ -408,5 +408,6 @@ const struct sim_service_kind sim_service_openai = {
     .script = "say Hello, this is the stand in for a voice model. How can I help you?\n"
               "say I heard you well. I am a recording, and I have nothing else to tell, but I can go on for a while if you like to interrupt me.\n",
     .accept = client_accept,
+    .accept_http = sim_openai_http_accept,
     .end = end,
 };
