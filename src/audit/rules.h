@@ -40,14 +40,42 @@
     RULE(manager_merged) \
     RULE(manager_phone) \
     RULE(manager_reader) \
+    RULE(manager_web) \
+    RULE(manager_silent) \
     RULE(http_plain) \
     RULE(ari_origins) \
     RULE(ari_password) \
+    RULE(ari_writable) \
+    RULE(ari_plain) \
+    RULE(http_status) \
+    RULE(http_static) \
+    RULE(http_sessions) \
+    RULE(websocket_plain) \
+    RULE(websocket_unverified) \
+    RULE(websocket_secret) \
     RULE(live_dangerously) \
     RULE(exec_includes) \
     RULE(run_root) \
     RULE(strict_rtp) \
     RULE(pjsip_anonymous) \
+    RULE(system_name) \
+    RULE(hidden_consoles) \
+    RULE(module_missing) \
+    RULE(gone_module) \
+    RULE(pjsip_identify) \
+    RULE(pjsip_options) \
+    RULE(pjsip_transport) \
+    RULE(pjsip_password) \
+    RULE(pjsip_context) \
+    RULE(pjsip_no_such_context) \
+    RULE(iax_token) \
+    RULE(queue_member) \
+    RULE(rtp_ports) \
+    RULE(cdr_off) \
+    RULE(cel_empty) \
+    RULE(voicemail_pin) \
+    RULE(security_log) \
+    RULE(realtime) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;
