@@ -16,6 +16,10 @@
     RULE(shadowed_pattern) \
     RULE(catch_all_pattern) \
     RULE(endless_loop) \
+    RULE(while_pairs) \
+    RULE(include_shadowed) \
+    RULE(bad_times) \
+    RULE(no_return) \
     RULE(unknown_application) \
     RULE(removed_application) \
     RULE(deprecated_application) \
@@ -23,6 +27,7 @@
     RULE(removed_function) \
     RULE(argument_count) \
     RULE(broken_expression) \
+    RULE(bare_operand) \
     RULE(shell_injection) \
     RULE(dial_injection) \
     RULE(argument_injection) \
@@ -76,6 +81,7 @@
     RULE(voicemail_pin) \
     RULE(security_log) \
     RULE(realtime) \
+    RULE(known_advisory) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;
