@@ -3,7 +3,7 @@
 #include "audit/flow.h"
 #include "audit/outsiders.h"
 #include "audit/rules.h"
-#include "audit/taint.h"
+#include "audit/taint_world.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@ struct search {
     struct audit *a;
     const struct audit_rule *self;
     const struct outsider *entry;
+    const struct taint_world *world;
     struct node *nodes;
     size_t count, room;
 };
@@ -116,11 +117,11 @@ static int look_in(struct search *s, size_t node)
         const struct dialplan_extension *e = c->extensions[i];
         struct taint_state t;
 
-        taint_begin(&t, e);
+        taint_begin(&t, s->world, e);
         for (size_t k = 0; !err && k < e->step_count && !is_gate(e->steps + k); k++) {
             err = look_at(s, node, &t, e->steps + k);
             if (!err)
-                err = taint_after(&t, s->a->memory, e->steps + k);
+                err = taint_after(&t, s->a->memory, s->a->memory, e->steps + k);
         }
     }
     return err;
@@ -129,7 +130,10 @@ static int look_in(struct search *s, size_t node)
 static int search_from(struct audit *a, const struct audit_rule *self, const struct outsider *entry, struct node *nodes, size_t room)
 {
     struct search s = { .a = a, .self = self, .entry = entry, .nodes = nodes, .room = room };
-    int err = node_add(&s, entry->context, SIZE_MAX, entry->place, "");
+    int err = taint_world_of(&s.world, a);
+
+    if (!err)
+        err = node_add(&s, entry->context, SIZE_MAX, entry->place, "");
 
     for (size_t i = 0; !err && i < s.count; i++)
         err = look_in(&s, i);
