@@ -143,6 +143,7 @@ static struct dialplan_context *context_make(struct build *b, const struct conf_
     }
     c->name = s->name;
     c->place = s->place;
+    c->number = d->context_count;
     slot->context = c;
     d->slots_used++;
     d->contexts[d->context_count++] = c;

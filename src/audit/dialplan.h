@@ -53,6 +53,7 @@ struct dialplan_context {
     struct dialplan_line *lines;   /* switch, lswitch, eswitch, ignorepat */
     size_t line_count, line_room;
     size_t pattern_count;
+    size_t number;                 /* among all of the dialplan, from 0 */
     bool has_switch;               /* something outside of the file answers too */
 };
 

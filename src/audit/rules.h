@@ -32,8 +32,16 @@
     RULE(dial_injection) \
     RULE(argument_injection) \
     RULE(second_evaluation) \
+    RULE(path_injection) \
+    RULE(query_injection) \
     RULE(toll_fraud) \
+    RULE(outsider_transfer) \
+    RULE(dial_tone) \
+    RULE(spy_from_outside) \
+    RULE(code_in_plan) \
+    RULE(answering_switch) \
     RULE(no_fallback) \
+    RULE(plain_network) \
     RULE(manager_address) \
     RULE(manager_plain) \
     RULE(manager_secret) \

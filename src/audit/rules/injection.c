@@ -45,8 +45,10 @@ static int look_into_functions(const struct search *s, const struct dialplan_ste
 
     snprintf(where, sizeof where, "%s)", s->call);
     for (; !err && e; e = e->next) {
-        if (e->kind == EXPRESSION_FUNCTION && text_eq(e->name, text_of(s->injection->function)))
-            err = look_into(s, step, e->inside, text_of(where));
+        const struct text wanted = text_of(s->injection->function);
+
+        if (e->kind == EXPRESSION_FUNCTION && (s->injection->is_prefix ? text_starts(e->name, wanted) : text_eq(e->name, wanted)))
+            err = look_into(s, step, e->inside, s->injection->is_prefix ? e->name : text_of(where));
         if (!err)
             err = look_into_functions(s, step, e->parts);
     }
@@ -89,7 +91,7 @@ int injection_find(struct audit *a, const struct audit_rule *self, const struct 
     int err = d ? taint_world_of(&s.world, a) : 0;
 
     if (j->function)
-        snprintf(s.call, sizeof s.call, "%s(", j->function);
+        snprintf(s.call, sizeof s.call, "%s%s", j->function, j->is_prefix ? "" : "(");
     for (size_t i = 0; d && !err && i < d->context_count; i++)
         for (size_t k = 0; !err && k < d->contexts[i]->extension_count; k++)
             err = search_extension(&s, d->contexts[i]->extensions[k]);
