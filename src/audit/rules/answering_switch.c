@@ -8,7 +8,7 @@ static int visit(struct ways *w, const struct audit_rule *self, size_t node)
     const struct dialplan_context *c = w->nodes[node].context;
     int err = 0;
 
-    for (size_t i = 0; !err && i < c->line_count; i++)
+    for (size_t i = 0; !w->nodes[node].extension && !err && i < c->line_count; i++)
         if (!text_eq_nocase(c->lines[i].name, TEXT("ignorepat")))
             err = audit_find(w->audit, self, c->lines[i].place, "callers from outside get to what %.*s answers: no file shows whether that is a trunk",
                              TEXT_ARG(c->lines[i].value));

@@ -28,13 +28,7 @@ static int look_at(struct ways *w, const struct audit_rule *self, size_t node, c
 
 static int visit(struct ways *w, const struct audit_rule *self, size_t node)
 {
-    const struct dialplan_context *c = w->nodes[node].context;
-    int err = 0;
-
-    for (size_t i = 0; !err && i < c->extension_count; i++)
-        for (size_t k = 0; !err && k < c->extensions[i]->step_count && !ways_is_gate(c->extensions[i]->steps + k); k++)
-            err = look_at(w, self, node, c->extensions[i]->steps + k);
-    return err;
+    return ways_each_step(w, self, node, look_at);
 }
 
 static int check(struct audit *a, const struct audit_rule *self)

@@ -1,21 +1,7 @@
 /* Rule ST211: callers from outside may transfer calls. */
 #include "audit/rules.h"
 
-#include "audit/flow.h"
 #include "audit/ways.h"
-
-/* Letters that give the calling party power: T transfer, K park. Inside of brackets they are something else. */
-static char power_of(struct text options)
-{
-    int depth = 0;
-
-    for (size_t i = 0; i < options.n; i++) {
-        depth += (options.p[i] == '(') - (options.p[i] == ')');
-        if (depth == 0 && (options.p[i] == 'T' || options.p[i] == 'K'))
-            return options.p[i];
-    }
-    return 0;
-}
 
 static int look_at(struct ways *w, const struct audit_rule *self, size_t node, const struct dialplan_step *s)
 {
@@ -24,9 +10,7 @@ static int look_at(struct ways *w, const struct audit_rule *self, size_t node, c
     int err = 0;
 
     for (size_t i = 0; !err && i < n; i++) {
-        const char power = flow_is(calls[i].app, "Dial")    ? power_of(flow_argument(calls[i].args, 2))
-                           : flow_is(calls[i].app, "Queue") ? power_of(flow_argument(calls[i].args, 1))
-                                                            : 0;
+        const char power = ways_has_option(calls + i, 'T') ? 'T' : ways_has_option(calls + i, 'K') ? 'K' : 0;
 
         if (!power)
             continue;
@@ -40,13 +24,7 @@ static int look_at(struct ways *w, const struct audit_rule *self, size_t node, c
 
 static int visit(struct ways *w, const struct audit_rule *self, size_t node)
 {
-    const struct dialplan_context *c = w->nodes[node].context;
-    int err = 0;
-
-    for (size_t i = 0; !err && i < c->extension_count; i++)
-        for (size_t k = 0; !err && k < c->extensions[i]->step_count && !ways_is_gate(c->extensions[i]->steps + k); k++)
-            err = look_at(w, self, node, c->extensions[i]->steps + k);
-    return err;
+    return ways_each_step(w, self, node, look_at);
 }
 
 static int check(struct audit *a, const struct audit_rule *self)

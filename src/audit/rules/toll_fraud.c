@@ -60,12 +60,11 @@ static int look_at(struct ways *w, const struct audit_rule *self, size_t node, c
 
 static int visit(struct ways *w, const struct audit_rule *self, size_t node)
 {
-    const struct dialplan_context *c = w->nodes[node].context;
+    const struct dialplan_extension *e;
     const struct taint_world *world;
     int err = taint_world_of(&world, w->audit);
 
-    for (size_t i = 0; !err && i < c->extension_count; i++) {
-        const struct dialplan_extension *e = c->extensions[i];
+    for (size_t i = 0; !err && (e = ways_extension(w, node, i)) != NULL; i++) {
         struct taint_state t;
 
         taint_begin(&t, world, e);
