@@ -7,7 +7,7 @@
 #include "ai/tts_cache.h"
 #include "net/dialer.h"
 
-enum { TTS_HZ = 8000 };
+enum { TTS_HZ = 8000, TTS_WORDS_MAX = 2000 };
 
 struct tts_handlers {
     void (*on_audio)(const int16_t *pcm, size_t n, void *arg);
@@ -30,7 +30,7 @@ struct tts_ops {                   /* for implementations only */
     void (*free)(struct tts *t);
 };
 
-/* 0, -EBUSY (one is being said), -ENOMEM, -ENOBUFS. */
+/* 0, -EBUSY (one is being said), -EINVAL (over TTS_WORDS_MAX bytes, or the address is none), -ENOMEM, -ENOBUFS. */
 static inline int tts_say(struct tts *t, struct text words) { return t->ops->say(t, words); }
 /* No handler runs of what was being said. */
 static inline void tts_stop(struct tts *t) { t->ops->stop(t); }
@@ -53,7 +53,7 @@ struct tts_settings {              /* outlive the voice */
 #define TTS_AURA_URL "wss://api.deepgram.com"
 #define TTS_AURA_MODEL "aura-2-thalia-en"
 
-/* The embedded voice (flite). name: NULL = slt. */
+/* The embedded voice (flite). name: NULL = slt, -EINVAL when there is none of that name. */
 int tts_local_new(struct tts **out, struct loop *l, struct synthesiser *voice, const char *name, const struct tts_handlers *on, void *arg) MUST_USE;
 /* OpenAI's /audio/speech, and servers like it. */
 int tts_openai_new(struct tts **out, struct loop *l, struct dialer *d, const struct tts_settings *s, const struct log *log,

@@ -142,6 +142,11 @@ static void settings_take(struct dg_client *c, const cJSON *message)
     c->mouth.on_piece = on_piece;
     c->mouth.on_end = on_end;
     c->agent.has_settings = true;
+    if (c->base.fault == SIM_FAULT_REFUSED) {
+        failure_send(c, "FAILED_TO_SPEAK");
+        free(echo);
+        return;
+    }
     sim_client_moment(&c->base, "configured", "\"config\":%s", echo ? echo : "null");
     free(echo);
     dg_send(c, "SettingsApplied", "%s", "\"at\":1");

@@ -198,6 +198,8 @@ static int judge(struct dg_client *c, struct text authorization, struct websocke
 
     if (status == 401)
         return refuse(c, 401, "INVALID_AUTH", "Invalid credentials.", reply);
+    if (status == 404)
+        return refuse(c, 404, "NOT_FOUND", "No such model/version combination found.", reply);
     if (status == 429)
         return refuse(c, 429, "TOO_MANY_REQUESTS", "Too many requests. Please try again later.", reply);
     if (status)

@@ -14,6 +14,7 @@
 
 enum {
     LIFETIME_S = 3600,
+    LIFETIME_OLD_S = 5 * 60 + 2,
     MESSAGE_MAX = 16 * 1024 * 1024,
 };
 
@@ -101,6 +102,12 @@ static void update_take(struct sim_session *s, const cJSON *message)
     const cJSON *session = at(message, "session"), *audio = at(session, "audio"), *input = at(audio, "input");
     char *echo;
 
+    if (s->base.fault == SIM_FAULT_REFUSED) {
+        const cJSON *id = at(message, "event_id");
+
+        sim_error(s, "invalid_value", cJSON_IsString(id) ? id->valuestring : NULL, "session.audio.output.voice", "The stand-in refuses the session as told.");
+        return;
+    }
     s->in_is_ulaw = is_ulaw(at(input, "format"), s->in_is_ulaw);
     s->out_is_ulaw = is_ulaw(at(at(audio, "output"), "format"), s->out_is_ulaw);
     if (at(input, "transcription"))
@@ -305,7 +312,7 @@ static void on_hello(void *arg)
              "\"session\":{\"object\":\"realtime.session\",\"type\":\"realtime\",\"id\":\"sess_%u\",\"model\":\"gpt-realtime\",\"expires_at\":%lld,"
              "\"audio\":{\"input\":{\"format\":{\"type\":\"audio/pcm\",\"rate\":24000},\"turn_detection\":{\"type\":\"server_vad\"}},"
              "\"output\":{\"format\":{\"type\":\"audio/pcm\",\"rate\":24000},\"voice\":\"alloy\"}}}",
-             s->base.number, (long long)time(NULL) + LIFETIME_S);
+             s->base.number, (long long)time(NULL) + (s->base.fault == SIM_FAULT_OLD ? LIFETIME_OLD_S : LIFETIME_S));
 }
 
 static void on_open(struct websocket *w, void *arg)
@@ -330,7 +337,7 @@ static int on_request(struct text target, struct text authorization, struct webs
     const int status = sim_client_judge(&s->base, authorization, TEXT("Bearer "));
 
     if (status)
-        return refuse(s, status, status == 401 ? "invalid_api_key" : status == 429 ? "rate_limit_exceeded" : "server_error", reply);
+        return refuse(s, status, status == 401 ? "invalid_api_key" : status == 404 ? "model_not_found" : status == 429 ? "rate_limit_exceeded" : "server_error", reply);
     if (s->base.fault == SIM_FAULT_QUOTA)
         return refuse(s, 429, "insufficient_quota", reply);
     if (!text_starts(target, TEXT("/v1/realtime?")) || text_find_text(target, TEXT("model=")) < 0)

@@ -21,7 +21,7 @@ enum {
 
 static const char *const faults[] = {
     "none", "401", "429", "quota", "500", "slow", "stall", "close", "lost", "half-open", "burst", "garbage", "drift", "alien", "error", "failed",
-    "no-money", "expired",
+    "no-money", "expired", "404", "refused", "policy", "old",
 }; /* order of enum sim_fault */
 
 enum sim_fault sim_fault_parse(struct text name, bool *ok)
@@ -177,7 +177,7 @@ int sim_client_judge(const struct sim_client *c, struct text authorization, stru
     if (c->fault == SIM_FAULT_401 || !text_starts(authorization, scheme) || authorization.n == scheme.n ||
         (key && !text_eq(text_skip(authorization, scheme.n), text_of(key))))
         return 401;
-    return c->fault == SIM_FAULT_429 ? 429 : c->fault == SIM_FAULT_500 ? 500 : 0;
+    return c->fault == SIM_FAULT_404 ? 404 : c->fault == SIM_FAULT_429 ? 429 : c->fault == SIM_FAULT_500 ? 500 : 0;
 }
 
 bool sim_client_strike(struct sim_client *c)
@@ -190,6 +190,9 @@ bool sim_client_strike(struct sim_client *c)
         return true;
     case SIM_FAULT_CLOSE:
         websocket_close(c->ws, 1011, "server error");
+        return true;
+    case SIM_FAULT_POLICY:
+        websocket_close(c->ws, 1008, "policy violation");
         return true;
     case SIM_FAULT_LOST:
         websocket_abort(c->ws);

@@ -28,6 +28,10 @@ enum sim_fault {
     SIM_FAULT_FAILED,          /* an answer fails: rate limit, or its model cannot be reached */
     SIM_FAULT_NO_MONEY,        /* an answer fails: quota */
     SIM_FAULT_EXPIRED,         /* mid-word the session is too old */
+    SIM_FAULT_404,             /* the upgrade is answered: no such model */
+    SIM_FAULT_REFUSED,         /* the settings of the session are refused */
+    SIM_FAULT_POLICY,          /* mid-word close 1008 */
+    SIM_FAULT_OLD,             /* a session that ends in five minutes and two seconds (openai) */
 };
 
 /* "401" "close" ...; SIM_FAULT_NONE with *ok false for an unknown one. */

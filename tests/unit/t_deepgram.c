@@ -60,21 +60,25 @@ static void test_our_messages_are_as_specified(void **state)
 
     (void)state;
     buf_init(&b, 64 * 1024);
-    deepgram_write_settings(&b, &usual, NULL);
+    deepgram_write_settings(&b, &usual, &words, true);
     judge(&b, NULL);
-    deepgram_write_settings(&b, &bare, NULL);
+    deepgram_write_settings(&b, &bare, &words, true);
     judge(&b, NULL);
-    deepgram_write_settings(&b, &usual, &words);
+    deepgram_write_settings(&b, &usual, &words, false);
     judge(&b, NULL);
     talk_words_add(&words, true, 1, TEXT(GREETING));
     talk_words_add(&words, true, 2, TEXT("one two three four"));
     talk_words_add(&words, false, 0, TEXT("a \"quoted\" question"));
     talk_words_cut(&words, 2, 60, 100);
     talk_words_cut(&words, 1, 0, 100);
-    deepgram_write_settings(&b, &usual, &words);
+    deepgram_write_settings(&b, &usual, &words, false);
     assert_true(text_find_text(buf_text(&b), TEXT("\"content\":\"one two\"")) > 0);   /* what was heard of it */
     assert_true(text_find_text(buf_text(&b), TEXT("Hello there")) < 0);               /* nothing was; nor is it said again */
     assert_true(text_find_text(buf_text(&b), TEXT("greeting")) < 0);
+    judge(&b, NULL);
+    deepgram_write_settings(&b, &usual, &words, true);   /* another agent's words are known, and this one greets */
+    assert_true(text_find_text(buf_text(&b), TEXT("\"greeting\":\"" GREETING "\"")) > 0);
+    assert_true(text_find_text(buf_text(&b), TEXT("\"content\":\"one two\"")) > 0);
     judge(&b, NULL);
     deepgram_write_result(&b, TEXT("call\"1"), TEXT("hours"), TEXT("{\"a\":\"b\"}"));
     judge(&b, NULL);
@@ -519,7 +523,8 @@ static void test_each_fault_has_its_end(void **state)
         { SIM_FAULT_500, PROVIDER_SERVER, 2 },    { SIM_FAULT_SLOW, PROVIDER_NET, 2 },        { SIM_FAULT_STALL, PROVIDER_NET, 2 },
         { SIM_FAULT_CLOSE, PROVIDER_SERVER, 2 },  { SIM_FAULT_LOST, PROVIDER_NET, 2 },        { SIM_FAULT_HALF_OPEN, PROVIDER_NET, 2 },
         { SIM_FAULT_GARBAGE, PROVIDER_SERVER, 1 }, { SIM_FAULT_EXPIRED, PROVIDER_EXPIRED, 2 }, { SIM_FAULT_FAILED, PROVIDER_SERVER, 2 },
-        { SIM_FAULT_ALIEN, PROVIDER_NET, 2 },
+        { SIM_FAULT_ALIEN, PROVIDER_NET, 2 },      { SIM_FAULT_404, PROVIDER_CONFIG, 1 },     { SIM_FAULT_REFUSED, PROVIDER_CONFIG, 1 },
+        { SIM_FAULT_POLICY, PROVIDER_CONFIG, 1 },
     };
 
     (void)state;

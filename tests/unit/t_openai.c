@@ -19,6 +19,8 @@
 #include "fail_alloc.h"
 #include "sim/openai_check.h"
 #include "sim/service.h"
+#include "net_help.h"
+#include "tls_help.h"
 #include "turn.h"
 
 static const struct log_sink quiet = { .fd = 2, .level = LOG_OFF };
@@ -184,6 +186,10 @@ static void test_cut_anywhere_and_bent(void **state)
 enum { SEEN_MAX = 4000 };
 
 struct bench {
+    const char *ca_file;           /* NULL: no TLS */
+    const struct talk_words *before;
+    unsigned told;
+    char first_told[200];
     struct loop *loop;
     struct dialer *dialer;
     struct sim_service *server;
@@ -326,6 +332,9 @@ static void on_moment(const char *what, struct text detail, void *arg)
     } else if (strcmp(what, "tool") == 0) {
         b->outputs++;
         text_copy(b->output, sizeof b->output, text_of(cJSON_GetObjectItem(cJSON_GetObjectItem(tree, "item"), "output")->valuestring));
+    } else if (strcmp(what, "item") == 0) {
+        if (b->told++ == 0)
+            text_copy(b->first_told, sizeof b->first_told, detail);
     } else if (strcmp(what, "complaint") == 0) {
         b->complaints++;
         text_copy(b->complaint, sizeof b->complaint, detail);
@@ -351,6 +360,8 @@ static void on_feed(void *arg)
 static const char script[] = "hear how are you\nsay Hello there, this is the first answer of the day.\ncall hours {\"day\":\"monday\"}\n"
                              "say We open at nine.\ncall hand_back {\"reason\":\"operator\"}\n";
 
+static char cert[160], cert_key[160], ca[160], other_ca[160]; /* of the folder that tls_help.h makes */
+
 static void bench_start(struct bench *b, struct openai_settings *s, struct sim_service_options so, const char *key)
 {
     const struct address any = { .host = "127.0.0.1" };
@@ -360,17 +371,21 @@ static void bench_start(struct bench *b, struct openai_settings *s, struct sim_s
     char where[96], *problem = NULL;
 
     assert_int_equal(loop_new(&b->loop, &test_log), 0);
-    assert_int_equal(dialer_new(&b->dialer, b->loop, &(struct dialer_options){ 0 }), 0);
+    assert_int_equal(dialer_new(&b->dialer, b->loop, &(struct dialer_options){ .tls = { .ca_file = b->ca_file } }), 0);
     so.script = so.script.p ? so.script : text_of(script);
     so.voice = "kal";
+    so.cert_file = b->ca_file ? cert : NULL;
+    so.key_file = b->ca_file ? cert_key : NULL;
     assert_int_equal(sim_service_open(&b->server, b->loop, &any, &sim_service_openai, &so, on_moment, b, &problem), 0);
     sim_service_address(b->server, &at);
     address_format(&at, where, sizeof where);
-    snprintf(url, sizeof url, "ws://%s/v1/realtime", where);
+    snprintf(url, sizeof url, "%s://%s/v1/realtime", b->ca_file ? "wss" : "ws", where);
     s->url = url;
     opt.dialer = b->dialer;
     assert_int_equal(openai_realtime_new(&b->p, b->loop, &opt, &test_log), 0);
     assert_int_equal(timer_new(&b->feeder, b->loop, on_feed, b), 0);
+    if (b->before)
+        provider_remember(b->p, b->before);
     provider_start(b->p, &on, b);
     timer_start(b->feeder, 1);
     b->at_us = 1000000;
@@ -529,7 +544,8 @@ static void test_each_fault_has_its_end(void **state)
         { SIM_FAULT_500, PROVIDER_SERVER, 2 },     { SIM_FAULT_SLOW, PROVIDER_NET, 2 },     { SIM_FAULT_STALL, PROVIDER_NET, 2 },
         { SIM_FAULT_CLOSE, PROVIDER_SERVER, 2 },   { SIM_FAULT_LOST, PROVIDER_NET, 2 },     { SIM_FAULT_HALF_OPEN, PROVIDER_NET, 2 },
         { SIM_FAULT_GARBAGE, PROVIDER_SERVER, 1 }, { SIM_FAULT_ALIEN, PROVIDER_SERVER, 1 }, { SIM_FAULT_FAILED, PROVIDER_RATE, 1 },
-        { SIM_FAULT_NO_MONEY, PROVIDER_QUOTA, 1 }, { SIM_FAULT_EXPIRED, PROVIDER_EXPIRED, 2 },
+        { SIM_FAULT_NO_MONEY, PROVIDER_QUOTA, 1 }, { SIM_FAULT_EXPIRED, PROVIDER_EXPIRED, 2 }, { SIM_FAULT_404, PROVIDER_CONFIG, 1 },
+        { SIM_FAULT_REFUSED, PROVIDER_CONFIG, 1 }, { SIM_FAULT_POLICY, PROVIDER_AUTH, 1 },
     };
 
     (void)state;
@@ -565,6 +581,74 @@ static void test_what_passes_is_survived(void **state)
         assert_int_equal(b.ready, 1);
         bench_stop(&b);
     }
+}
+
+/* An agent that takes over knows what was said, and greets nevertheless. */
+static void test_what_was_said_before_is_told(void **state)
+{
+    struct openai_settings s = usual;
+    struct talk_words before = { .count = 0 };
+    struct bench b = { .before = &before };
+
+    (void)state;
+    talk_words_add(&before, true, 1, TEXT("Reception, hello."));
+    talk_words_add(&before, false, 0, TEXT("I want to buy something."));
+    talk_words_add(&before, true, 2, TEXT("never heard"));
+    talk_words_cut(&before, 2, 0, 1);
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40 }, "sk-test");
+    assert_true(turn_until(b.loop, has_answer, &b, 20000));
+    assert_int_equal(b.told, 3);   /* that it takes over, and two turns */
+    assert_non_null(strstr(b.first_told, "take over"));
+    assert_int_equal(b.errors, 0);
+    if (b.complaints)
+        fail_msg("%s", b.complaint);
+    bench_stop(&b);
+    talk_words_free(&before);
+}
+
+static bool has_new_session(void *arg)
+{
+    return ((struct bench *)arg)->sessions > 1;
+}
+
+/* The service says that the session ends soon: a new one is made in a pause, and the caller notices nothing. */
+static void test_an_old_session_is_renewed_in_a_pause(void **state)
+{
+    struct openai_settings s = usual;
+    struct bench b = { .loop = NULL };
+
+    (void)state;
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40, .fault = SIM_FAULT_OLD, .fault_count = 1 }, "sk-test");
+    assert_true(turn_until(b.loop, has_answer, &b, 20000));
+    provider_heard(b.p, 1);
+    assert_true(turn_until(b.loop, has_new_session, &b, 20000));
+    speak(&b);
+    assert_true(turn_until(b.loop, has_second_or_ended, &b, 20000));
+    assert_int_equal(b.errors, 0);
+    assert_int_equal(b.ready, 1);
+    assert_int_equal(b.sessions, 2);
+    if (b.complaints)
+        fail_msg("%s", b.complaint);
+    bench_stop(&b);
+}
+
+/* A service that is not who it should be: told apart at once, and it never sees the key. */
+static void test_a_certificate_that_is_refused(void **state)
+{
+    struct openai_settings s = usual;
+    struct bench b = { .ca_file = other_ca };
+
+    (void)state;
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40 }, "sk-test");
+    assert_true(turn_until(b.loop, has_error, &b, 20000));
+    assert_int_equal(b.kind, PROVIDER_NET);
+    assert_int_equal(b.sessions + b.refused, 0);
+    bench_stop(&b);
+    b = (struct bench){ .ca_file = ca };
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40 }, "sk-test");
+    assert_true(turn_until(b.loop, has_answer, &b, 20000));
+    assert_int_equal(b.errors, 0);
+    bench_stop(&b);
 }
 
 /* ---- interruptions ---- */
@@ -723,6 +807,17 @@ static void test_construction_without_memory(void **state)
     loop_free(l);
 }
 
+static int set_up(void **state)
+{
+    const int err = tls_setup(state);
+
+    snprintf(cert, sizeof cert, "%s/good.pem", tls_dir);
+    snprintf(cert_key, sizeof cert_key, "%s/good.key", tls_dir);
+    snprintf(ca, sizeof ca, "%s/ca.pem", tls_dir);
+    snprintf(other_ca, sizeof other_ca, "%s/other.pem", tls_dir);
+    return err;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -735,6 +830,9 @@ int main(void)
         cmocka_unit_test(test_a_talk_in_wide_pcm),
         cmocka_unit_test(test_faults_that_are_borne),
         cmocka_unit_test(test_each_fault_has_its_end),
+        cmocka_unit_test(test_what_was_said_before_is_told),
+        cmocka_unit_test(test_an_old_session_is_renewed_in_a_pause),
+        cmocka_unit_test(test_a_certificate_that_is_refused),
         cmocka_unit_test(test_what_passes_is_survived),
         cmocka_unit_test(test_the_cut_is_told_exactly),
         cmocka_unit_test(test_the_cut_is_never_more_than_came),
@@ -745,5 +843,5 @@ int main(void)
         cmocka_unit_test(test_construction_without_memory),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tls_shut);
 }
