@@ -166,7 +166,6 @@ const struct known_app known_apps[] = {
     { .name = "Ringing", .module = "builtin", .min = 0, .max = 0 },
     { .name = "SayAlpha", .module = "builtin", .min = 1, .max = 0 },
     { .name = "SayAlphaCase", .module = "builtin", .min = 2, .max = 0 },
-    { .name = "SayCountPL", .state = KNOWN_REMOVED, .since = "19", .instead = "SayCountedNoun" },
     { .name = "SayCountedAdj", .module = "app_saycounted", .min = 2, .max = 0 },
     { .name = "SayCountedNoun", .module = "app_saycounted", .min = 2, .max = 0 },
     { .name = "SayDigits", .module = "builtin", .min = 1, .max = 0 },

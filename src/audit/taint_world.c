@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/expression.h"
 #include "audit/flow.h"
 
 enum { HANDED_MAX = 24, ARGUMENTS_MAX = 9, DYNAMIC_MAX = 64, ROUNDS_MAX = 8, SCRATCH_MAX = 64 << 20 };
@@ -113,6 +114,16 @@ static struct text arguments_of(struct text written)
     return TEXT_NONE;
 }
 
+static bool is_macro(const struct dialplan_step *s)
+{
+    return flow_is(s->app, "Macro");
+}
+
+static bool is_routine(const struct dialplan_step *s)
+{
+    return flow_is(s->app, "Gosub") || flow_is(s->app, "GosubIf") || is_macro(s);
+}
+
 static int hand_arguments(struct taint_world *w, const struct taint_state *s, const struct dialplan_extension *to, struct text args,
                           const struct dialplan_step *via)
 {
@@ -155,18 +166,22 @@ static bool is_argument(struct text name)
 static int hand_over(struct taint_world *w, const struct taint_state *s, const struct dialplan_step *step, const struct flow_target *t,
                      const struct dialplan_extension *to)
 {
-    const bool is_routine = flow_is(step->app, "Gosub") || flow_is(step->app, "GosubIf");
-    const bool is_other_channel = t->returns && !is_routine;
+    const bool is_call = is_routine(step), is_other_channel = t->returns && !is_call;
+    struct text args = step->args, name;
     int err = 0;
 
     if (to == s->extension)
         return 0;
     for (size_t i = 0; !err && i < s->count; i++)
-        if ((s->names[i].is_inherited || !is_other_channel) && !(is_routine && is_argument(s->names[i].name)))
+        if ((s->names[i].is_inherited || !is_other_channel) && !(is_call && is_argument(s->names[i].name)))
             err = hand(w, to, s->names[i], step);
-    if (!err && is_routine)
-        err = hand_arguments(w, s, to, arguments_of(t->written), step);
-    return !err && is_routine ? remember_caller(w, to, s->extension->number) : err;
+    if (is_macro(step))
+        expression_cut(&args, ',', &name);
+    else
+        args = arguments_of(t->written);
+    if (!err && is_call)
+        err = hand_arguments(w, s, to, args, step);
+    return !err && is_call ? remember_caller(w, to, s->extension->number) : err;
 }
 
 static int leave_step(struct taint_world *w, const struct taint_state *s, const struct dialplan_step *step)
@@ -321,7 +336,7 @@ int taint_world_of(const struct taint_world **out, struct audit *a)
 
 static const char *deed_of(const struct dialplan_step *s)
 {
-    if (flow_is(s->app, "Gosub") || flow_is(s->app, "GosubIf"))
+    if (is_routine(s))
         return "is handed to a subroutine";
     if (flow_is(s->app, "Return"))
         return "comes back from the subroutine";
