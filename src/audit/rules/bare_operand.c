@@ -46,6 +46,23 @@ static const struct expression *bare(const struct expression *e)
     return NULL;
 }
 
+/* A step before it in the same extension gives it a value. */
+static bool is_set_before(const struct dialplan_step *s, struct text name)
+{
+    for (const struct dialplan_step *t = s->extension->steps; t < s; t++) {
+        struct text value = t->args, to;
+
+        if (!text_eq_nocase(t->app, TEXT("Set")) || !expression_cut(&value, '=', &to) || !value.n)
+            continue;
+        to = text_trim(to);
+        while (to.n && to.p[0] == '_')
+            to = text_skip(to, 1);
+        if (text_eq(to, name))
+            return true;
+    }
+    return false;
+}
+
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_step *s)
 {
     struct expression_fault fault;
@@ -57,7 +74,9 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
         return 0;
     err = expression_parse(&tree, &fault, a->memory, s->args);
     operand = err ? NULL : bare(tree);
-    return operand ? audit_find(a, self, s->place, "when %.*s is empty, this comparison is a syntax error", TEXT_ARG(operand->text)) : err;
+    if (!operand || is_set_before(s, operand->name))
+        return err;
+    return audit_find(a, self, s->place, "when %.*s is empty, this comparison is a syntax error", TEXT_ARG(operand->text));
 }
 
 static int check(struct audit *a, const struct audit_rule *self)
