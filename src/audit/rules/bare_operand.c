@@ -52,7 +52,7 @@ static bool is_set_before(const struct dialplan_step *s, struct text name)
     for (const struct dialplan_step *t = s->extension->steps; t < s; t++) {
         struct text value = t->args, to;
 
-        if (!text_eq_nocase(t->app, TEXT("Set")) || !expression_cut(&value, '=', &to) || !value.n)
+        if (!text_eq_nocase(t->app, TEXT("Set")) || !expression_cut(&value, '=', &to) || !value.n || !expression_is_plain(value))
             continue;
         to = text_trim(to);
         while (to.n && to.p[0] == '_')
