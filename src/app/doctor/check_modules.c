@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/doctor/ports.h"
+
 #define MODULES(X) \
     X("res_agi", NEEDS_AGI, "AGI(agi://...)") \
     X("res_http_websocket", NEEDS_ARI, "ARI's events") \
@@ -57,20 +59,6 @@ enum { VERSION_FIRST = 20, VERSION_LAST = 22 };
 
 /* ---- what is configured ---- */
 
-static bool has_medium(const struct config *c, const char *medium)
-{
-    for (size_t i = 0; i < c->agent_count; i++) {
-        const struct config_list *m = &c->agents[i].media;
-
-        if (m->count == 0 && !strcmp(medium, "audiosocket"))
-            return true;
-        for (size_t k = 0; k < m->count; k++)
-            if (!strcmp(m->items[k], medium))
-                return true;
-    }
-    return false;
-}
-
 /* Order of leg_rtp_format and of leg_websocket_format: ulaw, alaw. */
 static unsigned codecs_of_rtp(int format)
 {
@@ -93,9 +81,9 @@ static unsigned needs_of(const struct config *c, const struct config_node *n)
     if (config_node_has_ari(n)) {
         needs |= NEEDS_ARI;
         needs |= n->ari_listen.host[0] ? NEEDS_WEBSOCKET_CLIENT : 0;
-        needs |= has_medium(c, "audiosocket") ? NEEDS_AUDIOSOCKET : 0;
-        needs |= has_medium(c, "rtp") ? NEEDS_RTP | codecs_of_rtp(c->rtp.format) : 0;
-        if (has_medium(c, "websocket"))
+        needs |= doctor_has_medium(c, "audiosocket") ? NEEDS_AUDIOSOCKET : 0;
+        needs |= doctor_has_medium(c, "rtp") ? NEEDS_RTP | codecs_of_rtp(c->rtp.format) : 0;
+        if (doctor_has_medium(c, "websocket"))
             needs |= NEEDS_WEBSOCKET | codecs_of_websocket(c->websocket.format) | (c->websocket.opened_by == CONFIG_BY_ASTERISK ? NEEDS_WEBSOCKET_CLIENT : 0);
     }
     if ((needs & NEEDS_AUDIOSOCKET) && c->audiosocket.format > 0)

@@ -28,7 +28,7 @@ struct doctor_checks {
     size_t count;
 };
 
-extern const struct doctor_checks doctor_ami_checks, doctor_ari_checks, doctor_module_checks;
+extern const struct doctor_checks doctor_ami_checks, doctor_ari_checks, doctor_tls_checks, doctor_module_checks;
 
 void doctor_checks_run(const struct doctor_checks *checks, const struct doctor_context *x);
 
