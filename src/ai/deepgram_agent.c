@@ -160,6 +160,11 @@ static void close_provider(struct provider *base)
     timer_start(p->pump, 0);
 }
 
+static void remember(struct provider *base, const struct talk_words *before)
+{
+    talk_words_copy(&deepgram_of(base)->words, before);
+}
+
 static const struct provider_ops ops = {
     .start = start,
     .hear = hear,
@@ -168,6 +173,7 @@ static const struct provider_ops ops = {
     .heard = heard,
     .tool_result = tool_result,
     .close = close_provider,
+    .remember = remember,
 };
 
 /* ---- time ---- */

@@ -146,7 +146,7 @@ static void on_open(struct websocket *w, void *arg)
     if (p->ws != w || p->state != DEEPGRAM_CONNECTING)
         return;
     p->state = DEEPGRAM_SETTING_UP;
-    deepgram_write_settings(&p->out, p->settings, p->has_begun ? &p->words : NULL);
+    deepgram_write_settings(&p->out, p->settings, &p->words, !p->has_begun);
     deepgram_send(p);
 }
 

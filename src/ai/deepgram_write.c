@@ -70,7 +70,7 @@ static void context_add(struct buf *b, const struct talk_words *words)
     buf_addf(b, "]}");
 }
 
-int deepgram_write_settings(struct buf *out, const struct deepgram_settings *s, const struct talk_words *words)
+int deepgram_write_settings(struct buf *out, const struct deepgram_settings *s, const struct talk_words *words, bool greets)
 {
     const char *listen = s->listen_model ? s->listen_model : DEEPGRAM_LISTEN;
 
@@ -83,9 +83,9 @@ int deepgram_write_settings(struct buf *out, const struct deepgram_settings *s, 
     buf_addf(out, ",\"speak\":{");
     provider_add(out, "deepgram", NULL, s->voice ? s->voice : DEEPGRAM_VOICE);
     buf_add_char(out, '}');
-    if (words)
+    if (words->count > 0)
         context_add(out, words);
-    else if (s->greeting)
+    if (greets && s->greeting)
         field_add(out, ",", "greeting", text_of(s->greeting));
     return buf_addf(out, "}}");
 }

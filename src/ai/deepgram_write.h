@@ -31,8 +31,8 @@ struct deepgram_settings {
 #define DEEPGRAM_VOICE "aura-2-thalia-en"
 
 /* Each adds one whole message; 0 or out's sticky error. */
-/* words: what was said in a session before, and then no greeting; NULL: this is the first. */
-int deepgram_write_settings(struct buf *out, const struct deepgram_settings *s, const struct talk_words *words);
+/* words: what was said before in this talk. greets: the greeting is said. */
+int deepgram_write_settings(struct buf *out, const struct deepgram_settings *s, const struct talk_words *words, bool greets);
 int deepgram_write_result(struct buf *out, struct text id, struct text name, struct text content);
 /* As if the caller had said so: the agent answers. */
 int deepgram_write_user(struct buf *out, struct text words);

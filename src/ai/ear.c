@@ -14,7 +14,10 @@ enum {
     TAIL = EAR_TAIL_MS * PER_MS,
     /* Kept while nobody speaks: the lead, and what the detector needs to be sure (60 ms of sound with gaps of up to 40 ms). */
     KEPT = LEAD + 400 * PER_MS,
-    STORE = LEAD + EAR_SPEECH_MAX_MS * PER_MS + PIECE,
+    /* So far the store fills while nobody speaks: its rest is touched by long speech only. */
+    QUIET = KEPT + 2000 * PER_MS,
+    SILENCE_MIN_MS = 100,
+    SPEECH_LEAST_MS = 1000, SPEECH_LIMIT_MS = 60 * 1000, /* of speech_max_ms */
 };
 
 enum phase {
@@ -28,23 +31,33 @@ struct ear {
     struct vad vad;
     enum phase phase;
     bool discarded;
-    int16_t store[STORE];
-    size_t n;                 /* samples in store */
+    size_t n, size, quiet_size; /* samples in store; its room, and that while nobody speaks */
     int64_t total;            /* samples taken so far; the store's last is number total - 1 */
     int64_t at_us, at_sample; /* a moment and the sample that belongs to it */
     int64_t started, ended;   /* samples, of the present or last utterance */
     size_t utterance_n;
+    int16_t store[];
 };
 
-int ear_new(struct ear **out)
+int ear_new(struct ear **out, const struct ear_options *opt)
 {
-    struct ear *e = calloc(1, sizeof *e);
-    struct vad_options opt;
+    const int silence_ms = opt && opt->silence_ms ? opt->silence_ms : EAR_SILENCE_MS;
+    const int speech_max_ms = opt && opt->speech_max_ms ? opt->speech_max_ms : EAR_SPEECH_MAX_MS;
+    struct vad_options v;
+    struct ear *e;
 
+    if (silence_ms < SILENCE_MIN_MS || speech_max_ms < SPEECH_LEAST_MS || speech_max_ms > SPEECH_LIMIT_MS)
+        return -EINVAL;
+    const size_t size = LEAD + (size_t)speech_max_ms * PER_MS + PIECE;
+
+    e = calloc(1, sizeof *e + size * sizeof *e->store);
     if (!e)
         return -ENOMEM;
-    vad_options_default(&opt);
-    vad_init(&e->vad, &opt);
+    e->size = size;
+    e->quiet_size = size < QUIET ? size : QUIET;
+    vad_options_default(&v);
+    v.hangover_ms = silence_ms;
+    vad_init(&e->vad, &v);
     *out = e;
     return 0;
 }
@@ -62,10 +75,12 @@ static void store_keep(struct ear *e, size_t n)
     e->n = n;
 }
 
-/* While nobody speaks the store is moved down when it is full: about once in 8 s, 11 kB. */
+/* While nobody speaks the store is moved down when it is full: about once in 2 s, 11 kB. */
 static void store_add(struct ear *e, const int16_t *pcm, size_t n)
 {
-    if (e->n + n > STORE)
+    const bool is_kept = e->phase == EAR_HELD || e->phase == EAR_OPEN;
+
+    if (e->n + n > (is_kept ? e->size : e->quiet_size))
         store_keep(e, KEPT);
     memcpy(e->store + e->n, pcm, n * sizeof *pcm);
     e->n += n;
@@ -109,7 +124,7 @@ static enum ear_event piece_feed(struct ear *e, const int16_t *pcm, size_t n, in
         e->phase = EAR_OPEN;
         return EAR_STARTED;
     }
-    if ((e->phase == EAR_HELD || e->phase == EAR_OPEN) && e->n + PIECE > STORE)
+    if ((e->phase == EAR_HELD || e->phase == EAR_OPEN) && e->n + PIECE > e->size)
         return speech_end(e, e->total, EAR_DEAF);
     return EAR_NONE;
 }

@@ -1,4 +1,4 @@
-/* The embedded agent's ear: cuts a caller's utterances out of the line's samples, with 300 ms before and up to 500 ms after
+/* An ear of our own: cuts a caller's utterances out of the line's samples, with 300 ms before and up to 500 ms after
  * the speech.
  * Pure; allocates at creation only. Time is counted in samples fed (8 kHz). */
 #pragma once
@@ -11,16 +11,22 @@
 
 struct ear;
 
-enum { EAR_HZ = 8000, EAR_LEAD_MS = 300, EAR_TAIL_MS = 500, EAR_SPEECH_MAX_MS = 8000 };
+enum { EAR_HZ = 8000, EAR_LEAD_MS = 300, EAR_TAIL_MS = 500, EAR_SILENCE_MS = 600, EAR_SPEECH_MAX_MS = 8000 };
+
+struct ear_options {   /* 0 = the usual */
+    int silence_ms;      /* that ends speech: EAR_SILENCE_MS; 100 at least */
+    int speech_max_ms;   /* EAR_SPEECH_MAX_MS; 1 s to 60 s */
+};
 
 enum ear_event {
     EAR_NONE,
     EAR_STARTED,     /* speech that counts has begun */
-    EAR_STOPPED,     /* it ended: 600 ms of silence, or 8 s of speech. Only after EAR_STARTED */
+    EAR_STOPPED,     /* it ended: by silence, or it was as long as it may be. Only after EAR_STARTED */
 };
 
-int ear_new(struct ear **out) MUST_USE;
-void ear_free(struct ear *e);
+/* opt: NULL = the usual. 0, -EINVAL, -ENOMEM. */
+int ear_new(struct ear **out, const struct ear_options *opt) MUST_USE;
+void ear_free(struct ear *e); /* NULL passes */
 /* Takes samples until something happens or all are taken; *used tells how many. at_us: time of pcm[0].
  * need_ms: speech counts from this length (0: as soon as it is speech); negative: it does not count now. */
 enum ear_event ear_feed(struct ear *e, const int16_t *pcm, size_t n, int64_t at_us, int need_ms, size_t *used);

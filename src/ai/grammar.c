@@ -314,3 +314,8 @@ int grammar_intent(const struct grammar *g, const char *words)
         return RECOGNISED_YES;
     return is_one_of(words, no_phrases, NO_COUNT) ? RECOGNISED_NO : RECOGNISED_NOTHING;
 }
+
+const struct agent_file *grammar_agent(const struct grammar *g)
+{
+    return g->agent;
+}

@@ -10,3 +10,5 @@
 int grammar_decoder(ps_decoder_t **out, const struct grammar *g) MUST_USE;
 /* The intent of a phrase of the grammar, or one of the RECOGNISED_ values. */
 int grammar_intent(const struct grammar *g, const char *words);
+/* The agent that the grammar was made for. */
+const struct agent_file *grammar_agent(const struct grammar *g);

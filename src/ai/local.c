@@ -348,7 +348,7 @@ int local_new(struct provider **out, struct loop *l, const struct local_options 
     p->log = log_for(log, "agent");
     p->asked = p->tool_intent = -1;
     buf_init(&p->words, WORDS_MAX);
-    err = ear_new(&p->ear);
+    err = ear_new(&p->ear, NULL);
     if (!err)
         err = recogniser_new(&p->recogniser, opt->grammar, opt->pool, l);
     if (!err)

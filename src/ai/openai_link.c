@@ -260,10 +260,12 @@ void openai_send(struct openai *p)
 
 /* ---- a session that is ready ---- */
 
-/* A new session is told what was said in the one before. */
+/* A new session is told what was said in the one before; an agent that takes over, what was said with the other. */
 static void turns_send(struct openai *p)
 {
-    openai_write_message(&p->out, "system", TEXT("The call was interrupted for technical reasons. Do not greet again; go on where it stopped."));
+    openai_write_message(&p->out, "system",
+                         p->has_begun ? TEXT("The call was interrupted for technical reasons. Do not greet again; go on where it stopped.")
+                                      : TEXT("You take over this call from another agent. What was said so far follows; do not ask for it again."));
     openai_send(p);
     for (size_t i = 0; i < p->words.count && p->ws; i++) {
         const struct talk_turn *t = talk_words_at(&p->words, i);

@@ -11,6 +11,12 @@ const char *provider_error_name(enum provider_error e)
     return (unsigned)e < sizeof names / sizeof names[0] ? names[e] : "unknown";
 }
 
+void provider_remember(struct provider *p, const struct talk_words *before)
+{
+    if (p->ops->remember)
+        p->ops->remember(p, before);
+}
+
 void provider_start(struct provider *p, const struct provider_handlers *on, void *arg)
 {
     p->on = on;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ai/talk_words.h"
 #include "base/err.h"
 #include "base/text.h"
 
@@ -49,6 +50,7 @@ struct provider_ops {          /* for implementations only */
     void (*tool_result)(struct provider *p, uint32_t id, int err, struct text result);
     bool (*farewell)(struct provider *p, uint32_t id);     /* NULL: has no last words */
     void (*close)(struct provider *p);
+    void (*remember)(struct provider *p, const struct talk_words *before); /* NULL: does not care */
 };
 
 struct provider {              /* first member of each implementation */
@@ -58,6 +60,8 @@ struct provider {              /* first member of each implementation */
     unsigned rate_hz;
 };
 
+/* Before the start: what was said in this talk before this provider takes over. Copied. */
+void provider_remember(struct provider *p, const struct talk_words *before);
 void provider_start(struct provider *p, const struct provider_handlers *on, void *arg);
 void provider_hear(struct provider *p, const int16_t *pcm, size_t n, int64_t at_us);
 void provider_digit(struct provider *p, char digit);

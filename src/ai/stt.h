@@ -9,7 +9,7 @@
 
 enum { STT_HZ = 8000 };
 
-struct stt_handlers {
+struct stt_handlers {              /* all of them are set */
     void (*on_ready)(void *arg);
     /* Speech that counts; ended by on_turn, also when nothing was understood. */
     void (*on_speech_started)(int64_t onset_us, void *arg);
@@ -68,5 +68,6 @@ int stt_listen_new(struct stt **out, struct loop *l, struct dialer *d, const str
 /* Deepgram's /v2/listen: streamed, the service says whose turn it is. */
 int stt_flux_new(struct stt **out, struct loop *l, struct dialer *d, const struct stt_settings *s, const struct log *log,
                  const struct stt_handlers *on, void *arg) MUST_USE;
-/* The embedded recogniser: own ear, a closed grammar; no key, no network. */
+/* The embedded recogniser: own ear, a closed grammar; no key, no network. Scores below the agent's confirm_above: nothing was understood.
+ * Each utterance is one turn, so on_partial and on_resumed do not come. */
 int stt_local_new(struct stt **out, struct loop *l, struct grammar *g, struct worker_pool *pool, const struct stt_handlers *on, void *arg) MUST_USE;

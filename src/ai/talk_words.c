@@ -44,6 +44,16 @@ void talk_words_cut(struct talk_words *t, uint32_t number, uint64_t part, uint64
     }
 }
 
+void talk_words_copy(struct talk_words *to, const struct talk_words *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct talk_turn *t = talk_words_at(from, i);
+
+        if (t->words[0])
+            talk_words_add(to, t->is_agent, 0, text_of(t->words));
+    }
+}
+
 void talk_words_free(struct talk_words *t)
 {
     for (size_t i = 0; i < t->count; i++)

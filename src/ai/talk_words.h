@@ -24,6 +24,8 @@ struct talk_words {                /* all zero: empty */
 void talk_words_add(struct talk_words *t, bool is_agent, uint32_t number, struct text words);
 /* Of an answer only so much was heard: its words are cut in proportion, to whole words. */
 void talk_words_cut(struct talk_words *t, uint32_t number, uint64_t part, uint64_t whole);
+/* As said before: by nobody who can be cut now. */
+void talk_words_copy(struct talk_words *to, const struct talk_words *from);
 /* Of the oldest first; i below count. */
 const struct talk_turn *talk_words_at(const struct talk_words *t, size_t i);
 void talk_words_free(struct talk_words *t);

@@ -9,6 +9,7 @@ const struct known_app known_apps[] = {
     { .name = "AddQueueMember", .module = "app_queue", .min = 1, .max = 7 },
     { .name = "ADSIProg", .module = "app_adsiprog", .min = 0, .max = 0, .state = KNOWN_DEPRECATED, .instead = "" },
     { .name = "AELSub", .module = "pbx_ael", .min = 1, .max = 0 },
+    { .name = "AgentCallbackLogin", .state = KNOWN_REMOVED, .since = "1.6", .instead = "AddQueueMember" },
     { .name = "AgentLogin", .module = "app_agent_pool", .min = 1, .max = 2 },
     { .name = "AgentRequest", .module = "app_agent_pool", .min = 1, .max = 1 },
     { .name = "AGI", .module = "res_agi", .min = 1, .max = 0 },

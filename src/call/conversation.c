@@ -217,8 +217,10 @@ void talk_interrupt(struct conversation *c, const char *by, int64_t onset_us)
         return;
     c->figures.barge_ins++;
     talk_meters_barge_in(c->meters, by);
-    if (c->party && item)          /* else it was a phrase of ours */
+    if (c->party && item) {        /* else it was a phrase of ours */
+        memory_cut(&c->memory, item, played_ms, c->party->provider->rate_hz);
         provider_interrupted(c->party->provider, item, played_ms);
+    }
 }
 
 /* ---- from the leg ---- */
@@ -279,6 +281,7 @@ static void destroy(void *obj)
     voice_free(c->voice);
     look_back_free(c->before);
     free(c->call);
+    memory_free(&c->memory);
     free(c->context);
 }
 

@@ -9,6 +9,7 @@
 #include "call/barge_in.h"
 #include "call/conversation.h"
 #include "call/look_back.h"
+#include "call/memory.h"
 #include "call/patience.h"
 #include "call/toolbox.h"
 #include "call/voice.h"
@@ -56,6 +57,7 @@ struct conversation {
     bool ear_is_on;                /* somebody wants to know what it hears */
     struct look_back *before;      /* what the provider has not heard */
     bool withholds;
+    struct memory memory;          /* what was said, for an agent that takes over */
     conversation_next *next;
     void *next_arg;
     struct timer *longest, *farewell; /* farewell: of a wish, then of closing */

@@ -59,6 +59,7 @@ static void on_audio(uint32_t item, const int16_t *pcm, size_t n, bool last, voi
         return;
     if (n > 0)
         patience_settle(&c->patience);
+    memory_sound(&c->memory, item, n);
     if (voice_add(c->voice, item, pcm, n, last) || c->has_dropped)
         return;
     c->has_dropped = true;
@@ -69,8 +70,10 @@ static void on_agent_text(uint32_t item, struct text words, void *arg)
 {
     struct conversation *c = talk_of(arg);
 
-    if (c)
-        TIMELINE(c->timeline, talk_call(c), "agent.said", kv_int("item", item), kv_text("text", words));
+    if (!c)
+        return;
+    memory_agent(&c->memory, item, words, c->party->provider->rate_hz);
+    TIMELINE(c->timeline, talk_call(c), "agent.said", kv_int("item", item), kv_text("text", words));
 }
 
 static void on_speech_started(int64_t onset_us, void *arg)
@@ -103,6 +106,7 @@ static void on_caller_text(struct text words, struct text intent, double score, 
     if (!c)
         return;
     c->figures.turns++;
+    memory_caller(&c->memory, words);
     talk_meters_turn(c->meters);
     patience_input(&c->patience);
     TIMELINE(c->timeline, talk_call(c), "caller.said", kv_text("text", words), kv_text("intent", intent),
@@ -289,6 +293,8 @@ int conversation_switch(struct conversation *c, struct provider *next)
         return err;
     }
     c->caller_talks = false;
+    memory_switch(&c->memory);
+    provider_remember(next, &c->memory.words);
     patience_owe(&c->patience, wait_now_ms(c));
     if (old)
         timer_start(old->leave, 0);

@@ -52,6 +52,31 @@ static void t_another_takes_over(void **state)
     talk_bench_end(b, TALK_STOPPED, "stopped");
 }
 
+static void t_the_next_one_is_told_what_was_said(void **state)
+{
+    struct talk_bench *b = talk_bench_new();
+    const struct conversation_options o = talk_bench_options();
+
+    (void)state;
+    talk_bench_start(b, 8000, &o);
+    const struct provider *const first = provider_of(b, 0);
+    first->on->on_agent_text(1, TEXT("one two three four"), first->arg);
+    talk_bench_says(b, 0, 1, 20 * TALK_FRAME, true);
+    for (int i = 0; i < 10; i++)
+        talk_bench_tick(b, NULL);
+    first->on->on_speech_started(b->now_us, first->arg);
+    assert_int_equal(b->providers[0]->interruptions, 1);
+    first->on->on_caller_text(TEXT("sales please"), TEXT_NONE, 0, true, first->arg);
+    assert_int_equal(conversation_switch(b->talk, talk_bench_provider(b, 8000)), 0);
+    assert_string_equal(b->providers[1]->before, "agent: one two / caller: sales please");
+    const struct provider *const second = provider_of(b, 1);
+    second->on->on_agent_text(1, TEXT("sales here"), second->arg);
+    assert_int_equal(conversation_switch(b->talk, talk_bench_provider(b, 16000)), 0);
+    assert_string_equal(b->providers[2]->before, "agent: one two / caller: sales please / agent: sales here");
+    conversation_stop(b->talk);
+    talk_bench_end(b, TALK_STOPPED, "stopped");
+}
+
 static void t_the_old_one_is_not_heard(void **state)
 {
     struct talk_bench *b = talk_bench_new();
@@ -281,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(t_another_takes_over),
+        cmocka_unit_test(t_the_next_one_is_told_what_was_said),
         cmocka_unit_test(t_the_old_one_is_not_heard),
         cmocka_unit_test(t_tools_go_with_the_old_one),
         cmocka_unit_test(t_a_tool_switches),

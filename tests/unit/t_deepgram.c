@@ -60,21 +60,25 @@ static void test_our_messages_are_as_specified(void **state)
 
     (void)state;
     buf_init(&b, 64 * 1024);
-    deepgram_write_settings(&b, &usual, NULL);
+    deepgram_write_settings(&b, &usual, &words, true);
     judge(&b, NULL);
-    deepgram_write_settings(&b, &bare, NULL);
+    deepgram_write_settings(&b, &bare, &words, true);
     judge(&b, NULL);
-    deepgram_write_settings(&b, &usual, &words);
+    deepgram_write_settings(&b, &usual, &words, false);
     judge(&b, NULL);
     talk_words_add(&words, true, 1, TEXT(GREETING));
     talk_words_add(&words, true, 2, TEXT("one two three four"));
     talk_words_add(&words, false, 0, TEXT("a \"quoted\" question"));
     talk_words_cut(&words, 2, 60, 100);
     talk_words_cut(&words, 1, 0, 100);
-    deepgram_write_settings(&b, &usual, &words);
+    deepgram_write_settings(&b, &usual, &words, false);
     assert_true(text_find_text(buf_text(&b), TEXT("\"content\":\"one two\"")) > 0);   /* what was heard of it */
     assert_true(text_find_text(buf_text(&b), TEXT("Hello there")) < 0);               /* nothing was; nor is it said again */
     assert_true(text_find_text(buf_text(&b), TEXT("greeting")) < 0);
+    judge(&b, NULL);
+    deepgram_write_settings(&b, &usual, &words, true);   /* another agent's words are known, and this one greets */
+    assert_true(text_find_text(buf_text(&b), TEXT("\"greeting\":\"" GREETING "\"")) > 0);
+    assert_true(text_find_text(buf_text(&b), TEXT("\"content\":\"one two\"")) > 0);
     judge(&b, NULL);
     deepgram_write_result(&b, TEXT("call\"1"), TEXT("hours"), TEXT("{\"a\":\"b\"}"));
     judge(&b, NULL);

@@ -29,7 +29,7 @@ static void speech(int from_ms, int to_ms)
 static int setup(void **state)
 {
     memset(line, 0, sizeof line);
-    return ear_new((struct ear **)state);
+    return ear_new((struct ear **)state, NULL);
 }
 
 static int teardown(void **state)
@@ -108,7 +108,7 @@ static void test_any_cut_gives_the_same(void **state)
     assert_int_equal(run(*state, 0, 9000, 80, 0, want, 8), 4);
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct ear *e = NULL;
-        assert_int_equal(ear_new(&e), 0);
+        assert_int_equal(ear_new(&e, NULL), 0);
         assert_int_equal(run(e, 0, 9000, pieces[i], 0, t, 8), 4);
         for (int k = 0; k < 4; k++) {
             assert_int_equal(t[k].kind, want[k].kind);
@@ -159,6 +159,35 @@ static void test_eight_seconds_are_the_most(void **state)
     assert_int_equal(t[2].time_ms, 20000);
 }
 
+static void test_other_silence_and_longer_speech(void **state)
+{
+    const struct ear_options opt = { .silence_ms = 250, .speech_max_ms = 20000 };
+    struct told t[8];
+    struct ear *e = NULL;
+
+    (void)state;
+    speech(1000, 1500);
+    speech(1900, 16000);
+    assert_int_equal(ear_new(&e, &opt), 0);
+    assert_int_equal(run(e, 0, 20000, 160, 0, t, 8), 4);
+    assert_in_range(t[1].at_ms, 1720, 1780); /* the pause of 400 ms is an end */
+    assert_int_equal(t[1].n, (size_t)(t[1].at_ms - 1000 + EAR_LEAD_MS) * MS); /* no more tail than was heard */
+    assert_in_range(t[3].voiced_ms, 14000, 14110);
+    assert_int_equal(t[3].first, line[1900 * MS + 4]);
+    ear_free(e);
+}
+
+static void test_options_out_of_range(void **state)
+{
+    static const struct ear_options bad[] = { { .silence_ms = 50 }, { .silence_ms = -1 }, { .speech_max_ms = 999 }, { .speech_max_ms = 60001 } };
+    struct ear *e = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(ear_new(&e, &bad[i]), -EINVAL);
+    assert_null(e);
+}
+
 static void test_discard(void **state)
 {
     struct told t[4];
@@ -196,7 +225,7 @@ static void test_feeding_allocates_nothing(void **state)
     assert_int_equal(fail_alloc_count(), before);
     struct ear *e = NULL;
     fail_alloc_at(1);
-    assert_int_equal(ear_new(&e), -ENOMEM);
+    assert_int_equal(ear_new(&e, NULL), -ENOMEM);
     fail_alloc_off();
     assert_null(e);
 }
@@ -210,6 +239,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_need_delays_what_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_speech_that_may_not_count_yet_counts_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_eight_seconds_are_the_most, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_silence_and_longer_speech, setup, teardown),
+        cmocka_unit_test(test_options_out_of_range),
         cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discard_of_what_was_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_feeding_allocates_nothing, setup, teardown),

@@ -187,6 +187,9 @@ enum { SEEN_MAX = 4000 };
 
 struct bench {
     const char *ca_file;           /* NULL: no TLS */
+    const struct talk_words *before;
+    unsigned told;
+    char first_told[200];
     struct loop *loop;
     struct dialer *dialer;
     struct sim_service *server;
@@ -329,6 +332,9 @@ static void on_moment(const char *what, struct text detail, void *arg)
     } else if (strcmp(what, "tool") == 0) {
         b->outputs++;
         text_copy(b->output, sizeof b->output, text_of(cJSON_GetObjectItem(cJSON_GetObjectItem(tree, "item"), "output")->valuestring));
+    } else if (strcmp(what, "item") == 0) {
+        if (b->told++ == 0)
+            text_copy(b->first_told, sizeof b->first_told, detail);
     } else if (strcmp(what, "complaint") == 0) {
         b->complaints++;
         text_copy(b->complaint, sizeof b->complaint, detail);
@@ -378,6 +384,8 @@ static void bench_start(struct bench *b, struct openai_settings *s, struct sim_s
     opt.dialer = b->dialer;
     assert_int_equal(openai_realtime_new(&b->p, b->loop, &opt, &test_log), 0);
     assert_int_equal(timer_new(&b->feeder, b->loop, on_feed, b), 0);
+    if (b->before)
+        provider_remember(b->p, b->before);
     provider_start(b->p, &on, b);
     timer_start(b->feeder, 1);
     b->at_us = 1000000;
@@ -573,6 +581,29 @@ static void test_what_passes_is_survived(void **state)
         assert_int_equal(b.ready, 1);
         bench_stop(&b);
     }
+}
+
+/* An agent that takes over knows what was said, and greets nevertheless. */
+static void test_what_was_said_before_is_told(void **state)
+{
+    struct openai_settings s = usual;
+    struct talk_words before = { .count = 0 };
+    struct bench b = { .before = &before };
+
+    (void)state;
+    talk_words_add(&before, true, 1, TEXT("Reception, hello."));
+    talk_words_add(&before, false, 0, TEXT("I want to buy something."));
+    talk_words_add(&before, true, 2, TEXT("never heard"));
+    talk_words_cut(&before, 2, 0, 1);
+    bench_start(&b, &s, (struct sim_service_options){ .speed = 40 }, "sk-test");
+    assert_true(turn_until(b.loop, has_answer, &b, 20000));
+    assert_int_equal(b.told, 3);   /* that it takes over, and two turns */
+    assert_non_null(strstr(b.first_told, "take over"));
+    assert_int_equal(b.errors, 0);
+    if (b.complaints)
+        fail_msg("%s", b.complaint);
+    bench_stop(&b);
+    talk_words_free(&before);
 }
 
 static bool has_new_session(void *arg)
@@ -799,6 +830,7 @@ int main(void)
         cmocka_unit_test(test_a_talk_in_wide_pcm),
         cmocka_unit_test(test_faults_that_are_borne),
         cmocka_unit_test(test_each_fault_has_its_end),
+        cmocka_unit_test(test_what_was_said_before_is_told),
         cmocka_unit_test(test_an_old_session_is_renewed_in_a_pause),
         cmocka_unit_test(test_a_certificate_that_is_refused),
         cmocka_unit_test(test_what_passes_is_survived),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -124,9 +125,22 @@ static void fake_close(struct provider *p)
     timer_start(f->closing, 0);
 }
 
+static void fake_remember(struct provider *p, const struct talk_words *before)
+{
+    struct talk_provider *f = (struct talk_provider *)p;
+
+    assert_false(f->started);
+    for (size_t i = 0; i < before->count; i++) {
+        const struct talk_turn *t = talk_words_at(before, i);
+        const size_t n = strlen(f->before);
+
+        snprintf(f->before + n, sizeof f->before - n, "%s%s: %s", n ? " / " : "", t->is_agent ? "agent" : "caller", t->words);
+    }
+}
+
 static const struct provider_ops provider_ops = {
     .start = fake_start, .hear = fake_hear, .digit = fake_digit, .interrupted = fake_interrupted,
-    .heard = fake_heard, .tool_result = fake_tool_result, .close = fake_close,
+    .heard = fake_heard, .tool_result = fake_tool_result, .close = fake_close, .remember = fake_remember,
 };
 
 struct provider *talk_bench_provider(struct talk_bench *b, unsigned rate_hz)

@@ -29,6 +29,7 @@ struct talk_provider {
     uint32_t interrupted_item, heard_item, result_id;
     unsigned played_ms;
     int result_err;
+    char before[400];              /* what it was told: "agent: words / caller: words" */
 };
 
 struct talk_bench {
