@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "audit/audit.h"
+#include "audit/baseline.h"
 #include "audit/source.h"
 #include "base/buf.h"
 
@@ -21,6 +22,8 @@ struct audit_report {
     enum audit_severity least;     /* findings below it are counted, but not shown */
     size_t max;                    /* findings shown at most, the worst first to stay; 0: all */
     bool has_colour;
+    const struct baseline *baseline; /* NULL: none was given */
+    const char *only;              /* the one rule that ran; NULL: all */
 };
 
 /* Goes through the findings that are told, in order; silenced ones are among them. */
@@ -47,5 +50,7 @@ const char *audit_severity_name(enum audit_severity s);
 void audit_report_text(const struct audit_report *r, FILE *to);
 /* One JSON object. 0 or out's sticky error. */
 int audit_report_json(const struct audit_report *r, struct buf *out);
+/* SARIF 2.1.0. 0, -ENOMEM or out's sticky error. */
+int audit_report_sarif(const struct audit_report *r, struct buf *out);
 /* What one rule is about, why, and what to do; its examples. */
 void audit_report_rule(const struct audit_rule *r, FILE *to);

@@ -52,6 +52,27 @@ static void add_finding(struct buf *b, const struct audit_report *r, const struc
     buf_add_text(b, TEXT("]}"));
 }
 
+/* What the baseline expects and nobody found. */
+static void add_stale(struct buf *b, const struct audit_report *r)
+{
+    bool is_first = true;
+
+    buf_add_text(b, TEXT(",\"baseline_stale\":["));
+    for (size_t i = 0; i < r->baseline->count; i++) {
+        const struct baseline_entry *const e = &r->baseline->entries[i];
+
+        if (!baseline_is_stale(e, r->only))
+            continue;
+        buf_addf(b, "%s{\"fingerprint\":\"%s\",\"expected\":%zu,\"found\":%zu", is_first ? "" : ",", e->fingerprint, e->count, e->met);
+        add_text(b, "code", e->code);
+        add_text(b, "file", e->file);
+        add_text(b, "message", e->message);
+        buf_add_char(b, '}');
+        is_first = false;
+    }
+    buf_add_char(b, ']');
+}
+
 int audit_report_json(const struct audit_report *r, struct buf *out)
 {
     const struct audit *const a = r->audit;
@@ -64,6 +85,8 @@ int audit_report_json(const struct audit_report *r, struct buf *out)
     buf_addf(out, "{\"errors\":%zu,\"warnings\":%zu,\"notes\":%zu,\"silenced\":%zu", n.errors, n.warnings, n.notes, n.silenced);
     buf_addf(out, ",\"not_told\":%zu", a->findings_dropped + audit_report_untold(r));
     add_text(out, "folder", a->opt.folder);
+    if (r->baseline)
+        add_stale(out, r);
     buf_add_text(out, TEXT(",\"findings\":["));
     audit_report_begin(r, &w);
     while ((f = audit_report_next(r, &w)) != NULL) {

@@ -136,6 +136,29 @@ static void put_rules(const struct audit_report *r, FILE *to)
     free(list);
 }
 
+/* What the baseline expects and nobody found: mended, or moved to another section. */
+static void put_stale(const struct audit_report *r, FILE *to)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; r->baseline && i < r->baseline->count; i++) {
+        const struct baseline_entry *const e = &r->baseline->entries[i];
+
+        if (!baseline_is_stale(e, r->only))
+            continue;
+        fputs("stale in the baseline: ", to);
+        clean_put(text_of(e->code), to);
+        putc(' ', to);
+        clean_put(text_of(e->file), to);
+        fputs(": ", to);
+        clean_put(text_of(e->message), to);
+        fprintf(to, " (%zu of %zu found)\n", e->met, e->count);
+        n++;
+    }
+    if (n)
+        putc('\n', to);
+}
+
 static const char *s_of(size_t n)
 {
     return n == 1 ? "" : "s";
@@ -153,6 +176,7 @@ void audit_report_text(const struct audit_report *r, FILE *to)
         if (!f->silenced_by)
             put_finding(r, to, f);
     put_rules(r, to);
+    put_stale(r, to);
     audit_count(r->audit, &n);
     fprintf(to, "%zu error%s, %zu warning%s, %zu note%s", n.errors, s_of(n.errors), n.warnings, s_of(n.warnings), n.notes, s_of(n.notes));
     if (n.silenced)

@@ -1,15 +1,12 @@
 /* The verb `audit`: what an Asterisk configuration says, and what can go wrong with it. Reads files; runs and changes nothing. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "audit/report.h"
+#include "cli/audit_output.h"
 #include "cli/cli.h"
-
-enum { JSON_MAX = 256 * 1024 * 1024 };
 
 static int explain(const char *code)
 {
@@ -29,66 +26,6 @@ static int list_rules(void)
     return cli_done(CLI_FINE);
 }
 
-/* What the command line asks for. */
-struct request {
-    const char *folder, *only;
-    enum audit_severity least, fail_on;
-    bool never_fails, as_json;
-    size_t max;
-};
-
-/* Colours for a person's eyes only: https://no-color.org */
-static bool wants_colour(void)
-{
-    const char *const no = getenv("NO_COLOR"), *const term = getenv("TERM");
-
-    return isatty(STDOUT_FILENO) && (!no || !*no) && term && strcmp(term, "dumb") != 0;
-}
-
-static int put_form(const struct audit_report *r, int (*write)(const struct audit_report *, struct buf *))
-{
-    struct buf b;
-    int err;
-
-    buf_init(&b, JSON_MAX);
-    err = write(r, &b);
-    if (!err) {
-        fwrite(b.p, 1, b.n, stdout);
-        putchar('\n');
-    }
-    buf_free(&b);
-    return err;
-}
-
-static int verdict(const struct audit *a, const struct request *q)
-{
-    struct audit_counts n;
-
-    audit_count(a, &n);
-    if (q->never_fails)
-        return CLI_FINE;
-    if (n.errors || (n.warnings && q->fail_on <= AUDIT_WARNING) || (n.notes && q->fail_on <= AUDIT_NOTE))
-        return CLI_FAILED;
-    return CLI_FINE;
-}
-
-static int tell(const struct audit *a, const struct request *q)
-{
-    struct audit_report r = { .audit = a, .least = q->least, .max = q->max, .has_colour = wants_colour() };
-    int err = source_open(&r.source, a->opt.source);
-
-    if (!err && q->as_json)
-        err = put_form(&r, audit_report_json);
-    else if (!err)
-        audit_report_text(&r, stdout);
-    source_free(r.source);
-    if (err) {
-        fprintf(stderr, "sidetone audit: %s\n", err_text(err));
-        return CLI_WRONG_USE;
-    }
-    return cli_done(verdict(a, q));
-}
-
 static int folder_fault(const char *folder)
 {
     struct stat st;
@@ -98,7 +35,7 @@ static int folder_fault(const char *folder)
     return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-static int audit_one(const struct request *q)
+static int audit_one(const struct audit_request *q)
 {
     const struct audit_options opt = { .folder = q->folder };
     struct audit *a = NULL;
@@ -113,7 +50,7 @@ static int audit_one(const struct request *q)
         audit_free(a);
         return CLI_WRONG_USE;
     }
-    code = tell(a, q);
+    code = audit_output(a, q);
     audit_free(a);
     return code;
 }
@@ -129,7 +66,7 @@ static bool read_severity(const char *word, enum audit_severity *out)
 }
 
 /* The words of the command line, checked. 0 or an exit code. */
-static int read_request(struct request *q, const char *least, const char *fail_on, const char *max)
+static int read_request(struct audit_request *q, const char *least, const char *fail_on, const char *max)
 {
     int64_t n = 0;
 
@@ -146,11 +83,14 @@ static int read_request(struct request *q, const char *least, const char *fail_o
 
 int cmd_audit(int argc, char **argv)
 {
-    struct request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
+    struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
     const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL;
-    bool wants_rules = false;
+    bool wants_rules = false, as_json = false, as_sarif = false;
     const struct cli_option options[] = {
-        { .name = "json", .help = "one JSON object", .is_set = &q.as_json },
+        { .name = "json", .help = "one JSON object", .is_set = &as_json },
+        { .name = "sarif", .help = "SARIF 2.1.0, as code scanners read it", .is_set = &as_sarif },
+        { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
+        { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
@@ -160,9 +100,10 @@ int cmd_audit(int argc, char **argv)
     };
     const struct cli_syntax syntax = {
         .verb = "audit",
-        .usage = "[FOLDER] [--json] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL] | --explain CODE | --rules",
+        .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
+                 "       [--baseline FILE] [--write-baseline FILE] | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
-                 "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing. A comment `; audit-ignore CODE` on a line, or on the\n"
+                 "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing there. A comment `; audit-ignore CODE` on a line, or on the\n"
                  "line before it, silences that rule there. Exit status 0: no error and no warning, 1: some, 2: wrong use or nothing to read.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
@@ -181,6 +122,11 @@ int cmd_audit(int argc, char **argv)
         return list_rules();
     if (q.only && !audit_rule_of(q.only))
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
+    if (as_json && as_sarif)
+        return cli_wrong_use("audit", "--json and --sarif both want the output");
+    if (q.only && q.write_baseline)
+        return cli_wrong_use("audit", "a baseline of one rule would drop the others: --only and --write-baseline do not go together");
+    q.form = as_json ? AUDIT_FORM_JSON : as_sarif ? AUDIT_FORM_SARIF : AUDIT_FORM_TEXT;
     q.folder = folder[0];
     if (read_request(&q, least, fail_on, max))
         return CLI_WRONG_USE;
