@@ -32,6 +32,7 @@ struct config_sidetone {
     struct config_head head;
     const char *state_dir;          /* absolute */
     const char *http_hosts;         /* NULL: none */
+    const char *ca;                 /* of services; NULL: the system's authorities */
     int64_t workers;                /* call loops; 0: one per core */
     int64_t speech_threads;         /* 0: one per core */
     int64_t keep_recordings_ms;     /* 0: for ever */

@@ -25,6 +25,9 @@ static const char *const starts[] = { "process", "fork", NULL };                
 static const struct config_key sidetone_keys[] = {
     { .name = "state_dir", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, state_dir),
       .standard = "/var/lib/sidetone", .help = "Directory of the embedded store (sidetone.db)." },
+    { .name = "ca", .type = CONFIG_PATH, .offset = offsetof(struct config_sidetone, ca), .standard_help = "the system's authorities",
+      .example = "services-ca.pem", .wants = CONFIG_WANTS_FILE, .base = "",
+      .help = "PEM file of the authorities that sign the certificates of services, tools and http: for servers of your own. No other is trusted then." },
     { .name = "http_hosts", .type = CONFIG_TEXT, .offset = offsetof(struct config_sidetone, http_hosts),
       .standard_help = "handlers and tools reach no host", .example = "crm.example.com, 127.0.0.1:8080",
       .help = "Hosts that handlers and tools may reach with http.get and http.post; without a port the scheme's own." },

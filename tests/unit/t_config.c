@@ -60,6 +60,7 @@ static int set_up(void **state)
     put(p, "handlers/caller_name.lua", "");
     put(p, "crm.json", "{}");
     put(p, "sink-ca.pem", "");
+    put(p, "services-ca.pem", "");
     put(p, "handlers/tools/opening_hours.lua", "");
     put(p, "handlers/tools/look_up.lua", "");
     put(p, "agents/reception.agent", "");
