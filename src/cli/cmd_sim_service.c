@@ -130,7 +130,7 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
 {
     const char *listen = "127.0.0.1:0", *script = NULL, *fault = "none", *fault_count = "0", *speed = "4", *voice = "slt", *cert = NULL, *key = NULL;
     const char *http = NULL;
-    bool lists_faults = false, ok;
+    bool lists_faults = false, echoes = false, ok;
     const struct cli_option options[] = {
         { .name = "listen", .takes = "HOST:PORT", .help = "numeric address; port 0 takes a free one (default 127.0.0.1:0)", .value = &listen },
         { .name = "script", .takes = "FILE", .help = "what it says: lines of say TEXT, call NAME {JSON}, fail CODE, hear TEXT", .value = &script },
@@ -141,11 +141,12 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
         { .name = "cert", .takes = "FILE", .help = "certificate (PEM): then it serves wss:// and https://", .value = &cert },
         { .name = "key", .takes = "FILE", .help = "the certificate's key (PEM; default: in the same file)", .value = &key },
         { .name = "faults", .help = "lists the faults", .is_set = &lists_faults },
+        { .name = "echo", .help = "the caller's own voice is the answer, at once and for ever: for bench call", .is_set = &echoes },
         { .name = "http", .takes = "HOST:PORT", .help = "another port, for chat, speech and transcriptions over HTTP (port 0 takes a free one)", .value = &http },
     };
     const struct cli_syntax syntax = {
         .verb = verb, .usage = "[options]", .about = about, .options = options,
-        .option_count = sizeof options / sizeof *options - (kind->accept_http ? 0 : 1), /* the last one */
+        .option_count = sizeof options / sizeof *options - (kind->accept_http ? 0 : 2), /* the last two are openai's */
     };
     struct sim_service_options opt = { .script_name = NULL };
     struct address at, http_at;
@@ -169,6 +170,7 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
     if (key && !cert)
         return cli_wrong_use(verb, "--key is of no use without --cert");
     opt.voice = voice;
+    opt.echoes = echoes;
     opt.cert_file = cert;
     opt.key_file = key;
     opt.script_name = script;

@@ -47,6 +47,7 @@ struct sim_service_options {
     unsigned speed;            /* times real time that audio leaves at; 0 = 4 */
     const char *key;           /* the right one; NULL: any */
     const char *cert_file, *key_file; /* PEM: then wss://; NULL: ws:// */
+    bool echoes;               /* openai: each answer is what the caller says, at once and for ever; for measurements */
     int64_t idle_ms;           /* without audio or a message; 0 = as the service has it */
     const struct address *http; /* a second port for the endpoints over HTTP, where the service has them; NULL: none */
 };
