@@ -15,7 +15,7 @@ const char *const config_providers[] = {                                        
     NULL,
 };
 static const char *const ears[] = { "local", "openai", NULL };                        /* order of enum config_stt */
-static const char *const voices[] = { "local", "openai", NULL };                       /* order of enum config_tts */
+static const char *const voices[] = { "local", "openai", "deepgram", NULL };           /* order of enum config_tts */
 static const char *const audios[] = { "ulaw", "pcm", NULL };                         /* order of enum openai_audio */
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
@@ -386,7 +386,8 @@ static const struct config_key agent_keys[] = {
       .standard_help = "key or stt_key, where both are asked at the same service", .example = "@env:DEEPGRAM_API_KEY", .reloads = true,
       .help = "The key of who speaks, by reference." },
     { .name = "tts_model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, pipeline.tts_model),
-      .standard_help = "gpt-4o-mini-tts; with deepgram voice names it", .example = "gpt-4o-mini-tts", .reloads = true, .help = "The model that speaks." },
+      .standard_help = "gpt-4o-mini-tts; with deepgram aura-2-thalia-en", .example = "gpt-4o-mini-tts", .reloads = true,
+      .help = "The model that speaks; with deepgram that is a voice, and voice = goes before it." },
     { .name = "voice_fallback", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, pipeline.voice_fallback), .standard_help = "nobody does",
       .example = "slt", .reloads = true,
       .help = "With pipeline: the embedded voice that speaks on when the service of tts has failed: slt, rms, awb, kal16 or kal." },

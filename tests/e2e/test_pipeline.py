@@ -5,6 +5,7 @@ import os
 from daemon import Daemon, free_port, run
 from openai_http import Services
 from phone import Facts, Phone
+from test_sim_deepgram import StandIn as Deepgram
 from test_sim_openai_http import StandIn
 
 KEYS = {"TEST_MODEL_KEY": "sk-model-1111", "TEST_EAR_KEY": "sk-ear-2222", "TEST_VOICE_KEY": "sk-voice-3333"}
@@ -107,6 +108,20 @@ def test_a_model_on_this_machine_and_nothing_else(context):
     assert peer.chats[0][-1] == {"role": "user", "content": "what are your opening hours"}
     assert peer.chats[1][-1] == {"role": "user", "content": "[the caller pressed 9]"}
     assert peer.keys == {"/v1/chat/completions": {None}}, peer.keys
+
+
+def test_a_voice_over_a_websocket(context):
+    peer = Services(context, answers=["We are open from nine to five."], words=["When?"])
+    aura = Deepgram(context)
+    line = Line(context, f"url = {peer.url}\nstt = openai\nstt_url = {peer.url}\ntts = deepgram\ntts_url = {aura.base}\ntts_key = @env:TEST_VOICE_KEY\n"
+                "greeting = Good morning.\n")
+    line.facts.wait("agent.heard", item=1)
+    assert line.phone.heard > 25, line.phone.heard
+    line.phone.say("what are your opening hours")
+    line.facts.wait("agent.heard", item=2)
+    assert line.said() == ["Good morning.", "We are open from nine to five."]
+    line.phone.hang_up()
+    assert line.end()[0] == "leg_lost"
 
 
 def test_a_voice_that_is_refused_is_replaced_by_the_embedded_one(context):
