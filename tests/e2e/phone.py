@@ -53,12 +53,16 @@ class Phone:
             pass
         self.ended.set()
 
-    def say(self, words, voice="slt"):
+    def make(self, words):
+        """Words as sound."""
         made = self.context.path("caller.wav")
-        code, _, err = run(self.context, "sim", "say", words, "--voice", voice, "--output", made)
+        code, _, err = run(self.context, "sim", "say", words, "--output", made)
         assert code == 0, err
         with wave.open(made) as f:
-            self.sound(f.readframes(f.getnframes()))
+            return f.readframes(f.getnframes())
+
+    def say(self, words):
+        self.sound(self.make(words))
 
     def sound(self, pcm):
         frames = [pcm[i:i + FRAME].ljust(FRAME, b"\0") for i in range(0, len(pcm), FRAME)]
