@@ -142,7 +142,7 @@ void pipeline_voice_drop(struct pipeline *p);
 bool pipeline_is_audible(const struct pipeline *p);
 bool pipeline_is_speaking(const struct pipeline *p);       /* sentences wait, or one is being made */
 struct pipeline_item *pipeline_item(struct pipeline *p, uint32_t number);
-/* Of the whole sentence; estimated from its words while it is not there. */
+/* Of the whole sentence, at least 1; estimated from its words while it is not there. */
 uint64_t pipeline_item_ms(const struct pipeline_item *it);
 void pipeline_heard(struct pipeline *p, uint32_t item);
 

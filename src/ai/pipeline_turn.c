@@ -86,7 +86,7 @@ void pipeline_interrupted(struct pipeline *p, uint32_t number, unsigned played_m
     const struct pipeline_item *it = pipeline_item(p, number);
 
     if (it)
-        chat_history_cut(&p->history, number, played_ms, pipeline_item_ms(it) + 1);
+        chat_history_cut(&p->history, number, played_ms, pipeline_item_ms(it));
     p->given = number < p->given ? number : p->given;
     pipeline_answer_drop(p);
     p->given = p->newest;          /* what comes from now on is new */
@@ -107,7 +107,7 @@ static void answer_end(struct pipeline *p)
     static const int16_t nothing[1];
 
     if (is_open)
-        chat_history_cut(&p->history, p->given, it->samples / PIPELINE_PER_MS, pipeline_item_ms(it) + 1);
+        chat_history_cut(&p->history, p->given, it->samples / PIPELINE_PER_MS, pipeline_item_ms(it));
     pipeline_answer_drop(p);
     if (is_open)
         p->base.on->on_audio(p->given, nothing, 0, true, p->base.arg);
