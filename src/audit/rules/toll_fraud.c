@@ -4,6 +4,7 @@
 #include "audit/outsiders.h"
 #include "audit/rules.h"
 #include "audit/taint.h"
+#include "audit/trunk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,15 +44,9 @@ static bool is_trunk(struct text devices)
 {
     struct text one;
 
-    while (expression_cut(&devices, '&', &one)) {
-        const struct text d = text_trim(one);
-        const ptrdiff_t slash = text_find(d, '/');
-
-        if (slash < 0 || text_starts_nocase(d, TEXT("Local/")))
-            continue;
-        if (text_find(text_skip(d, (size_t)slash), '@') >= 0 || text_find(text_skip(d, (size_t)slash + 1), '/') >= 0)
+    while (expression_cut(&devices, '&', &one))
+        if (trunk_is(one))
             return true;
-    }
     return false;
 }
 
@@ -162,6 +157,7 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf",
       .text = "[in]\nexten => s,1,Read(N,enter,12)\n same => n,Dial(DAHDI/g1/${N})\n;; file pjsip.conf\n[t]\ntype=endpoint\ncontext=in\n",
       .is_bad = true },
+    { .file = "extensions.conf", .text = "[default]\nexten => _9X.,1,Dial(${GLOBAL(TRUNK)}/${FILTER(0-9,${EXTEN:1})})\n", .is_bad = true },
     { .file = "extensions.conf",
       .text = "[default]\nexten => _1XX,1,Dial(PJSIP/${EXTEN})\nexten => 2,1,Dial(PJSIP/+15550100@trunk)\nexten => 3,1,Authenticate(4711)\n"
               " same => n,Goto(out,s,1)\n[out]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@trunk)\n",
