@@ -47,7 +47,7 @@ static void find_circles(struct layout *l)
 }
 
 /* Each node stands one layer behind the last that leads to it; trunks behind all. */
-static int find_layers(struct layout *l)
+static void find_layers(struct layout *l)
 {
     struct graph *const g = l->g;
     int last = 0;
@@ -65,7 +65,26 @@ static int find_layers(struct layout *l)
     for (size_t i = 0; i < l->count; i++)
         if (!g->nodes[l->nodes[i]].context)
             g->nodes[l->nodes[i]].layer = last;
-    return last + 1;
+}
+
+/* What nothing leads to stands right before what it leads to, unless callers enter there. */
+static void pull_beginnings(struct layout *l)
+{
+    struct graph *const g = l->g;
+
+    for (size_t i = 0; i < l->count; i++) {
+        struct graph_node *const n = &g->nodes[l->nodes[i]];
+        int first = 0;
+
+        for (size_t k = 0; k < g->edges_drawn; k++) {
+            const int to = g->nodes[g->edges[k].to].layer;
+
+            if (g->edges[k].from == l->nodes[i] && (!first || to < first))
+                first = to;
+        }
+        if (n->layer == 0 && first > 1 && !n->entry)
+            n->layer = first - 1;
+    }
 }
 
 /* The end of the layer that begins at from. */
@@ -181,6 +200,7 @@ static int layout_run(struct layout *l)
         return -ENOMEM;
     find_circles(l);
     find_layers(l);
+    pull_beginnings(l);
     sort_by_layer(l);
     for (int i = 0; i < SWEEPS; i++)
         sweep(l, i % 2 == 0, at);

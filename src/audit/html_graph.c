@@ -76,7 +76,7 @@ static void add_node(struct buf *out, const struct graph_node *n)
 
 static void add_drawing(struct buf *out, const struct audit_report *r, const struct graph *g)
 {
-    buf_addf(out, "<figure><div class=\"graph\"><svg id=\"graph\" class=\"%s\" xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\" "
+    buf_addf(out, "<figure><div class=\"graph\" tabindex=\"0\"><svg id=\"graph\" class=\"%s\" xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\" "
                   "aria-label=\"How calls flow between contexts\"><defs>", g->width <= FIT_WIDTH ? "fit" : "wide", g->width, g->height, g->width, g->height);
     add_marker(out, "arrow", "arrow");
     add_marker(out, "arrow-fraud", "arrow fraud");

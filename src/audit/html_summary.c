@@ -19,17 +19,21 @@ static bool has_rule(const struct audit_rule_count *rules, size_t n, const char 
 
 static void add_verdict(struct buf *out, const struct audit_counts *n, const struct audit_rule_count *rules, size_t rule_count)
 {
-    if (n->errors)
-        buf_addf(out, "<p class=\"verdict error\" id=\"verdict\"><strong>Not safe as it is.</strong> %zu error%s should be mended soon, and %zu warning%s looked at.",
-                 n->errors, s_of(n->errors), n->warnings, s_of(n->warnings));
-    else if (n->warnings)
+    if (n->errors) {
+        buf_addf(out, "<p class=\"verdict error\" id=\"verdict\"><strong>Not safe as it is.</strong> %zu error%s should be mended soon", n->errors,
+                 s_of(n->errors));
+        if (n->warnings)
+            buf_addf(out, ", and %zu warning%s looked at", n->warnings, s_of(n->warnings));
+        buf_add_char(out, '.');
+    } else if (n->warnings) {
         buf_addf(out, "<p class=\"verdict warning\" id=\"verdict\"><strong>Should be looked at.</strong> No error was found, but %zu warning%s.", n->warnings,
                  s_of(n->warnings));
-    else if (n->notes)
+    } else if (n->notes) {
         buf_addf(out, "<p class=\"verdict note\" id=\"verdict\"><strong>Nothing dangerous was found.</strong> There %s %zu remark%s.", n->notes == 1 ? "is" : "are",
                  n->notes, s_of(n->notes));
-    else
+    } else {
         buf_add_text(out, TEXT("<p class=\"verdict good\" id=\"verdict\"><strong>Nothing was found.</strong>"));
+    }
     if (has_rule(rules, rule_count, "ST210"))
         buf_add_text(out, TEXT(" People from outside can make calls at your cost."));
     buf_add_text(out, TEXT("</p>\n"));
