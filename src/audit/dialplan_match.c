@@ -85,8 +85,10 @@ bool dialplan_matches(struct text pattern, struct text dialled)
     struct position p;
 
     for (;;) {
+        while (!is_pattern && rest.n && rest.p[0] == '-') /* ext_cmp_exten of main/pbx.c: a dash counts for nothing in names, too */
+            rest = text_skip(rest, 1);
         read_position(&rest, is_pattern, &p);
-        while (is_pattern && dialled.n && dialled.p[0] == '-')
+        while (dialled.n && dialled.p[0] == '-')
             dialled = text_skip(dialled, 1);
         if (p.weight == BANG)
             return true;
