@@ -8,6 +8,7 @@
 
 #include "audit/expression.h"
 
+enum { NONE = -2, HINT = -1 };
 enum { EXTENSION_MAX = 255, PRIORITY_MAX = 1000000, SLOTS_FIRST = 1024 };
 
 struct dialplan_slot {
@@ -21,7 +22,7 @@ struct build {
     struct dialplan_context *context;
     struct dialplan_extension *extension; /* of the last exten line in this section */
     struct text dialled;                  /* its name with the blanks that it was written with: by that labels are looked up */
-    unsigned last;                        /* priority; 0: none yet */
+    int last;                             /* priority; NONE: none yet, HINT: a hint */
     int err;
 };
 
@@ -311,13 +312,17 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
     if (text_eq(word, TEXT("hint")))
         return NULL;
     if (text_eq(word, TEXT("n")) || text_eq(word, TEXT("next"))) {
-        if (!b->last)
+        if (b->last == NONE)
             return "the first priority of a context cannot be \"n\"";
-        *priority = b->last + 1;
+        if (b->last == HINT)
+            return "\"n\" behind a hint is no priority: Asterisk drops the line without a word";
+        *priority = (unsigned)b->last + 1;
     } else if (text_eq(word, TEXT("s")) || text_eq(word, TEXT("same"))) {
-        if (!b->last)
+        if (b->last == NONE)
             return "the first priority of a context cannot be \"s\"";
-        *priority = b->last;
+        if (b->last == HINT)
+            return NULL;
+        *priority = (unsigned)b->last;
     } else if (!to_number(leading_digits(word), priority)) {
         const struct dialplan_step *at = label_dialled(b, word);
 
@@ -373,6 +378,14 @@ static void read_app(struct build *b, const struct conf_item *item, struct text 
     step->args = column_text(item, close >= 0 ? text_head(t, (size_t)close) : t, &step->args_column);
 }
 
+/* A hint is read like an application: what follows a "(" is cut off, unless it is one of a ${} (seen). */
+static struct text hint_device(struct text t)
+{
+    const ptrdiff_t open = text_find(t, '('), dollar = text_find(t, '$');
+
+    return text_trim(open >= 0 && (dollar < 0 || dollar > open) ? text_head(t, (size_t)open) : t);
+}
+
 /* The part of a line behind the extension: "prio(label),app(args)". */
 static void read_step(struct build *b, const struct conf_item *item, struct text rest)
 {
@@ -390,10 +403,14 @@ static void read_step(struct build *b, const struct conf_item *item, struct text
         return;
     }
     if (!step.priority) {
-        b->extension->hint = rest.p ? text_trim(rest) : text_head(item->value, 0);
+        b->last = HINT;
+        if (b->extension->hint.p)
+            problem(b, DIALPLAN_TWICE, item->place, "this extension already has a hint: Asterisk keeps the first and drops this one");
+        else
+            b->extension->hint = hint_device(rest.p ? rest : text_head(item->value, 0));
         return;
     }
-    b->last = step.priority;
+    b->last = (int)step.priority;
     if (!rest.p || !text_trim(rest).n) {
         problem(b, DIALPLAN_SKIPPED, item->place, "the line ends before its application");
         return;
@@ -503,7 +520,7 @@ int dialplan_build(struct dialplan **out, struct arena *memory, const struct con
             continue;
         b.context = context_make(&b, s);
         b.extension = NULL;
-        b.last = 0;
+        b.last = NONE;
         for (size_t k = 0; !b.err && k < s->count; k++)
             read_item(&b, s->items + k);
     }
