@@ -55,6 +55,7 @@
     RULE(manager_reader) \
     RULE(manager_web) \
     RULE(manager_silent) \
+    RULE(manager_class) \
     RULE(http_plain) \
     RULE(ari_origins) \
     RULE(ari_password) \
