@@ -416,6 +416,7 @@ static void read_step(struct build *b, const struct conf_item *item, struct text
         return;
     }
     read_app(b, item, rest, &step);
+    step.place.column = step.app_column;
     step_put(b, b->extension, step);
 }
 

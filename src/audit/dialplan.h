@@ -12,7 +12,7 @@ struct dialplan_context;
 struct dialplan_extension;
 
 struct dialplan_step {
-    struct conf_place place;       /* of the line */
+    struct conf_place place;       /* of the application's name */
     unsigned app_column, args_column;
     unsigned priority;
     struct text label;             /* empty: none */
