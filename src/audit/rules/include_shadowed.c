@@ -3,7 +3,7 @@
 
 #include "audit/dialplan.h"
 
-enum { EXTENSIONS_MAX = 2000 }; /* of one included context; more are not compared */
+enum { EXTENSIONS_MAX = 2000, INCLUDES_MAX = 64 }; /* of one context; more are not compared */
 
 /* Does the context itself, or an include before the kth that is always open, hold an extension of that name? */
 static const char *hidden_by(const struct audit *a, const struct dialplan_context *c, size_t k, const struct dialplan_extension *e)
@@ -24,7 +24,7 @@ static int look(struct audit *a, const struct audit_rule *self, const struct dia
     const struct dialplan_context *t = include->target;
     const struct dialplan_extension *one = NULL;
 
-    if (!t || t == c || t->has_switch || t->include_count || !t->extension_count || t->extension_count > EXTENSIONS_MAX)
+    if (k >= INCLUDES_MAX || !t || t == c || t->has_switch || t->include_count || !t->extension_count || t->extension_count > EXTENSIONS_MAX)
         return 0;
     for (size_t i = 0; i < t->extension_count; i++) {
         if (!t->extensions[i]->step_count)
