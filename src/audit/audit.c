@@ -107,6 +107,13 @@ static bool is_wanted(const struct audit_rule *r, const char *const *codes, size
     return count == 0;
 }
 
+static int audit_finish(struct audit *a)
+{
+    const int err = audit_silence(a);
+
+    return err ? err : audit_redact(a);
+}
+
 int audit_run(struct audit *a, const char *const *codes, size_t count)
 {
     a->finding_count = 0;
@@ -121,7 +128,7 @@ int audit_run(struct audit *a, const char *const *codes, size_t count)
             return err;
     }
     audit_sort(a);
-    return audit_silence(a);
+    return audit_finish(a);
 }
 
 void audit_free(struct audit *a)

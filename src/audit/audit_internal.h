@@ -7,3 +7,5 @@
 void audit_sort(struct audit *a);
 /* silence.c: marks what a comment in the file silences. 0 or -ENOMEM. */
 int audit_silence(struct audit *a) MUST_USE;
+/* Hidden parts of lines (mask.h) leave the sentences of the findings about them. 0 or -ENOMEM. */
+int audit_redact(struct audit *a) MUST_USE;

@@ -1,6 +1,7 @@
 /* Finds where a step leads. */
 #include "audit/flow.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "audit/expression.h"
@@ -61,6 +62,33 @@ size_t flow_calls(const struct dialplan_step *s, struct flow_call out[FLOW_CALLS
 
 /* ---- targets ---- */
 
+/* Another extension that takes the same digits may hold the priority or the label, in an include, too. */
+static void target_elsewhere(const struct targets *t, struct flow_target *g, struct text dialled, unsigned number, struct text label, bool *is_open)
+{
+    const struct dialplan_extension *other = number ? dialplan_match(t->d, g->context, dialled, number, is_open)
+                                                    : dialplan_match_label(t->d, g->context, dialled, label, is_open);
+
+    if (!other)
+        return;
+    g->extension = other;
+    g->step = number ? dialplan_step_of(other, number) : dialplan_label_of(other, label);
+}
+
+/* A jump to a step of the extension that runs. */
+static void target_within(const struct targets *t, struct flow_target *g, unsigned number, struct text priority)
+{
+    const struct dialplan_extension *own = g->extension;
+    bool is_open = false;
+
+    g->step = number ? dialplan_step_of(own, number) : dialplan_label_of(own, priority);
+    if (!g->step && !own->is_pattern)
+        target_elsewhere(t, g, own->name, number, priority, &is_open);
+    /* Of a pattern nobody knows which digits run. */
+    g->state = g->step                                                                                               ? FLOW_FOUND
+               : is_open || g->context->has_switch || (own->is_pattern && (number || dialplan_has_label(g->context, priority))) ? FLOW_OPEN
+                                                                                                                     : FLOW_NO_PRIORITY;
+}
+
 static void target_extension(struct targets *t, struct flow_target *g, struct text extension, struct text priority)
 {
     unsigned number = 0;
@@ -80,16 +108,7 @@ static void target_extension(struct targets *t, struct flow_target *g, struct te
     if (!extension.p || text_eq(extension, t->step->extension->name))
         g->extension = g->context == t->step->extension->context ? t->step->extension : NULL;
     if (g->extension) {
-        g->step = number ? dialplan_step_of(g->extension, number) : dialplan_label_of(g->extension, priority);
-        /* Another pattern, an include or a switch may hold that priority. */
-        g->state = g->step                                                      ? FLOW_FOUND
-                   : g->context->has_switch || (g->extension->is_pattern && number) ? FLOW_OPEN
-                                                                                : FLOW_NO_PRIORITY;
-        if (g->state == FLOW_NO_PRIORITY && !g->extension->is_pattern &&
-            (g->extension = dialplan_match(t->d, g->context, g->extension->name, number, &is_open)) != NULL && number) {
-            g->step = dialplan_step_of(g->extension, number);
-            g->state = FLOW_FOUND;
-        }
+        target_within(t, g, number, priority);
         return;
     }
     g->extension = dialplan_extension_of(t->d, g->context, extension, TEXT_NONE);
@@ -100,12 +119,8 @@ static void target_extension(struct targets *t, struct flow_target *g, struct te
         return;
     }
     g->step = number ? dialplan_step_of(g->extension, number) : dialplan_label_of(g->extension, priority);
-    if (!g->step && number) {
-        const struct dialplan_extension *other = dialplan_match(t->d, g->context, extension, number, &is_open);
-
-        g->extension = other ? other : g->extension;
-        g->step = other ? dialplan_step_of(other, number) : NULL;
-    }
+    if (!g->step)
+        target_elsewhere(t, g, extension, number, priority, &is_open);
     g->state = g->step ? FLOW_FOUND : is_open ? FLOW_OPEN : FLOW_NO_PRIORITY;
 }
 
@@ -238,6 +253,30 @@ static void target_originate(struct targets *t, struct text args)
     }
 }
 
+/* "name,argument": context macro-name, extension s, until 20. */
+static void target_macro(struct targets *t, struct text args)
+{
+    char context[96];
+    struct text name;
+    int n;
+
+    if (!expression_cut(&args, ',', &name) || !text_trim(name).n)
+        return;
+    n = snprintf(context, sizeof context, "macro-%.*s", TEXT_ARG(text_trim(name)));
+    if (n > 0 && (size_t)n < sizeof context)
+        target_put(t, text_trim(name), text_make(context, (size_t)n), TEXT("s"), TEXT("1"), false, true);
+}
+
+static void target_macro_if(struct targets *t, struct text args)
+{
+    struct text one;
+
+    if (!expression_cut(&args, '?', &one))
+        return;
+    while (expression_cut(&args, ':', &one))
+        target_macro(t, one);
+}
+
 static void target_call(struct targets *t, const struct flow_call *c)
 {
     if (flow_is(c->app, "Goto"))
@@ -248,6 +287,10 @@ static void target_call(struct targets *t, const struct flow_call *c)
         target_branches(t, c->args, false);
     else if (flow_is(c->app, "GosubIf"))
         target_branches(t, c->args, true);
+    else if (flow_is(c->app, "Macro"))
+        target_macro(t, c->args);
+    else if (flow_is(c->app, "MacroIf"))
+        target_macro_if(t, c->args);
     else if (flow_is(c->app, "Dial"))
         target_dial(t, c->args);
     else if (flow_is(c->app, "Page") || flow_is(c->app, "AddQueueMember"))

@@ -1,6 +1,7 @@
-/* Writes findings down. */
+/* Counts findings, chooses which are told, and explains a rule. */
 #include "audit/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void audit_count(const struct audit *a, struct audit_counts *out)
@@ -27,110 +28,75 @@ const char *audit_severity_name(enum audit_severity s)
     return names[s];
 }
 
-/* ---- text ---- */
-
-static void put_clean(FILE *to, const char *words)
-{
-    for (const char *p = words; *p; p++)
-        putc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, to);
-}
-
-static void put_place(FILE *to, const struct conf_place *p)
-{
-    put_clean(to, p->file ? p->file : "?");
-    if (p->line)
-        fprintf(to, ":%u:%u", p->line, p->column);
-    fputs(": ", to);
-}
-
-static void put_finding(FILE *to, const struct audit_finding *f)
-{
-    put_place(to, &f->place);
-    fprintf(to, "%s %s: ", audit_severity_name(f->severity), f->rule->code);
-    put_clean(to, f->message);
-    putc('\n', to);
-    for (size_t i = 0; i < f->path_count; i++) {
-        fputs("    ", to);
-        put_place(to, &f->path[i].place);
-        put_clean(to, f->path[i].text);
-        putc('\n', to);
-    }
-    if (f->hint) {
-        fputs("    hint: ", to);
-        put_clean(to, f->hint);
-        putc('\n', to);
-    }
-}
-
-void audit_report_text(const struct audit *a, FILE *to)
+void audit_report_begin(const struct audit_report *r, struct audit_report_walk *w)
 {
     struct audit_counts n;
+    size_t rest = r->max ? r->max : SIZE_MAX;
 
-    for (size_t i = 0; i < a->finding_count; i++)
-        if (!a->findings[i].silenced_by)
-            put_finding(to, &a->findings[i]);
-    audit_count(a, &n);
-    fprintf(to, "%zu errors, %zu warnings, %zu notes", n.errors, n.warnings, n.notes);
-    if (n.silenced)
-        fprintf(to, ", %zu silenced", n.silenced);
-    if (a->findings_dropped)
-        fprintf(to, "; more than fit, %zu are not told", (size_t)a->findings_dropped);
-    fputs(n.errors + n.warnings + n.notes ? "; sidetone audit --explain CODE says why\n" : "\n", to);
-}
-
-/* ---- JSON ---- */
-
-static void add_text(struct buf *b, const char *name, const char *value)
-{
-    buf_addf(b, ",\"%s\":\"", name);
-    buf_add_json(b, text_of(value));
-    buf_add_char(b, '"');
-}
-
-static void add_place(struct buf *b, const struct conf_place *p)
-{
-    buf_add_text(b, TEXT("\"file\":\""));
-    buf_add_json(b, text_of(p->file ? p->file : ""));
-    buf_addf(b, "\",\"line\":%u,\"column\":%u", p->line, p->column);
-}
-
-static void add_finding(struct buf *b, const struct audit_finding *f)
-{
-    buf_add_char(b, '{');
-    add_place(b, &f->place);
-    add_text(b, "code", f->rule->code);
-    add_text(b, "rule", f->rule->name);
-    add_text(b, "severity", audit_severity_name(f->severity));
-    add_text(b, "message", f->message);
-    if (f->hint)
-        add_text(b, "hint", f->hint);
-    if (f->silenced_by)
-        add_text(b, "silenced_by", f->silenced_by);
-    buf_add_text(b, TEXT(",\"path\":["));
-    for (size_t i = 0; i < f->path_count; i++) {
-        buf_add_text(b, i ? TEXT(",{") : TEXT("{"));
-        add_place(b, &f->path[i].place);
-        add_text(b, "text", f->path[i].text);
-        buf_add_char(b, '}');
+    audit_count(r->audit, &n);
+    *w = (struct audit_report_walk){ .room = { [AUDIT_ERROR] = n.errors, [AUDIT_WARNING] = n.warnings, [AUDIT_NOTE] = n.notes } };
+    for (int s = AUDIT_ERROR; s >= AUDIT_NOTE; s--) {
+        if (w->room[s] > rest || s < (int)r->least)
+            w->room[s] = s < (int)r->least ? 0 : rest;
+        rest -= w->room[s];
     }
-    buf_add_text(b, TEXT("]}"));
 }
 
-int audit_report_json(const struct audit *a, struct buf *out)
+const struct audit_finding *audit_report_next(const struct audit_report *r, struct audit_report_walk *w)
 {
+    while (w->next < r->audit->finding_count) {
+        const struct audit_finding *const f = &r->audit->findings[w->next++];
+
+        if (f->severity < r->least)
+            continue;
+        if (f->silenced_by)
+            return f;
+        if (w->room[f->severity] == 0)
+            continue;
+        w->room[f->severity]--;
+        return f;
+    }
+    return NULL;
+}
+
+size_t audit_report_untold(const struct audit_report *r)
+{
+    struct audit_report_walk w;
     struct audit_counts n;
 
-    audit_count(a, &n);
-    buf_addf(out, "{\"errors\":%zu,\"warnings\":%zu,\"notes\":%zu,\"silenced\":%zu", n.errors, n.warnings, n.notes, n.silenced);
-    buf_addf(out, ",\"not_told\":%zu", (size_t)a->findings_dropped);
-    add_text(out, "folder", a->opt.folder);
-    buf_add_text(out, TEXT(",\"findings\":["));
+    audit_report_begin(r, &w);
+    audit_count(r->audit, &n);
+    return n.errors + n.warnings + n.notes - w.room[AUDIT_ERROR] - w.room[AUDIT_WARNING] - w.room[AUDIT_NOTE];
+}
+
+static int compare_counts(const void *x, const void *y)
+{
+    const struct audit_rule_count *a = x, *b = y;
+
+    return a->worst != b->worst ? (int)b->worst - (int)a->worst : strcmp(a->rule->code, b->rule->code);
+}
+
+size_t audit_count_rules(const struct audit *a, struct audit_rule_count *list)
+{
+    size_t n = 0;
+
     for (size_t i = 0; i < a->finding_count; i++) {
-        if (i)
-            buf_add_char(out, ',');
-        add_finding(out, &a->findings[i]);
+        const struct audit_finding *const f = &a->findings[i];
+        size_t k = 0;
+
+        if (f->silenced_by)
+            continue;
+        while (k < n && list[k].rule != f->rule)
+            k++;
+        if (k == n)
+            list[n++] = (struct audit_rule_count){ .rule = f->rule, .worst = f->severity };
+        list[k].count++;
+        if (f->severity > list[k].worst)
+            list[k].worst = f->severity;
     }
-    return buf_add_text(out, TEXT("]}"));
+    if (n)
+        qsort(list, n, sizeof *list, compare_counts);
+    return n;
 }
 
 /* ---- a rule ---- */

@@ -5,9 +5,8 @@
 #include <sys/stat.h>
 
 #include "audit/report.h"
+#include "cli/audit_output.h"
 #include "cli/cli.h"
-
-enum { JSON_MAX = 256 * 1024 * 1024 };
 
 static int explain(const char *code)
 {
@@ -27,29 +26,6 @@ static int list_rules(void)
     return cli_done(CLI_FINE);
 }
 
-static int tell(const struct audit *a, bool as_json)
-{
-    struct audit_counts n;
-    struct buf b;
-    int err = 0;
-
-    if (as_json) {
-        buf_init(&b, JSON_MAX);
-        err = audit_report_json(a, &b);
-        if (!err)
-            printf("%.*s\n", TEXT_ARG(buf_text(&b)));
-        buf_free(&b);
-    } else {
-        audit_report_text(a, stdout);
-    }
-    if (err) {
-        fprintf(stderr, "sidetone audit: %s\n", err_text(err));
-        return CLI_WRONG_USE;
-    }
-    audit_count(a, &n);
-    return cli_done(n.errors + n.warnings ? CLI_FAILED : CLI_FINE);
-}
-
 static int folder_fault(const char *folder)
 {
     struct stat st;
@@ -59,41 +35,76 @@ static int folder_fault(const char *folder)
     return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-static int audit_one(const char *folder, const char *only, bool as_json)
+static int audit_one(const struct audit_request *q)
 {
-    const struct audit_options opt = { .folder = folder };
+    const struct audit_options opt = { .folder = q->folder };
     struct audit *a = NULL;
-    int code, err = folder_fault(folder);
+    int code, err = folder_fault(q->folder);
 
     if (!err)
         err = audit_open(&a, &opt);
     if (!err)
-        err = audit_run(a, &only, only ? 1 : 0);
+        err = audit_run(a, &q->only, q->only ? 1 : 0);
     if (err) {
-        fprintf(stderr, "sidetone audit: %s: %s; expected a folder such as /etc/asterisk\n", folder, err_text(err));
+        fprintf(stderr, "sidetone audit: %s: %s; expected a folder such as /etc/asterisk\n", q->folder, err_text(err));
         audit_free(a);
         return CLI_WRONG_USE;
     }
-    code = tell(a, as_json);
+    code = audit_output(a, q);
     audit_free(a);
     return code;
 }
 
+static bool read_severity(const char *word, enum audit_severity *out)
+{
+    for (int s = AUDIT_NOTE; s <= AUDIT_ERROR; s++)
+        if (strcmp(word, audit_severity_name((enum audit_severity)s)) == 0) {
+            *out = (enum audit_severity)s;
+            return true;
+        }
+    return false;
+}
+
+/* The words of the command line, checked. 0 or an exit code. */
+static int read_request(struct audit_request *q, const char *least, const char *fail_on, const char *max)
+{
+    int64_t n = 0;
+
+    if (least && !read_severity(least, &q->least))
+        return cli_wrong_use("audit", "--severity takes error, warning or note, not %s", least);
+    q->never_fails = fail_on && strcmp(fail_on, "never") == 0;
+    if (fail_on && !q->never_fails && !read_severity(fail_on, &q->fail_on))
+        return cli_wrong_use("audit", "--fail-on takes error, warning, note or never, not %s", fail_on);
+    if (max && (text_to_i64(text_of(max), &n) || n < 1))
+        return cli_wrong_use("audit", "--max takes a number from 1, not %s", max);
+    q->max = (size_t)n;
+    return 0;
+}
+
 int cmd_audit(int argc, char **argv)
 {
-    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *only = NULL;
-    bool as_json = false, wants_rules = false;
+    struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
+    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL;
+    bool wants_rules = false, as_json = false, as_sarif = false;
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
-        { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &only },
+        { .name = "sarif", .help = "SARIF 2.1.0, as code scanners read it", .is_set = &as_sarif },
+        { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
+        { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
+        { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
+        { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
+        { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
+        { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
+        { .name = "fail-on", .takes = "LEVEL", .help = "exit 1 from error, warning (default) or note on; or never", .value = &fail_on },
         { .name = "explain", .takes = "CODE", .help = "what a rule is about, why, what to do, and examples", .value = &code_of },
         { .name = "rules", .help = "every rule, a line each", .is_set = &wants_rules },
     };
     const struct cli_syntax syntax = {
         .verb = "audit",
-        .usage = "[FOLDER] [--json] [--only CODE] | --explain CODE | --rules",
+        .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
+                 "       [--html FILE] [--baseline FILE] [--write-baseline FILE] | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
-                 "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing. A comment `; audit-ignore CODE` on a line, or on the\n"
+                 "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing there. A comment `; audit-ignore CODE` on a line, or on the\n"
                  "line before it, silences that rule there. Exit status 0: no error and no warning, 1: some, 2: wrong use or nothing to read.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
@@ -110,7 +121,15 @@ int cmd_audit(int argc, char **argv)
         return explain(code_of);
     if (wants_rules)
         return list_rules();
-    if (only && !audit_rule_of(only))
-        return cli_wrong_use("audit", "there is no rule %s; --rules lists them", only);
-    return audit_one(folder[0], only, as_json);
+    if (q.only && !audit_rule_of(q.only))
+        return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
+    if (as_json && as_sarif)
+        return cli_wrong_use("audit", "--json and --sarif both want the output");
+    if (q.only && q.write_baseline)
+        return cli_wrong_use("audit", "a baseline of one rule would drop the others: --only and --write-baseline do not go together");
+    q.form = as_json ? AUDIT_FORM_JSON : as_sarif ? AUDIT_FORM_SARIF : AUDIT_FORM_TEXT;
+    q.folder = folder[0];
+    if (read_request(&q, least, fail_on, max))
+        return CLI_WRONG_USE;
+    return audit_one(&q);
 }

@@ -1,5 +1,8 @@
 """The verb audit: findings with their place, as text and as JSON; exit codes; a hostile file."""
 import json
+import os
+import pty
+import subprocess
 
 from daemon import run
 
@@ -64,3 +67,86 @@ def test_wrong_use_is_one_line(context):
 def test_damage_is_told_and_the_rest_is_read(context):
     code, out, err = audit(context, "[x\n\x1b[31mexten\x07 =\n[ok]\nexten => 1,1,Goto(gone,1,1)\n same => n,Hangup()\n")
     assert code == 1 and "\x1b" not in out and "\x07" not in out and "extensions.conf:4:" in out, (code, out, err)
+
+
+def test_the_line_is_shown_with_a_mark(context):
+    code, out, err = audit(context, BAD, "--only", "ST201")
+    lines = out.splitlines()
+    assert lines[1].endswith("| exten => _X.,1,System(echo ${CALLERID(num)})"), out
+    assert lines[2].index("^") == lines[1].index("System") and lines[2].endswith("^~~~~~"), out
+    assert any(line.split()[:3] == ["error", "ST201", "1"] for line in lines), out
+    assert "\x1b" not in out, out
+
+
+def test_colours_are_for_a_terminal(context):
+    context.write("etc/extensions.conf", BAD)
+    told = [on_terminal(context, {"TERM": "xterm", "NO_COLOR": no}) for no in ("", "1")] + [on_terminal(context, {"TERM": "dumb", "NO_COLOR": ""})]
+    assert "\x1b[1;31merror\x1b[0m ST201" in told[0], told[0]
+    assert "\x1b" not in told[1] and "\x1b" not in told[2] and " ST201: " in told[1], told
+
+
+def on_terminal(context, env):
+    main, other = pty.openpty()
+    with subprocess.Popen([context.program, "audit", context.path("etc")], stdin=subprocess.DEVNULL, stdout=other, env={**os.environ, **env}) as child:
+        os.close(other)
+        told = b""
+        while True:
+            try:
+                more = os.read(main, 4096)
+            except OSError:  # the end, on Linux
+                break
+            if not more:
+                break
+            told += more
+        assert child.wait(30) == 1
+    os.close(main)
+    return told.decode()
+
+
+def test_severity_max_and_fail_on(context):
+    code, out, err = audit(context, BAD, "--json", "--severity", "error")
+    told = json.loads(out)
+    assert code == 1 and {f["severity"] for f in told["findings"]} == {"error"} and told["errors"] == len(told["findings"]), out
+    code, out, err = audit(context, BAD, "--json", "--max", "1")
+    first = json.loads(out)
+    assert [f["severity"] for f in first["findings"]] == ["error"] and first["errors"] == told["errors"] > 1, out
+    assert first["not_told"] == first["errors"] + first["warnings"] + first["notes"] - 1, out
+    code, out, err = audit(context, BAD, "--max", "1")
+    assert code == 1 and f"{first['not_told']} of them not shown" in out, out
+    assert audit(context, BAD, "--fail-on", "never")[0] == 0
+    assert audit(context, "[a]\nexten => 1,1,Answer()\n", "--fail-on", "error")[0] == 0
+    code, out, err = audit(context, "[a]\nexten => 1,1,Answer()\n", "--fail-on", "note")
+    assert code == 1 and "0 errors, 0 warnings, 1 note;" in out, out
+    for wrong in (("--severity", "x"), ("--fail-on", "x"), ("--max", "0"), ("--max", "x")):
+        assert audit(context, BAD, *wrong)[0] == 2
+
+
+SECRET_FILES = {
+    "manager.conf": "[general]\nenabled = yes\nbindaddr = 0.0.0.0\n[admin]\nsecret = hunter2\nwrite = all\nread = all\n[two]\nsecret hunter2\n"
+                    "secret = hunter2 hunter2\nnosuchkey = hunter2\n",
+    "ari.conf": "[general]\nenabled = yes\nallowed_origins = *\n[a]\ntype = user\npassword = hunter2\n",
+    "pjsip.conf": "[t]\ntype = endpoint\ncontext = in\n[x]\ntype = auth\nusername = x\npassword = hunter2\nmd5_cred = hunter2\noauth_secret = hunter2\n"
+                  "[y]\ntype=aor\ncontact = sip:u:hunter2@h\n",
+    "users.conf": "[100]\nhasmanager = yes\nsecret = hunter2\nvmsecret = hunter2\n",
+    "voicemail.conf": "[default]\n100 => hunter2,Name\n101 = hunter2\n",
+    "iax.conf": "[guest]\ntype = user\ncontext = in\nsecret = hunter2\nregister => u:hunter2@h\n",
+    "http.conf": "[general]\nenabled = yes\nbindaddr = 0.0.0.0\ntlsprivatekey = hunter2\n",
+    "websocket_client.conf": "[c]\ntype = websocket_client\nuri = wss://u:hunter2@h/?k=hunter2\nusername = x\npassword = hunter2\n",
+    "extconfig.conf": "[settings]\nx => odbc,hunter2\n",
+    "extensions.conf": "[globals]\nDBPASS=hunter2\nX=hunter2\n[in]\nhunter2\nexten => 1,1,Goto(gone,1,1) ; hunter2\nexten => 1,2,Authenticat(hunter2)\n"
+                       "exten => _X.,1,System(mysql -phunter2 ${EXTEN})\nexten => _X.,n,Dial(IAX2/u:hunter2@h/${EXTEN})\nexten => _X.,n,Set(PIN=hunter2)\n"
+                       "exten => _X.,n,GotoIf($[${PIN}=hunter2]?nowhere,1)\nexten => _X.,n,Set(X=${CURL(https://h/?t=hunter2&${EXTEN})\n"
+                       "exten => _X.,n,Gosub(gone,s,1(hunter2,password))\n",
+}
+
+
+def test_no_form_repeats_a_secret(context):
+    for name, text in SECRET_FILES.items():
+        context.write("etc/" + name, text)
+    for form in ((), ("--json",), ("--sarif",), ("--write-baseline", context.path("known"))):
+        code, out, err = run(context, "audit", context.path("etc"), *form)
+        if len(form) > 1:
+            with open(form[1], encoding="utf-8") as f:
+                out = f.read()
+        assert "ST101" in out and not err, (code, out, err)
+        assert "hunter2" not in out, [line for line in out.splitlines() if "hunter2" in line]

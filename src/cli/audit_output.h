@@ -1,0 +1,18 @@
+/* What `sidetone audit` gives out of an audit that has run: the form that was asked for, files, and the exit code. */
+#pragma once
+
+#include "audit/audit.h"
+
+enum audit_form { AUDIT_FORM_TEXT, AUDIT_FORM_JSON, AUDIT_FORM_SARIF };
+
+struct audit_request {
+    const char *folder, *only;
+    enum audit_form form;
+    enum audit_severity least, fail_on;
+    bool never_fails;
+    size_t max;
+    const char *baseline, *write_baseline, *html; /* files; NULL: none */
+};
+
+/* A code of enum cli_exit; what went wrong is said on stderr. */
+int audit_output(struct audit *a, const struct audit_request *q);
