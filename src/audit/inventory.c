@@ -343,7 +343,7 @@ static const char *folder_of(struct audit *a, const char *given)
 
 int inventory_make(struct inventory **out, struct audit *a, const char *agi_dir)
 {
-    struct maker m = { .a = a, .disk = &conf_disk, .agi_dir = folder_of(a, agi_dir) };
+    struct maker m = { .a = a, .disk = a->opt.source, .agi_dir = folder_of(a, agi_dir) };
     int err = 0;
 
     m.v = arena_take(a->memory, sizeof *m.v);

@@ -40,7 +40,7 @@ struct inventory_script {
     struct inventory_names commands, reads, sets; /* AGI commands; channel variables */
     unsigned traits;               /* enum inventory_trait */
     unsigned trait_lines[10];      /* first line of each bit */
-    bool joins_sql, joins_shell;   /* SQL, a command for the shell, are put together from variables */
+    unsigned joins_sql, joins_shell; /* lines where SQL, a command for the shell, are put together from variables; 0: nowhere */
     enum inventory_class class;
     enum inventory_risk risk;
     const char *risk_reason;

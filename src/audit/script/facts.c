@@ -17,7 +17,7 @@ struct reader {
     struct text call;              /* AGI command whose first argument is waited for; TEXT_NONE */
     bool secret_name;              /* the word before names a secret */
     unsigned sql_line, shell_line; /* lines on which SQL, or a command, is put together */
-    bool shell_joined, sql_joined;
+    unsigned shell_joined, sql_joined; /* the first such line; 0: none */
     int err;
 };
 
@@ -63,6 +63,11 @@ static void trait_keep(struct reader *r, unsigned bit, unsigned line)
         if (bit == 1u << i && !(r->s->traits & bit))
             r->s->trait_lines[i] = line;
     r->s->traits |= bit;
+}
+
+static void line_keep(unsigned *at, unsigned line)
+{
+    *at = *at ? *at : line;
 }
 
 /* ---- AGI commands ---- */
@@ -244,7 +249,7 @@ static const struct {
     { "system", INVENTORY_SYSTEM, 0 }, { "subprocess", INVENTORY_SYSTEM, 0 }, { "popen", INVENTORY_SYSTEM, 0 }, { "shell_exec", INVENTORY_SYSTEM, 0 },
     { "passthru", INVENTORY_SYSTEM, IN(PHP) }, { "proc_open", INVENTORY_SYSTEM, 0 }, { "child_process", INVENTORY_SYSTEM, 0 }, { "Open3", INVENTORY_SYSTEM, IN(RUBY) },
     { "execute", INVENTORY_SYSTEM, IN(LUA) }, { "eval", INVENTORY_SYSTEM, IN(SHELL) },
-    { "while", INVENTORY_LOOP, 0 }, { "until", INVENTORY_LOOP, IN(SHELL) | IN(RUBY) | IN(PERL) },
+    { "while", INVENTORY_LOOP, ~IN(SHELL) }, { "until", INVENTORY_LOOP, IN(SHELL) | IN(RUBY) | IN(PERL) },
     { "speech_recognition", INVENTORY_SPEECH, 0 }, { "vosk", INVENTORY_SPEECH, 0 }, { "whisper", INVENTORY_SPEECH, 0 }, { "pocketsphinx", INVENTORY_SPEECH, 0 },
     { "deepgram", INVENTORY_SPEECH, 0 }, { "openai", INVENTORY_SPEECH, 0 }, { "dialogflow", INVENTORY_SPEECH, 0 }, { "speechrecognize", INVENTORY_SPEECH, 0 },
     { "SpeechClient", INVENTORY_SPEECH, 0 }, { "googletts", INVENTORY_SPEECH, 0 }, { "gtts", INVENTORY_SPEECH, 0 },
@@ -264,6 +269,9 @@ static void trait_name(struct reader *r)
             if (trait_words[i].bit == INVENTORY_SYSTEM)
                 r->shell_line = t->line;
         }
+    /* `while read` takes the lines that AGI sends first. */
+    if (r->s->language == INVENTORY_SHELL && text_eq(r->last[0].text, TEXT("while")) && !text_eq(t->text, TEXT("read")) && !text_eq(t->text, TEXT("IFS")))
+        trait_keep(r, INVENTORY_LOOP, t->line);
     if (r->s->language == INVENTORY_PHP && text_eq(t->text, TEXT("exec")) && !(r->last[0].kind == SCRIPT_SIGN && r->last[0].text.p[0] == '>')) {
         trait_keep(r, INVENTORY_SYSTEM, t->line);
         r->shell_line = t->line;
@@ -320,14 +328,16 @@ static void trait_text(struct reader *r)
     if (is_sql(t->text)) {
         trait_keep(r, INVENTORY_DATABASE, t->line);
         r->sql_line = t->line;
-        r->sql_joined = r->sql_joined || is_filled(r, t);
+        if (is_filled(r, t))
+            line_keep(&r->sql_joined, t->line);
     }
     if (t->is_command) {
         trait_keep(r, INVENTORY_SYSTEM, t->line);
-        r->shell_joined = r->shell_joined || text_find(t->text, '$') >= 0;
+        if (text_find(t->text, '$') >= 0)
+            line_keep(&r->shell_joined, t->line);
     }
     if (r->shell_line == t->line && is_filled(r, t))
-        r->shell_joined = true;
+        line_keep(&r->shell_joined, t->line);
     if (text_starts(t->text, TEXT("sk-")) && t->text.n > 20)
         trait_keep(r, INVENTORY_SECRET, t->line);
 }
@@ -343,9 +353,9 @@ static void joined(struct reader *r)
     if (!strchr("+.%", sign->text.p[0]) || (sign->text.p[0] == '.' && r->s->language != INVENTORY_PERL && r->s->language != INVENTORY_PHP && !dots))
         return;
     if (r->sql_line == r->now.line)
-        r->sql_joined = true;
+        line_keep(&r->sql_joined, r->now.line);
     if (r->shell_line == r->now.line)
-        r->shell_joined = true;
+        line_keep(&r->shell_joined, r->now.line);
 }
 
 /* password = "..."; the value itself goes nowhere. */

@@ -87,9 +87,9 @@ static const char *risk_of(struct inventory_script *s, struct arena *memory)
 {
     s->risk = INVENTORY_RISK_HIGH;
     if (s->joins_shell)
-        return say(memory, "a command for the shell is put together from variables (line %u)", trait_line(s, INVENTORY_SYSTEM));
+        return say(memory, "a command for the shell is put together from variables (line %u)", s->joins_shell);
     if (s->joins_sql)
-        return say(memory, "SQL is put together from variables (line %u)", trait_line(s, INVENTORY_DATABASE));
+        return say(memory, "SQL is put together from variables (line %u)", s->joins_sql);
     s->risk = INVENTORY_RISK_MIDDLE;
     if (s->err || s->language == INVENTORY_UNKNOWN || (s->language == INVENTORY_BINARY && !s->source))
         return say(memory, "its source could not be read");
