@@ -119,6 +119,12 @@ void chat_history_cut(struct chat_history *h, uint32_t item, uint64_t part, uint
     }
 }
 
+void chat_history_retract(struct chat_history *h)
+{
+    if (chat_history_ends_with_user(h))
+        remove_at(h, h->count - 1);
+}
+
 bool chat_history_ends_with_user(const struct chat_history *h)
 {
     return h->count > 0 && h->turns[h->count - 1].role == CHAT_USER;

@@ -32,6 +32,8 @@ int chat_history_add_call(struct chat_history *h, struct text id, struct text na
 void chat_history_cut(struct chat_history *h, uint32_t item, uint64_t part, uint64_t whole);
 /* Items from this one on were never heard. */
 void chat_history_drop(struct chat_history *h, uint32_t from_item);
+/* The caller's latest words, if nothing has followed them. */
+void chat_history_retract(struct chat_history *h);
 bool chat_history_ends_with_user(const struct chat_history *h);
 
 /* Fields that a server refused: left out from then on. */

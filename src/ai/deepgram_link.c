@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ai/deepgram_internal.h"
+#include "ai/deepgram_verdict.h"
 #include "base/ref.h"
 
 enum {
@@ -88,55 +89,6 @@ void deepgram_lost(struct deepgram *p, enum provider_error kind, bool may_retry,
         deepgram_connect(p);
 }
 
-struct verdict {
-    enum provider_error kind;
-    bool may_retry;
-};
-
-static struct verdict verdict_http(int status)
-{
-    switch (status) {
-    case 401:
-    case 403:
-        return (struct verdict){ PROVIDER_AUTH, false };
-    case 402:
-        return (struct verdict){ PROVIDER_QUOTA, false };
-    case 429:
-        return (struct verdict){ PROVIDER_RATE, true };
-    default:
-        return status >= 500 ? (struct verdict){ PROVIDER_SERVER, true } : (struct verdict){ PROVIDER_CONFIG, false };
-    }
-}
-
-static struct verdict verdict_close(int status, struct text detail)
-{
-    switch (status) {
-    case 1003:                     /* MESSAGE-0000, DATA-0000, BIG-0000: what we send is not what it takes */
-    case 1008:
-    case 1009:
-        return (struct verdict){ PROVIDER_CONFIG, false };
-    case 1011:
-        return (struct verdict){ text_find_text(detail, TEXT("NET-0003")) >= 0 ? PROVIDER_EXPIRED : PROVIDER_SERVER, true };
-    case 1000:
-    case 1001:
-    case 1005:
-    case 1006:
-    case 1015:
-        return (struct verdict){ PROVIDER_NET, true };
-    default:
-        return (struct verdict){ PROVIDER_SERVER, status == 1012 || status == 1013 };
-    }
-}
-
-static struct verdict verdict_of(int err, int status, const char *detail)
-{
-    if (status >= 1000)
-        return verdict_close(status, text_of(detail));
-    if (status > 0)
-        return verdict_http(status);
-    return (struct verdict){ PROVIDER_NET, err != -EKEYREJECTED && err != -EINVAL && err != -ENOENT };
-}
-
 /* ---- the WebSocket ---- */
 
 static void on_open(struct websocket *w, void *arg)
@@ -181,7 +133,7 @@ static void on_line_closed(struct websocket *w, int err, int status, const char 
     struct deepgram *p = arg;
 
     if (p->ws == w) {
-        const struct verdict v = verdict_of(err, status, detail);
+        const struct deepgram_verdict v = deepgram_verdict_of(err, status, text_of(detail));
 
         p->ws = ref_drop(w);
         deepgram_lost(p, v.kind, v.may_retry, detail);

@@ -15,6 +15,7 @@ enum {
     WHOLE_MS = 90 * 1000,
     FIRST_MS = 6000,
     GAP_MS = 5000,
+    END_MS = 500,                  /* of the connection, behind the end of the answer */
     RETRY_MS = 300,
     RETRY_AFTER_MAX_S = 2,         /* longer than that nobody waits on the phone */
     MAX_TOKENS = 400,
@@ -103,7 +104,7 @@ static bool on_event(struct text data, void *arg)
         broken(m, err ? PROVIDER_SERVER : m->answer.error, !err, err ? err_text(err) : m->answer.detail);
         return false;
     }
-    timer_start(m->watch, m->gap_ms);
+    timer_start(m->watch, m->answer.is_finished && m->gap_ms > END_MS ? END_MS : m->gap_ms);
     if (m->answer.words.n == 0)
         return true;
     if (!m->has_started) {
@@ -239,7 +240,10 @@ static void on_watch(void *arg)
 {
     struct llm *m = arg;
 
-    broken(m, PROVIDER_NET, true, m->has_started ? "the model went silent in the middle of its answer" : "the model did not answer in time");
+    if (m->request && m->answer.is_finished)
+        end(m, false);             /* a server that does not let go */
+    else
+        broken(m, PROVIDER_NET, true, m->has_started ? "the model went silent in the middle of its answer" : "the model did not answer in time");
 }
 
 int llm_ask(struct llm *m, const struct chat_history *h)

@@ -29,7 +29,8 @@ struct provider_handlers {
     /* The caller began to speak (long enough to count), onset_us: when the sound began, as fed to provider_hear. */
     void (*on_speech_started)(int64_t onset_us, void *arg);
     void (*on_speech_stopped)(int64_t end_us, void *arg);
-    /* What was understood. intent: name or absent; score: provider's own measure; accepted: acted upon. */
+    /* What was understood. intent: name or absent; score: provider's own measure; accepted: acted upon. words absent: nothing was, and no
+     * answer to it will come. */
     void (*on_caller_text)(struct text words, struct text intent, double score, bool accepted, void *arg);
     /* Run this tool, whatever its name (also those that are built in) and its arguments as they came, and answer with provider_tool_result(id). args: JSON, perhaps broken. The answer may come from inside,
      * and instead of it may come provider_farewell. */

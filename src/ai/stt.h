@@ -49,9 +49,11 @@ static inline void stt_close(struct stt *s) { s->ops->close(s); }
 struct stt_settings {              /* outlive the ears */
     const char *url;               /* base; NULL: the service's own */
     const char *key, *model, *language; /* NULL: none, the usual, the service's own */
-    int silence_ms;                /* that ends a turn; 0 = the usual (600) */
+    int silence_ms;                /* that ends a turn; 0 = the usual (600); 100 at least */
     const char *const *keyterms;   /* words to listen for, where the service has that */
     size_t keyterm_count;
+    int64_t answer_ms;             /* the service owes something: a connection, a transcription, a word of speech that is heard; 0 = 4 s */
+    int64_t retry_ms;              /* before it is tried once more; 0 = 300 */
 };
 #define STT_OPENAI_URL "https://api.openai.com/v1"
 #define STT_OPENAI_MODEL "gpt-4o-mini-transcribe"

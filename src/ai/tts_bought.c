@@ -144,7 +144,7 @@ static void on_pump(void *arg)
     ref_drop(b);
 }
 
-int bought_words(struct tts_bought *b, struct text words)
+static int words_take(struct tts_bought *b, struct text words)
 {
     if (b->is_saying)
         return -EBUSY;
@@ -154,22 +154,24 @@ int bought_words(struct tts_bought *b, struct text words)
     return buf_add_text(&b->words, words);
 }
 
-int bought_say(struct tts_bought *b, unsigned rate_hz, bool *is_at_hand)
+int bought_say(struct tts_bought *b, struct text words, unsigned rate_hz)
 {
-    const bool is_short = b->words.n <= TTS_CACHE_WORDS_MAX;
-    const struct text words = buf_text(&b->words);
-    int err = b->settings->cache && is_short ? tts_cache_get(b->settings->cache, words, &b->ready, &b->ready_n) : -ENOENT;
+    const bool may_be_kept = b->settings->cache && words.n <= TTS_CACHE_WORDS_MAX;
+    int err = words_take(b, words);
 
+    if (err)
+        return err;
+    err = may_be_kept ? tts_cache_get(b->settings->cache, words, &b->ready, &b->ready_n) : -ENOENT;
     if (err == -ENOMEM)
         return err;
-    *is_at_hand = !err || text_trim(words).n == 0; /* a service refuses a text without words */
-    b->keeps = b->settings->cache && is_short && !*is_at_hand;
+    b->is_at_hand = !err || text_trim(words).n == 0; /* a service refuses a text without words */
+    b->keeps = may_be_kept && !b->is_at_hand;
     buf_clear(&b->kept);
     tts_sound_begin(&b->sound, rate_hz, samples_max(b));
     b->is_saying = true;
     b->has_sound = false;
     b->turn++;
-    if (*is_at_hand)
+    if (b->is_at_hand)
         timer_start(b->pump, 0);
     return 0;
 }

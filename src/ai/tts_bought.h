@@ -20,6 +20,7 @@ struct tts_bought {                /* first member of each; counted (base/ref.h)
     int16_t *ready;                /* from the cache */
     size_t ready_n;
     bool is_saying, has_sound;
+    bool is_at_hand;               /* the service is not asked for this text */
     unsigned turn;                 /* grows with each text and each stop */
     /* What is under way at the service is given up. */
     void (*drop)(struct tts_bought *b);
@@ -30,10 +31,8 @@ int bought_begin(struct tts_bought *b, struct loop *l, const struct tts_settings
                  const struct tts_handlers *on, void *arg) MUST_USE;
 void bought_end(struct tts_bought *b);
 
-/* A text begins: -EBUSY, -EINVAL, -ENOMEM. 0 with *is_at_hand: there is nothing to ask the service for. */
-int bought_say(struct tts_bought *b, unsigned rate_hz, bool *is_at_hand) MUST_USE;
-/* The same for its words, before bought_say. */
-int bought_words(struct tts_bought *b, struct text words) MUST_USE;
+/* A text begins: -EBUSY, -EINVAL, -ENOMEM. rate_hz: of headerless samples. Then the service is asked, unless b->is_at_hand. */
+int bought_say(struct tts_bought *b, struct text words, unsigned rate_hz) MUST_USE;
 /* The service was asked: from here its first sound is due. */
 void bought_await(struct tts_bought *b);
 /* No text is being said any more; nothing is told. */

@@ -101,12 +101,9 @@ static int say(struct tts *base, struct text words)
 {
     struct tts_openai *t = openai_of(base);
     const unsigned rate_hz = t->common.settings->rate_hz;
-    bool is_at_hand = false;
-    int err = bought_words(&t->common, words);
+    int err = bought_say(&t->common, words, rate_hz ? rate_hz : USUAL_HZ);
 
-    if (!err)
-        err = bought_say(&t->common, rate_hz ? rate_hz : USUAL_HZ, &is_at_hand);
-    if (err || is_at_hand)
+    if (err || t->common.is_at_hand)
         return err;
     err = body_write(t);
     if (!err)

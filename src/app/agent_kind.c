@@ -23,6 +23,7 @@ const struct agent_kind *agent_kind_of(int provider)
         [CONFIG_PROVIDER_LOCAL] = &agent_kind_local,
         [CONFIG_PROVIDER_OPENAI] = &agent_kind_openai,
         [CONFIG_PROVIDER_DEEPGRAM] = &agent_kind_deepgram,
+        [CONFIG_PROVIDER_PIPELINE] = &agent_kind_pipeline,
         [CONFIG_PROVIDER_ECHO] = &agent_kind_echo,
         [CONFIG_PROVIDER_RECORD] = &agent_kind_record,
     };

@@ -58,9 +58,14 @@ const struct agent_kind *agent_kind_of(int provider);
 extern const struct agent_kind agent_kind_local;
 extern const struct agent_kind agent_kind_openai;
 extern const struct agent_kind agent_kind_deepgram;
+extern const struct agent_kind agent_kind_pipeline;
 extern const struct agent_kind agent_kind_echo;
 extern const struct agent_kind agent_kind_record;
 
+struct agent_file;
+struct grammar;
+/* The agent's file and the grammar made of it. 0; errors are told. Whatever is in *file and *grammar then, is the caller's. */
+int agent_grammar_load(struct agent_file **file, struct grammar **grammar, const struct agent_load *l) MUST_USE;
 /* For kinds. NULL stays NULL; 0 or -ENOMEM. */
 int agent_text_copy(char **out, const char *from) MUST_USE;
 /* The file of `instructions`, as text; NULL without one. 0, -EINVAL (told), -ENOMEM. */

@@ -71,10 +71,19 @@ static int check_tools(const struct agent_local *a, const struct agent_load *l)
     return err;
 }
 
-static int load_grammar(struct agent_local *a, const struct agent_load *l)
+static int load_file(struct agent_file **file, const struct agent_load *l)
+{
+    const int err = agent_file_load(file, l->from->file, on_file_problem, (void *)(uintptr_t)l->to);
+
+    if (err && err != -EINVAL)
+        agent_complain(l->to, l->from->file, err_text(err));
+    return err;
+}
+
+static int load_grammar(struct grammar **grammar, const struct agent_file *file, const struct agent_load *l)
 {
     char *missing = NULL, message[200];
-    const int err = grammar_new(&a->grammar, a->file, NULL, l->cache_dir, &missing);
+    const int err = grammar_new(grammar, file, NULL, l->cache_dir, &missing);
 
     if (err == -EINVAL)
         snprintf(message, sizeof message, "the recogniser's dictionary does not know the word \"%s\"; use another phrasing",
@@ -86,6 +95,13 @@ static int load_grammar(struct agent_local *a, const struct agent_load *l)
         agent_complain(l->to, l->from->file, message);
     free(missing);
     return err;
+}
+
+int agent_grammar_load(struct agent_file **file, struct grammar **grammar, const struct agent_load *l)
+{
+    const int err = load_file(file, l);
+
+    return err ? err : load_grammar(grammar, *file, l);
 }
 
 static void free_settings(void *settings)
@@ -106,13 +122,11 @@ static int load(void **settings, const struct agent_load *l)
 
     if (!a)
         return -ENOMEM;
-    err = agent_file_load(&a->file, l->from->file, on_file_problem, (void *)(uintptr_t)l->to);
-    if (err && err != -EINVAL)
-        agent_complain(l->to, l->from->file, err_text(err));
+    err = load_file(&a->file, l);
     if (!err)
         err = check_tools(a, l);
     if (!err)
-        err = load_grammar(a, l);
+        err = load_grammar(&a->grammar, a->file, l);
     if (err)
         free_settings(a);
     else

@@ -105,7 +105,7 @@ int call_loop_new(struct call_loop **out, const struct call_loop_options *opt, v
     if (!err)
         err = ticker_new(&c->ticker, c->loop);
     if (!err)
-        err = dialer_new(&c->dialer, c->loop, &(struct dialer_options){ 0 });
+        err = dialer_new(&c->dialer, c->loop, &(struct dialer_options){ .tls = { .ca_file = opt->ca } });
     if (!err) {
         c->services.dialer = c->dialer;
         err = script_engine_new(&c->engine, c->loop, &c->services, NULL, opt->log);

@@ -17,6 +17,7 @@ struct call_loop_options {
     struct address fastagi;               /* shared by all loops (SO_REUSEPORT) */
     const struct allow_list *allow;       /* who may connect to it */
     const char *http_hosts;               /* that tools may reach; NULL: none */
+    const char *ca;                       /* who signs for services; NULL: the system's authorities */
     bool has_fastagi;
     struct routes_options routes;
     const struct agents *agents;

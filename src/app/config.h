@@ -32,6 +32,7 @@ struct config_sidetone {
     struct config_head head;
     const char *state_dir;          /* absolute */
     const char *http_hosts;         /* NULL: none */
+    const char *ca;                 /* of services; NULL: the system's authorities */
     int64_t workers;                /* call loops; 0: one per core */
     int64_t speech_threads;         /* 0: one per core */
     int64_t keep_recordings_ms;     /* 0: for ever */
@@ -192,10 +193,14 @@ enum config_provider {
     CONFIG_PROVIDER_LOCAL,
     CONFIG_PROVIDER_OPENAI,
     CONFIG_PROVIDER_DEEPGRAM,
+    CONFIG_PROVIDER_PIPELINE,
     CONFIG_PROVIDER_ECHO,
     CONFIG_PROVIDER_RECORD,
 };
 extern const char *const config_providers[];
+
+enum config_stt { CONFIG_STT_LOCAL, CONFIG_STT_OPENAI, CONFIG_STT_DEEPGRAM, CONFIG_STT_FLUX };
+enum config_tts { CONFIG_TTS_LOCAL, CONFIG_TTS_OPENAI, CONFIG_TTS_DEEPGRAM };
 
 enum config_method { CONFIG_GET, CONFIG_POST, CONFIG_PUT, CONFIG_DELETE };
 
@@ -222,10 +227,23 @@ struct config_target {
     struct config_fallback place;
 };
 
+/* Of an agent with provider = pipeline: who listens and who speaks; the model is the agent's own url, key, model. */
+struct config_pipeline {
+    int stt;                        /* enum config_stt */
+    const char *stt_url, *stt_model, *language; /* NULL: the service's own, the usual, the service's own */
+    struct secret stt_key;
+    struct config_list keyterms;
+    int64_t max_tokens;
+    int tts;                        /* enum config_tts */
+    const char *tts_url, *tts_model; /* NULL: the service's own, the usual */
+    struct secret tts_key;
+    const char *voice_fallback;     /* NULL: none */
+};
+
 struct config_agent {
     struct config_head head;
     int provider;                   /* enum config_provider */
-    const char *file;               /* absolute path; NULL unless provider is local */
+    const char *file;               /* absolute path; NULL unless the embedded recogniser listens */
     struct secret key;
     const char *url;                /* NULL: the service's own */
     const char *model, *voice, *greeting; /* NULL: the service's usual; of greeting: none */
@@ -234,6 +252,7 @@ struct config_agent {
     const char *transcribe;         /* "none": nobody */
     int audio;                      /* enum openai_audio, enum deepgram_audio */
     int64_t silence_ms;
+    struct config_pipeline pipeline;
     unsigned built_in;              /* bits 1 << enum builtin: named among the tools; not in `tools`, for they have no file */
     struct config_list tool_names;
     const char *tool_dir;           /* absolute */
@@ -302,6 +321,10 @@ enum config_flags {
  * Every mistake is told by on_problem, in order of file and line. 0 (warnings may have been told), -EINVAL, -ENOENT and the like
  * when the root file cannot be read (told as well), -ENOMEM. */
 int config_load(struct config **out, const char *path, unsigned flags, config_on_problem *on_problem, void *arg) MUST_USE;
+/* Of a pipeline: the key that its ears and its voice are given. A key goes only where it was meant to: to the service that it was written for, or
+ * to another part at the same one. NULL: none. */
+const char *config_stt_key(const struct config_agent *a);
+const char *config_tts_key(const struct config_agent *a);
 void config_free(struct config *c); /* NULL passes; wipes secrets */
 
 /* A whole file to begin with: every key with its help, commented out at its default. */

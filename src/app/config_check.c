@@ -222,7 +222,7 @@ static void check_agent_url(struct config_build *b, const struct config_agent *a
 
     if (ws_url_parse(text_of(a->url), &u))
         config_key_problem(b, CONF_ERROR, built_of(b, a), "url", "expected wss://HOST/PATH, came \"%.200s\"", a->url);
-    else if (!u.is_tls && !text_starts(u.host, TEXT("127.")) && !text_eq(u.host, TEXT("localhost")) && !text_eq(u.host, TEXT("[::1]")))
+    else if (!u.is_tls && !config_is_this_machine(u.host))
         config_key_problem(b, CONF_ERROR, built_of(b, a), "url", "expected wss://, because the key is sent there, came \"%.200s\"", a->url);
 }
 
@@ -234,18 +234,30 @@ static const struct provider_key {
     unsigned means, needs;         /* bits of enum config_provider */
     const char *what, *example;    /* of those that are needed */
 } provider_keys[] = {
-    { .name = "file", .means = OF(LOCAL), .needs = OF(LOCAL), .what = "path", .example = "reception.agent" },
-    { .name = "key", .means = OF(OPENAI) | OF(DEEPGRAM), .needs = OF(OPENAI) | OF(DEEPGRAM), .what = "secret", .example = "@env:OPENAI_API_KEY" },
-    { .name = "url", .means = OF(OPENAI) | OF(DEEPGRAM) },
-    { .name = "model", .means = OF(OPENAI) | OF(DEEPGRAM) },
-    { .name = "voice", .means = OF(OPENAI) | OF(DEEPGRAM) },
-    { .name = "instructions", .means = OF(OPENAI) | OF(DEEPGRAM) },
-    { .name = "greeting", .means = OF(OPENAI) | OF(DEEPGRAM) },
+    { .name = "file", .means = OF(LOCAL) | OF(PIPELINE), .needs = OF(LOCAL), .what = "path", .example = "reception.agent" },
+    { .name = "key", .means = OF(OPENAI) | OF(DEEPGRAM) | OF(PIPELINE), .needs = OF(OPENAI) | OF(DEEPGRAM), .what = "secret", .example = "@env:OPENAI_API_KEY" },
+    { .name = "url", .means = OF(OPENAI) | OF(DEEPGRAM) | OF(PIPELINE) },
+    { .name = "model", .means = OF(OPENAI) | OF(DEEPGRAM) | OF(PIPELINE) },
+    { .name = "voice", .means = OF(OPENAI) | OF(DEEPGRAM) | OF(PIPELINE) },
+    { .name = "instructions", .means = OF(OPENAI) | OF(DEEPGRAM) | OF(PIPELINE) },
+    { .name = "greeting", .means = OF(OPENAI) | OF(DEEPGRAM) | OF(PIPELINE) },
     { .name = "audio", .means = OF(OPENAI) | OF(DEEPGRAM) },
     { .name = "transcribe", .means = OF(OPENAI) },
-    { .name = "silence", .means = OF(OPENAI) },
+    { .name = "silence", .means = OF(OPENAI) | OF(PIPELINE) },
     { .name = "listen_model", .means = OF(DEEPGRAM) },
     { .name = "think_provider", .means = OF(DEEPGRAM) },
+    { .name = "stt", .means = OF(PIPELINE), .needs = OF(PIPELINE), .what = "one of: local openai deepgram flux", .example = "openai" },
+    { .name = "stt_url", .means = OF(PIPELINE) },
+    { .name = "stt_key", .means = OF(PIPELINE) },
+    { .name = "stt_model", .means = OF(PIPELINE) },
+    { .name = "language", .means = OF(PIPELINE) },
+    { .name = "keyterms", .means = OF(PIPELINE) },
+    { .name = "max_tokens", .means = OF(PIPELINE) },
+    { .name = "tts", .means = OF(PIPELINE), .needs = OF(PIPELINE), .what = "one of: local openai deepgram", .example = "openai" },
+    { .name = "tts_url", .means = OF(PIPELINE) },
+    { .name = "tts_key", .means = OF(PIPELINE) },
+    { .name = "tts_model", .means = OF(PIPELINE) },
+    { .name = "voice_fallback", .means = OF(PIPELINE) },
 };
 
 static void check_provider(struct config_build *b, const struct config_agent *a)
@@ -262,7 +274,9 @@ static void check_provider(struct config_build *b, const struct config_agent *a)
         if (!(k->means & bit) && is_written)
             config_key_problem(b, CONF_WARNING, s, k->name, "has no effect with provider = %s", config_providers[a->provider]);
     }
-    if (a->url)
+    if (a->provider == CONFIG_PROVIDER_PIPELINE)
+        config_pipeline_check(b, s, a);
+    else if (a->url)
         check_agent_url(b, a);
 }
 

@@ -128,7 +128,7 @@ static int open_loops(struct daemon *d)
     struct call_loop_options lo = {
         .fastagi = c->fastagi.listen, .has_fastagi = c->route_count > 0, .agents = d->agents, .store = d->store,
         .voice = d->voice, .speech = d->speech, .meters = &d->talk_meters, .files = d->files, .control = d->control, .log = &d->log,
-        .allow = &c->fastagi.allow, .http_hosts = c->sidetone.http_hosts,
+        .allow = &c->fastagi.allow, .http_hosts = c->sidetone.http_hosts, .ca = c->sidetone.ca,
         .routes = { .routes = routes, .count = c->route_count, .sessions_max = (size_t)c->fastagi.sessions_max, .gate = &d->sessions,
                     .env_ms = c->fastagi.env_ms, .recordings = store_recordings(d->store) },
     };

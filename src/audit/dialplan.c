@@ -143,6 +143,7 @@ static struct dialplan_context *context_make(struct build *b, const struct conf_
     }
     c->name = s->name;
     c->place = s->place;
+    c->number = d->context_count;
     slot->context = c;
     d->slots_used++;
     d->contexts[d->context_count++] = c;
@@ -166,6 +167,7 @@ static struct dialplan_extension *extension_make(struct build *b, struct text na
         return NULL;
     }
     *e = (struct dialplan_extension){ .name = name, .caller = caller, .place = place, .context = c };
+    e->number = b->d->extension_count++;
     e->is_pattern = text_starts(name, TEXT("_"));
     c->pattern_count += e->is_pattern;
     *slot = (struct dialplan_slot){ .context = c, .extension = e };

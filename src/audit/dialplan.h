@@ -29,6 +29,7 @@ struct dialplan_extension {
     struct dialplan_step *steps;   /* by priority; no priority twice */
     size_t step_count, step_room;
     struct text hint;              /* TEXT_NONE: none */
+    size_t number;                 /* among all of the dialplan, from 0 */
 };
 
 struct dialplan_include {
@@ -52,6 +53,7 @@ struct dialplan_context {
     struct dialplan_line *lines;   /* switch, lswitch, eswitch, ignorepat */
     size_t line_count, line_room;
     size_t pattern_count;
+    size_t number;                 /* among all of the dialplan, from 0 */
     bool has_switch;               /* something outside of the file answers too */
 };
 
@@ -69,7 +71,7 @@ struct dialplan {
     size_t context_count, context_room;
     struct dialplan_problem *problems;
     size_t problem_count, problem_room;
-    size_t step_count;
+    size_t step_count, extension_count;
     struct dialplan_slot *slots;   /* contexts and extensions by name */
     size_t slot_count, slots_used;
     struct arena *memory;

@@ -1,6 +1,7 @@
 /* Finds where a step leads. */
 #include "audit/flow.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "audit/expression.h"
@@ -238,6 +239,30 @@ static void target_originate(struct targets *t, struct text args)
     }
 }
 
+/* "name,argument": context macro-name, extension s, until 20. */
+static void target_macro(struct targets *t, struct text args)
+{
+    char context[96];
+    struct text name;
+    int n;
+
+    if (!expression_cut(&args, ',', &name) || !text_trim(name).n)
+        return;
+    n = snprintf(context, sizeof context, "macro-%.*s", TEXT_ARG(text_trim(name)));
+    if (n > 0 && (size_t)n < sizeof context)
+        target_put(t, text_trim(name), text_make(context, (size_t)n), TEXT("s"), TEXT("1"), false, true);
+}
+
+static void target_macro_if(struct targets *t, struct text args)
+{
+    struct text one;
+
+    if (!expression_cut(&args, '?', &one))
+        return;
+    while (expression_cut(&args, ':', &one))
+        target_macro(t, one);
+}
+
 static void target_call(struct targets *t, const struct flow_call *c)
 {
     if (flow_is(c->app, "Goto"))
@@ -248,6 +273,10 @@ static void target_call(struct targets *t, const struct flow_call *c)
         target_branches(t, c->args, false);
     else if (flow_is(c->app, "GosubIf"))
         target_branches(t, c->args, true);
+    else if (flow_is(c->app, "Macro"))
+        target_macro(t, c->args);
+    else if (flow_is(c->app, "MacroIf"))
+        target_macro_if(t, c->args);
     else if (flow_is(c->app, "Dial"))
         target_dial(t, c->args);
     else if (flow_is(c->app, "Page") || flow_is(c->app, "AddQueueMember"))

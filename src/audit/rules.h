@@ -16,6 +16,10 @@
     RULE(shadowed_pattern) \
     RULE(catch_all_pattern) \
     RULE(endless_loop) \
+    RULE(while_pairs) \
+    RULE(include_shadowed) \
+    RULE(bad_times) \
+    RULE(no_return) \
     RULE(unknown_application) \
     RULE(removed_application) \
     RULE(deprecated_application) \
@@ -23,12 +27,21 @@
     RULE(removed_function) \
     RULE(argument_count) \
     RULE(broken_expression) \
+    RULE(bare_operand) \
     RULE(shell_injection) \
     RULE(dial_injection) \
     RULE(argument_injection) \
     RULE(second_evaluation) \
+    RULE(path_injection) \
+    RULE(query_injection) \
     RULE(toll_fraud) \
+    RULE(outsider_transfer) \
+    RULE(dial_tone) \
+    RULE(spy_from_outside) \
+    RULE(code_in_plan) \
+    RULE(answering_switch) \
     RULE(no_fallback) \
+    RULE(plain_network) \
     RULE(manager_address) \
     RULE(manager_plain) \
     RULE(manager_secret) \
@@ -40,14 +53,43 @@
     RULE(manager_merged) \
     RULE(manager_phone) \
     RULE(manager_reader) \
+    RULE(manager_web) \
+    RULE(manager_silent) \
     RULE(http_plain) \
     RULE(ari_origins) \
     RULE(ari_password) \
+    RULE(ari_writable) \
+    RULE(ari_plain) \
+    RULE(http_status) \
+    RULE(http_static) \
+    RULE(http_sessions) \
+    RULE(websocket_plain) \
+    RULE(websocket_unverified) \
+    RULE(websocket_secret) \
     RULE(live_dangerously) \
     RULE(exec_includes) \
     RULE(run_root) \
     RULE(strict_rtp) \
     RULE(pjsip_anonymous) \
+    RULE(system_name) \
+    RULE(hidden_consoles) \
+    RULE(module_missing) \
+    RULE(gone_module) \
+    RULE(pjsip_identify) \
+    RULE(pjsip_options) \
+    RULE(pjsip_transport) \
+    RULE(pjsip_password) \
+    RULE(pjsip_context) \
+    RULE(pjsip_no_such_context) \
+    RULE(iax_token) \
+    RULE(queue_member) \
+    RULE(rtp_ports) \
+    RULE(cdr_off) \
+    RULE(cel_empty) \
+    RULE(voicemail_pin) \
+    RULE(security_log) \
+    RULE(realtime) \
+    RULE(known_advisory) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "audit/flow.h"
+#include "audit/taint_world.h"
 
 /* Functions whose result a caller writes. */
 static const char *const sources[] = { "CALLERID", "CONNECTEDLINE", "REDIRECTING", "PJSIP_HEADER", "PJSIP_HEADERS", "MESSAGE", "MESSAGE_DATA",
@@ -13,6 +14,8 @@ static const char *const sources[] = { "CALLERID", "CONNECTEDLINE", "REDIRECTING
 static const char *const cleaners[] = { "FILTER", "URIENCODE", "SQL_ESC", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "MATH", "FIELDQTY",
                                         "KEYPADHASH", "DIALPLAN_EXISTS", "VALID_EXTEN", "BASE64_ENCODE", "ABS", "INC", "DEC", "DB_EXISTS", "STAT",
                                         "DEVICE_STATE", "EXTENSION_STATE", "BLACKLIST", "GROUP_COUNT" };
+/* Functions that take the name of a variable, not its value. */
+static const char *const by_name[] = { "CUT", "STRREPLACE", "REPLACE", "LISTFILTER", "SHIFT", "POP", "HASH", "ARRAY", "PASSTHRU", "GLOBAL", "SHARED" };
 static const char *const plain_variables[] = { "CALLERIDNUM", "CALLERIDNAME", "CALLERID", "DNID", "RDNIS", "INVALID_EXTEN", "SIPDOMAIN" };
 
 static bool is_among(struct text name, const char *const *list, size_t n)
@@ -25,10 +28,13 @@ static bool is_among(struct text name, const char *const *list, size_t n)
 
 #define AMONG(name, list) is_among((name), (list), sizeof(list) / sizeof *(list))
 
-void taint_begin(struct taint_state *s, const struct dialplan_extension *e)
+void taint_begin(struct taint_state *s, const struct taint_world *world, const struct dialplan_extension *e)
 {
+    s->world = world;
     s->extension = e;
     s->count = 0;
+    if (world)
+        taint_world_enter(world, s);
 }
 
 static enum taint exten_level(const struct dialplan_extension *e)
@@ -38,18 +44,48 @@ static enum taint exten_level(const struct dialplan_extension *e)
     return text_find(e->name, '.') >= 0 || text_find(e->name, '!') >= 0 ? TAINT_TEXT : TAINT_DIGITS;
 }
 
-static const struct taint_name *name_of(const struct taint_state *s, struct text name)
+const struct taint_name *taint_name_of(const struct taint_name *names, size_t count, struct text name)
 {
-    for (size_t i = s->count; i > 0; i--)
-        if (text_eq(s->names[i - 1].name, name))
-            return s->names + i - 1;
+    for (size_t i = count; i > 0; i--)
+        if (text_eq(names[i - 1].name, name))
+            return names + i - 1;
     return NULL;
 }
 
-static void worse(struct taint_value *v, enum taint level, struct text source, const struct dialplan_step *from)
+void taint_keep(struct taint_state *s, struct taint_name name)
+{
+    struct taint_name *old = (struct taint_name *)taint_name_of(s->names, s->count, name.name);
+
+    if (old)
+        *old = name;
+    else if (name.name.n && s->count < TAINT_NAMES_MAX)
+        s->names[s->count++] = name;
+}
+
+static void worse(struct taint_value *v, enum taint level, struct text source, const struct taint_origin *origin)
 {
     if (level > v->level)
-        *v = (struct taint_value){ .level = level, .source = source, .from = from };
+        *v = (struct taint_value){ .level = level, .source = source, .origin = origin };
+}
+
+/* Of the channel, else the global one. NULL: nobody set it, as far as can be seen. */
+static const struct taint_name *name_of(const struct taint_state *s, struct text name)
+{
+    const struct taint_name *own = taint_name_of(s->names, s->count, name);
+
+    return own || !s->world ? own : taint_world_global(s->world, name);
+}
+
+static void read_by_name(const struct taint_state *s, const struct expression *e, struct taint_value *out)
+{
+    struct text rest = e->inside, name;
+    const struct taint_name *known;
+
+    if (e->kind != EXPRESSION_FUNCTION || !AMONG(e->name, by_name) || !expression_cut(&rest, ',', &name))
+        return;
+    known = name_of(s, text_trim(name));
+    if (known)
+        worse(out, known->level, e->text, known->origin);
 }
 
 static void read_tree(const struct taint_state *s, const struct expression *e, struct taint_value *out)
@@ -62,7 +98,7 @@ static void read_tree(const struct taint_state *s, const struct expression *e, s
             continue; /* a sum or a comparison gives a number */
         known = name_of(s, e->name);
         if (known) {
-            worse(out, known->level, e->text, known->from);
+            worse(out, known->level, e->text, known->origin);
             continue;
         }
         if (e->kind == EXPRESSION_VARIABLE && text_eq(e->name, TEXT("EXTEN")))
@@ -71,10 +107,11 @@ static void read_tree(const struct taint_state *s, const struct expression *e, s
             worse(out, TAINT_TEXT, e->text, NULL);
         if (e->kind != EXPRESSION_FUNCTION)
             continue;
+        read_by_name(s, e, &inner);
         read_tree(s, e->parts, &inner);
         if (AMONG(e->name, cleaners) && inner.level > TAINT_DIGITS)
             inner.level = TAINT_DIGITS;
-        worse(out, inner.level, inner.source, inner.from);
+        worse(out, inner.level, inner.source, inner.origin);
     }
 }
 
@@ -93,17 +130,50 @@ int taint_read(const struct taint_state *s, struct arena *memory, struct text t,
     return err;
 }
 
-static void keep(struct taint_state *s, struct text name, enum taint level, const struct dialplan_step *from)
+static int keep(struct taint_state *s, struct arena *memory, struct text name, const struct taint_value *v, const struct dialplan_step *step)
 {
+    struct taint_name n = { .level = v->level, .is_own = true, .is_inherited = text_starts(name, TEXT("_")) };
+    struct taint_origin *origin;
+
     while (name.n && name.p[0] == '_')
         name = text_skip(name, 1);
-    if (text_starts(name, TEXT("GLOBAL(")) && text_ends(name, TEXT(")")))
-        name = text_make(name.p + 7, name.n - 8);
-    if (name.n && s->count < TAINT_NAMES_MAX)
-        s->names[s->count++] = (struct taint_name){ .name = name, .level = level, .from = from };
+    n.name = name;
+    if (n.level) {
+        origin = arena_take(memory, sizeof *origin);
+        if (!origin)
+            return -ENOMEM;
+        *origin = (struct taint_origin){ .step = step, .before = v->origin };
+        n.origin = origin;
+    }
+    taint_keep(s, n);
+    return 0;
 }
 
-static int after_set(struct taint_state *s, struct arena *memory, struct text assignment, const struct dialplan_step *step)
+/* "NAME", "GLOBAL(NAME)", "HASH(NAME,key)", "ARRAY(A,B)": what is written to. */
+static int keep_all(struct taint_state *s, struct arena *memory, struct text name, const struct taint_value *v, const struct dialplan_step *step)
+{
+    const ptrdiff_t open = text_find(name, '(');
+    struct text inside, one;
+    bool is_array;
+    int err = 0;
+
+    if (open < 0)
+        return keep(s, memory, name, v, step);
+    inside = text_skip(name, (size_t)open + 1);
+    inside.n -= text_ends(inside, TEXT(")"));
+    name = text_head(name, (size_t)open);
+    is_array = text_eq(name, TEXT("ARRAY"));
+    if (!is_array && !AMONG(name, by_name))
+        return 0;
+    while (!err && expression_cut(&inside, ',', &one)) {
+        err = keep(s, memory, text_trim(one), v, step);
+        if (!is_array)
+            break;
+    }
+    return err;
+}
+
+static int after_set(struct taint_state *s, struct arena *memory, struct arena *scratch, struct text assignment, const struct dialplan_step *step)
 {
     struct text value = assignment, name;
     struct taint_value v;
@@ -111,25 +181,44 @@ static int after_set(struct taint_state *s, struct arena *memory, struct text as
 
     if (!expression_cut(&value, '=', &name) || !value.p)
         return 0;
-    err = taint_read(s, memory, value, &v);
-    if (!err)
-        keep(s, text_trim(name), v.level, v.level ? step : NULL);
-    return err;
+    err = taint_read(s, scratch, value, &v);
+    return err ? err : keep_all(s, memory, text_trim(name), &v, step);
 }
 
 /* ${REGEX("^[0-9]+$" ${X})} in a condition: the author has looked at X. */
-static void after_check(struct taint_state *s, const struct expression *e, bool is_checked, const struct dialplan_step *step)
+static int after_check(struct taint_state *s, struct arena *memory, const struct expression *e, bool is_checked, const struct dialplan_step *step)
 {
-    for (; e; e = e->next) {
-        if (is_checked && e->kind == EXPRESSION_VARIABLE && e->name.n)
-            keep(s, e->name, TAINT_DIGITS, step);
-        if (is_checked && e->kind == EXPRESSION_FUNCTION && AMONG(e->name, sources))
-            keep(s, e->name, TAINT_DIGITS, step);
-        after_check(s, e->parts, is_checked || (e->kind == EXPRESSION_FUNCTION && text_eq(e->name, TEXT("REGEX"))), step);
+    static const struct taint_value digits = { .level = TAINT_DIGITS };
+    int err = 0;
+
+    for (; !err && e; e = e->next) {
+        if (is_checked && ((e->kind == EXPRESSION_VARIABLE && e->name.n) || (e->kind == EXPRESSION_FUNCTION && AMONG(e->name, sources))))
+            err = keep(s, memory, e->name, &digits, step);
+        if (!err)
+            err = after_check(s, memory, e->parts, is_checked || (e->kind == EXPRESSION_FUNCTION && text_eq(e->name, TEXT("REGEX"))), step);
     }
+    return err;
 }
 
-int taint_after(struct taint_state *s, struct arena *memory, const struct dialplan_step *step)
+static int after_call(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct flow_call *c)
+{
+    static const struct taint_value digits = { .level = TAINT_DIGITS };
+    struct text rest = c->args, one;
+    int err = 0;
+
+    if (flow_is(c->app, "Set"))
+        return after_set(s, memory, scratch, c->args, c->step);
+    if (flow_is(c->app, "Read") || flow_is(c->app, "ReadExten"))
+        return keep(s, memory, flow_argument(c->args, 0), &digits, c->step);
+    if (flow_is(c->app, "MSet"))
+        while (!err && expression_cut(&rest, ',', &one))
+            err = after_set(s, memory, scratch, one, c->step);
+    if (s->world && (flow_is(c->app, "Gosub") || flow_is(c->app, "GosubIf")))
+        taint_world_return(s->world, s, c->step);
+    return err;
+}
+
+int taint_after(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step)
 {
     struct flow_call calls[FLOW_CALLS_MAX];
     const size_t n = flow_calls(step, calls);
@@ -137,22 +226,10 @@ int taint_after(struct taint_state *s, struct arena *memory, const struct dialpl
     struct expression *tree;
     int err = 0;
 
-    for (size_t i = 0; !err && i < n; i++) {
-        if (flow_is(calls[i].app, "Set")) {
-            err = after_set(s, memory, calls[i].args, step);
-        } else if (flow_is(calls[i].app, "MSet")) {
-            struct text rest = calls[i].args, one;
-
-            while (!err && expression_cut(&rest, ',', &one))
-                err = after_set(s, memory, one, step);
-        } else if (flow_is(calls[i].app, "Read") || flow_is(calls[i].app, "ReadExten")) {
-            keep(s, flow_argument(calls[i].args, 0), TAINT_DIGITS, step);
-        }
-    }
+    for (size_t i = 0; !err && i < n; i++)
+        err = after_call(s, memory, scratch, calls + i);
     if (err || text_find_text(step->args, TEXT("REGEX(")) < 0)
         return err;
-    err = expression_parse(&tree, &fault, memory, step->args);
-    if (!err)
-        after_check(s, tree, false, step);
-    return err;
+    err = expression_parse(&tree, &fault, scratch, step->args);
+    return err ? err : after_check(s, memory, tree, false, step);
 }

@@ -105,6 +105,10 @@ static void on_caller_text(struct text words, struct text intent, double score, 
 
     if (!c)
         return;
+    if (!words.p) {
+        patience_settle(&c->patience);
+        return;
+    }
     c->figures.turns++;
     memory_caller(&c->memory, words);
     talk_meters_turn(c->meters);

@@ -23,6 +23,7 @@ void patience_owe(struct patience *p, int64_t now_ms)
 void patience_settle(struct patience *p)
 {
     p->is_owed = false;
+    p->owed_ms = -1;               /* of what breaks off, the waiting begins with the latest sound */
 }
 
 void patience_has_said_sorry(struct patience *p)

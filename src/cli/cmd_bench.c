@@ -118,6 +118,7 @@ int cmd_bench(int argc, char **argv)
     static const struct cli_verb verbs[] = {
         { "agi", bench_agi, "plays Asterisk against a FastAGI server and measures" },
         { "ami", cmd_bench_ami, "plays the manager ports of many Asterisks, and measures the tap" },
+        { "call", cmd_bench_call, "many calls at once to a daemon and its agent, by AudioSocket" },
         { "media", cmd_bench_media, "many callers' voices at once, through the media plane and back" },
     };
 

@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "app/echo_plane.h"
 #include "cli/cli.h"
 #include "cli/cmd_bench.h"
+#include "cli/load_result.h"
 #include "sim/media_load.h"
 
 enum { SECONDS_MAX = 70 };
@@ -16,16 +16,6 @@ static int failed(int err)
 {
     fprintf(stderr, "sidetone bench media: %s\n", err_text(err));
     return CLI_FAILED;
-}
-
-static void raise_files(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* as many as this user may */
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
 }
 
 /* ---- the plane ---- */
@@ -54,29 +44,6 @@ static int serve(const struct address *at, unsigned legs)
 
 /* ---- the callers ---- */
 
-static void print_text(const struct media_load_result *r)
-{
-    printf("%" PRIu64 " frames sent, %" PRIu64 " received; of %" PRIu64 " marks %" PRIu64 " missing, %" PRIu64 " out of order; %" PRIu64
-           " legs broken\n", r->sent, r->received, r->counted, r->missing, r->disordered, r->broken_legs);
-    printf("late           p50 %7.2f ms   p99 %7.2f ms   max %7.2f ms   against each leg's own 20 ms grid\n",
-           (double)hist_quantile(&r->late_us, 0.5) / 1000, (double)hist_quantile(&r->late_us, 0.99) / 1000, (double)r->late_us.max / 1000);
-    printf("mouth to ear   p50 %7.2f ms   p99 %7.2f ms   max %7.2f ms\n", (double)hist_quantile(&r->delay_us, 0.5) / 1000,
-           (double)hist_quantile(&r->delay_us, 0.99) / 1000, (double)r->delay_us.max / 1000);
-    if (r->own_late)
-        printf("%" PRIu64 " frames were sent more than 5 ms behind their time by this program: the machine is too busy for this measurement\n",
-               r->own_late);
-}
-
-static void print_json(const struct media_load_result *r)
-{
-    printf("{\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"counted\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"disordered\":%" PRIu64
-           ",\"broken_legs\":%" PRIu64 ",\"own_late\":%" PRIu64 ",\"late_p50_us\":%" PRId64 ",\"late_p99_us\":%" PRId64
-           ",\"late_max_us\":%" PRIu64 ",\"delay_p50_us\":%" PRId64 ",\"delay_p99_us\":%" PRId64 ",\"delay_max_us\":%" PRIu64 "}\n",
-           r->sent, r->received, r->counted, r->missing, r->disordered, r->broken_legs, r->own_late, hist_quantile(&r->late_us, 0.5),
-           hist_quantile(&r->late_us, 0.99), r->late_us.max, hist_quantile(&r->delay_us, 0.5), hist_quantile(&r->delay_us, 0.99),
-           r->delay_us.max);
-}
-
 static int speak(const struct media_load_options *opt, bool as_json)
 {
     struct media_load_result *r = malloc(sizeof *r);
@@ -87,9 +54,9 @@ static int speak(const struct media_load_options *opt, bool as_json)
         return failed(err);
     }
     if (as_json)
-        print_json(r);
+        load_result_json(r);
     else
-        print_text(r);
+        load_result_text(r);
     err = r->broken_legs > 0 || r->counted == 0;
     free(r);
     return cli_done(err ? CLI_FAILED : CLI_FINE);
@@ -137,7 +104,7 @@ int cmd_bench_media(int argc, char **argv)
         return cli_wrong_use("bench media", "give one of --serve HOST:PORT and --target HOST:PORT");
     if (address_parse(text_of(at ? at : target), &where))
         return cli_wrong_use("bench media", "--%s takes a numeric address and a port, as 127.0.0.1:9092", at ? "serve" : "target");
-    raise_files();
+    load_files_raise();
     if (at)
         return serve(&where, (unsigned)legs);
     return speak(&(struct media_load_options){ .target = where, .legs = (unsigned)legs, .seconds = (double)seconds }, as_json);

@@ -53,7 +53,12 @@ static void listening_tell(const struct sim_service *s, const struct sim_service
     printf("{\"what\":\"listening\",\"detail\":{\"address\":\"%s\",\"url\":\"%s://%s%.*s\",\"others\":[", where, scheme, where, TEXT_ARG(path));
     for (const char *comma = ""; text_cut(&rest, ' ', &path); comma = ",")
         printf("%s\"%s://%s%.*s\"", comma, scheme, where, TEXT_ARG(path));
-    printf("]}}\n");
+    printf("]");
+    if (sim_service_http_address(s, &at)) {
+        address_format(&at, where, sizeof where);
+        printf(",\"http\":\"http%s://%s/v1\"", is_tls ? "s" : "", where);
+    }
+    printf("}}\n");
     fflush(stdout);
 }
 
@@ -124,7 +129,8 @@ static int script_serve(const struct sim_service_kind *kind, const struct addres
 static int service_run(const struct sim_service_kind *kind, const char *verb, const char *about, int argc, char **argv)
 {
     const char *listen = "127.0.0.1:0", *script = NULL, *fault = "none", *fault_count = "0", *speed = "4", *voice = "slt", *cert = NULL, *key = NULL;
-    bool lists_faults = false, ok;
+    const char *http = NULL;
+    bool lists_faults = false, echoes = false, ok;
     const struct cli_option options[] = {
         { .name = "listen", .takes = "HOST:PORT", .help = "numeric address; port 0 takes a free one (default 127.0.0.1:0)", .value = &listen },
         { .name = "script", .takes = "FILE", .help = "what it says: lines of say TEXT, call NAME {JSON}, fail CODE, hear TEXT", .value = &script },
@@ -132,15 +138,18 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
         { .name = "fault-count", .takes = "N", .help = "how many sessions do, the first ones (default 0: all)", .value = &fault_count },
         { .name = "speed", .takes = "N", .help = "times real time that audio leaves at (default 4)", .value = &speed },
         { .name = "voice", .takes = "NAME", .help = "slt rms awb kal16 kal (default slt)", .value = &voice },
-        { .name = "cert", .takes = "FILE", .help = "certificate (PEM): then it serves wss://", .value = &cert },
+        { .name = "cert", .takes = "FILE", .help = "certificate (PEM): then it serves wss:// and https://", .value = &cert },
         { .name = "key", .takes = "FILE", .help = "the certificate's key (PEM; default: in the same file)", .value = &key },
         { .name = "faults", .help = "lists the faults", .is_set = &lists_faults },
+        { .name = "echo", .help = "the caller's own voice is the answer, at once and for ever: for bench call", .is_set = &echoes },
+        { .name = "http", .takes = "HOST:PORT", .help = "another port, for chat, speech and transcriptions over HTTP (port 0 takes a free one)", .value = &http },
     };
     const struct cli_syntax syntax = {
-        .verb = verb, .usage = "[options]", .about = about, .options = options, .option_count = sizeof options / sizeof *options,
+        .verb = verb, .usage = "[options]", .about = about, .options = options,
+        .option_count = sizeof options / sizeof *options - (kind->accept_http ? 0 : 2), /* the last two are openai's */
     };
     struct sim_service_options opt = { .script_name = NULL };
-    struct address at;
+    struct address at, http_at;
     size_t count;
     int code = cli_read(&syntax, argc, argv, NULL, &count);
 
@@ -150,6 +159,9 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
         return faults_list();
     if (address_parse(text_of(listen), &at))
         return cli_wrong_use(verb, "--listen takes HOST:PORT with a numeric host, came \"%s\"", listen);
+    if (http && address_parse(text_of(http), &http_at))
+        return cli_wrong_use(verb, "--http takes HOST:PORT with a numeric host, came \"%s\"", http);
+    opt.http = http ? &http_at : NULL;
     opt.fault = sim_fault_parse(text_of(fault), &ok);
     if (!ok)
         return cli_wrong_use(verb, "no fault \"%s\"; --faults lists them", fault);
@@ -158,6 +170,7 @@ static int service_run(const struct sim_service_kind *kind, const char *verb, co
     if (key && !cert)
         return cli_wrong_use(verb, "--key is of no use without --cert");
     opt.voice = voice;
+    opt.echoes = echoes;
     opt.cert_file = cert;
     opt.key_file = key;
     opt.script_name = script;
@@ -171,7 +184,8 @@ int cmd_sim_openai(int argc, char **argv)
                        "A stand-in for OpenAI's Realtime service, for rehearsals without a key and without a network. An agent finds it\n"
                        "with url = ws://HOST:PORT/v1/realtime. It takes any key, judges what it is sent as the service does, hears with its own\n"
                        "voice detection, and tells each moment as a line of JSON: listening, session, configured, heard, answer, audio, truncated,\n"
-                       "deleted, tool, item, complaint, refused, closed.",
+                       "deleted, tool, item, complaint, refused, closed. With --http it also serves /v1/chat/completions, /v1/audio/speech,\n"
+                       "/v1/audio/transcriptions and /v1/models, and tells: request, answer, spoken, heard, complaint, refused, answered.",
                        argc, argv);
 }
 

@@ -4,7 +4,7 @@
 
 #include "sim/deepgram_inner.h"
 
-enum { FLUSHES_A_MINUTE = 20, SPOKEN_UNASKED = 400 };
+enum { FLUSHES_A_MINUTE = 20, SPOKEN_UNASKED = 400, IDLE_MS = 60 * 60 * 1000 };
 
 static const struct dg_parameter parameters[] = {
     { .name = "model", .value = DG_WORD, .begins = "aura-" },
@@ -191,7 +191,12 @@ static void on_hello(struct dg_client *c)
     c->is_ready = true;
 }
 
+static void on_idle(struct dg_client *c)
+{
+    dg_close(c, 1011, "NET-0001", "no text came in time");
+}
+
 const struct dg_endpoint dg_speak = {
     .path = "/v1/speak", .parameters = parameters, .on_target = on_target, .on_hello = on_hello, .on_text = on_text, .on_audio = on_audio,
-    .fields_of = fields_of,
+    .fields_of = fields_of, .on_idle = on_idle, .idle_ms = IDLE_MS,
 };

@@ -1,7 +1,4 @@
-/* Sends marked frames on a schedule, and finds the marks again.
- *
- * A mark is three samples at a frame's head: two that occur nowhere else, then a number that counts frames. All samples are values that
- * mu-law carries unchanged, so a mark survives a service that speaks mu-law. */
+/* Many AudioSocket callers on one schedule: connections, frames out and in, and how late they came. */
 #include "sim/media_load.h"
 
 #include <arpa/inet.h>
@@ -13,47 +10,19 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "audio/g711.h"
 #include "base/clock.h"
-#include "wire/audiosocket.h"
+#include "sim/media_load_parts.h"
 
 enum {
-    FRAME = 160,
-    FRAME_US = 20000,
     SLOTS = 20,                    /* legs are spread over the 20 ms */
     EVENTS = 256,
-    MARK_HIGH = 0x80, MARK_LOW = 0x00,      /* mu-law's loudest: +32124, -32124 */
-    DIGIT = 0x90,                  /* a digit of 0..63 is the code 0x90 + digit */
-    DIGITS = 3,
-    MARK_N = 2 + DIGITS,
-    MARKS = 4096,                  /* numbers in flight: 80 s */
-    WARM_US = 1000000,
     OWN_LATE_US = 5000,
     TAIL_US = 1500000,             /* of frames without marks, while the last marks come back */
     BASE_FRAMES = 25,              /* the leg's grid is that of its promptest frame among the first */
-};
-
-struct load_leg {
-    int fd;                        /* -1: gone */
-    struct audiosocket_reader reader;
-    uint32_t next, newest;         /* numbers: to be sent; last seen */
-    bool has_seen;
-    int64_t sent_us[MARKS];        /* 0: seen again, or never sent */
-    int64_t base_us;               /* of the grid */
-    uint64_t frames;
-    int16_t tail[MARK_N - 1];      /* end of the frame before: a mark may lie across */
-};
-
-struct load {
-    const struct media_load_options *opt;
-    struct media_load_result *out;
-    int epoll, timer;
-    struct load_leg *legs;
-    int16_t of_code[256];          /* mu-law code to sample */
-    int64_t began_us, ends_us;
-    uint64_t slot;                 /* next to be served */
 };
 
 void media_load_id(unsigned leg, uint8_t out[16])
@@ -76,27 +45,19 @@ static void lose(struct load *l, struct load_leg *g)
     l->out->broken_legs++;
 }
 
-static void mark_put(const struct load *l, uint32_t number, int16_t pcm[FRAME])
-{
-    pcm[0] = l->of_code[MARK_HIGH];
-    pcm[1] = l->of_code[MARK_LOW];
-    for (int d = DIGITS - 1; d >= 0; d--, number /= 64)
-        pcm[2 + d] = l->of_code[DIGIT + number % 64];
-}
-
 static void frame_send(struct load *l, struct load_leg *g, int64_t due_us)
 {
-    uint8_t bytes[AUDIOSOCKET_HEAD + 2 * FRAME];
-    int16_t pcm[FRAME];
+    uint8_t bytes[AUDIOSOCKET_HEAD + 2 * LOAD_FRAME];
+    int16_t pcm[LOAD_FRAME];
     const int64_t now = clock_mono_us();
     const bool has_mark = due_us < l->ends_us;
     size_t n;
 
-    for (size_t i = 0; i < FRAME; i++)              /* 200 Hz, as loud as speech */
-        pcm[i] = l->of_code[(i / 20 % 2 ? 0x20 : 0xa0) + i % 7];
-    if (has_mark)
-        mark_put(l, g->next, pcm);
-    n = audiosocket_put_audio(bytes, AUDIOSOCKET_AUDIO, pcm, FRAME);
+    if (l->opt->voice)
+        load_talk_make(l, g, pcm, now);
+    else
+        load_marks_make(l, g, has_mark, pcm);
+    n = audiosocket_put_audio(bytes, AUDIOSOCKET_AUDIO, pcm, LOAD_FRAME);
     if (send(g->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)n) {
         lose(l, g);                /* the other side does not read: it is full */
         return;
@@ -105,8 +66,10 @@ static void frame_send(struct load *l, struct load_leg *g, int64_t due_us)
     if (!has_mark)
         return;
     l->out->own_late += now - due_us > OWN_LATE_US;
-    g->sent_us[g->next % MARKS] = now;
-    l->out->counted += now - l->began_us > WARM_US;
+    if (l->opt->voice)
+        return;
+    g->sent_us[g->next % LOAD_MARKS] = now;
+    l->out->counted += now - l->began_us > l->warm_us;
     g->next++;
 }
 
@@ -117,7 +80,7 @@ static void serve_timer(struct load *l)
 
     if (read(l->timer, &times, sizeof times) != sizeof times)   /* waits: a millisecond at most */
         return;
-    while ((due_us = l->began_us + (int64_t)l->slot * (FRAME_US / SLOTS)) <= clock_mono_us()) {
+    while ((due_us = l->began_us + (int64_t)l->slot * (LOAD_FRAME_US / SLOTS)) <= clock_mono_us()) {
         for (unsigned i = (unsigned)(l->slot % SLOTS); i < l->opt->legs; i += SLOTS)
             if (l->legs[i].fd >= 0)
                 frame_send(l, &l->legs[i], due_us);
@@ -127,59 +90,14 @@ static void serve_timer(struct load *l)
 
 /* ---- receiving ---- */
 
-static int digit_of(const struct load *l, int16_t sample)
-{
-    for (int d = 0; d < 64; d++)
-        if (l->of_code[DIGIT + d] == sample)
-            return d;
-    return -1;
-}
-
-static void mark_seen(struct load *l, struct load_leg *g, const int16_t *digits, int64_t at_us)
-{
-    uint32_t number = 0;
-    int64_t *sent;
-
-    for (int i = 0; i < DIGITS; i++) {
-        const int d = digit_of(l, digits[i]);
-
-        if (d < 0)
-            return;
-        number = number * 64 + (uint32_t)d;
-    }
-    sent = &g->sent_us[number % MARKS];
-    if (number >= g->next || *sent == 0 || (g->has_seen && number <= g->newest)) {
-        l->out->disordered++;
-        return;
-    }
-    g->newest = number;
-    g->has_seen = true;
-    if (*sent - l->began_us > WARM_US)
-        hist_add(&l->out->delay_us, at_us - *sent);
-    *sent = 0;
-}
-
-static void marks_find(struct load *l, struct load_leg *g, const int16_t *pcm, size_t n, int64_t at_us)
-{
-    int16_t all[MARK_N - 1 + FRAME];
-    const size_t tail = MARK_N - 1;
-
-    memcpy(all, g->tail, sizeof g->tail);
-    memcpy(all + tail, pcm, n * sizeof *pcm);
-    for (size_t i = 0; i + MARK_N <= tail + n; i++)
-        if (all[i] == l->of_code[MARK_HIGH] && all[i + 1] == l->of_code[MARK_LOW])
-            mark_seen(l, g, all + i + 2, at_us);
-    memcpy(g->tail, all + n, sizeof g->tail);
-}
-
 /* How late against the grid; the promptest of the first frames makes the grid, a prompter one later moves it. */
 static void late_count(struct load *l, struct load_leg *g, int64_t at_us)
 {
-    const int64_t zero = at_us - (int64_t)g->frames * FRAME_US;
+    const int64_t zero = at_us - (int64_t)g->frames * LOAD_FRAME_US;
 
     if (g->frames == 0 || zero < g->base_us)
         g->base_us = zero;
-    if (g->frames++ >= BASE_FRAMES && at_us - l->began_us > WARM_US && at_us < l->ends_us)
+    if (g->frames++ >= BASE_FRAMES && at_us - l->began_us > l->warm_us && at_us < l->ends_us)
         hist_add(&l->out->late_us, zero - g->base_us);
 }
 
@@ -195,14 +113,19 @@ static void serve_leg(struct load *l, struct load_leg *g)
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     while (got > 0 && (n = audiosocket_read(&g->reader, &in, &f)) > 0) {
-        int16_t pcm[FRAME];
+        int16_t pcm[LOAD_FRAME];
         bool odd;
 
-        if (audiosocket_rate(f.kind) != 8000 || f.n > 2 * FRAME)
+        if (audiosocket_rate(f.kind) != 8000 || f.n > 2 * LOAD_FRAME)
             continue;
         l->out->received++;
         late_count(l, g, at_us);
-        marks_find(l, g, pcm, audiosocket_get_audio(&f, pcm, FRAME, &odd), at_us);
+        const size_t got_n = audiosocket_get_audio(&f, pcm, LOAD_FRAME, &odd);
+
+        if (l->opt->voice)
+            load_talk_hear(l, g, pcm, got_n, at_us);
+        else
+            load_marks_find(l, g, pcm, got_n, at_us);
     }
     if (got <= 0 || n < 0)
         lose(l, g);
@@ -241,8 +164,11 @@ static int open_all(struct load *l)
     l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     if (l->epoll < 0 || l->timer < 0)
         return -errno;
-    for (unsigned i = 0; i < l->opt->legs && !err; i++)
+    for (unsigned i = 0; i < l->opt->legs && !err; i++) {
+        if (i > 0 && l->opt->apart_ms)
+            nanosleep(&(struct timespec){ .tv_sec = l->opt->apart_ms / 1000, .tv_nsec = l->opt->apart_ms % 1000 * 1000000L }, NULL);
         err = leg_open(l, i, &to);
+    }
     return err;
 }
 
@@ -266,7 +192,7 @@ static void serve_legs(struct load *l)
 
 static int speak(struct load *l)
 {
-    const struct itimerspec every = { .it_interval.tv_nsec = FRAME_US / SLOTS * 1000, .it_value.tv_nsec = 1 };
+    const struct itimerspec every = { .it_interval.tv_nsec = LOAD_FRAME_US / SLOTS * 1000, .it_value.tv_nsec = 1 };
 
     l->began_us = clock_mono_us();
     l->ends_us = l->began_us + (int64_t)(l->opt->seconds * 1e6);
@@ -282,17 +208,17 @@ static int speak(struct load *l)
 static void count_missing(struct load *l)
 {
     for (unsigned i = 0; i < l->opt->legs; i++)
-        for (unsigned k = 0; k < MARKS; k++)
-            l->out->missing += l->legs[i].sent_us[k] - l->began_us > WARM_US;
+        for (unsigned k = 0; k < LOAD_MARKS; k++)
+            l->out->missing += l->legs[i].sent_us[k] - l->began_us > l->warm_us;
 }
 
 int media_load_run(const struct media_load_options *opt, struct media_load_result *out)
 {
-    struct load l = { .opt = opt, .out = out, .epoll = -1, .timer = -1 };
+    struct load l = { .opt = opt, .out = out, .epoll = -1, .timer = -1, .warm_us = (opt->warm_s ? opt->warm_s : 1) * 1000000LL };
     int err;
 
     memset(out, 0, sizeof *out);
-    if (opt->legs < 1 || opt->legs > MEDIA_LOAD_LEGS_MAX || opt->seconds * 1e6 > (MARKS - 100) * (double)FRAME_US)
+    if (opt->legs < 1 || opt->legs > MEDIA_LOAD_LEGS_MAX || (!opt->voice && opt->seconds * 1e6 > (LOAD_MARKS - 100) * (double)LOAD_FRAME_US))
         return -EINVAL;
     l.legs = calloc(opt->legs, sizeof *l.legs);
     if (!l.legs)

@@ -155,8 +155,16 @@ static void speech_begin(struct sim_session *s)
     sim_send(s, "conversation.item.added", "\"previous_item_id\":null,\"item\":{\"id\":\"%s\",\"type\":\"message\",\"role\":\"assistant\"}", s->item->id);
     sim_send(s, "response.content_part.added", "\"response_id\":\"%s\",\"item_id\":\"%s\",\"content_index\":0,\"part\":{\"type\":\"audio\"}", s->response,
              s->item->id);
-    if (audio_make(s))
+    if (!s->base.server->opt.echoes && audio_make(s))
         mouth_go(&s->mouth);
+}
+
+void sim_answer_echo(struct sim_session *s, const unsigned char *bytes, size_t n)
+{
+    const size_t late = 40 * bytes_a_ms(s);    /* what was kept until the session was there: it would stay behind for ever */
+
+    if (s->now && s->item && s->in_is_ulaw == s->out_is_ulaw && n <= late)
+        delta_send(s, bytes, n);
 }
 
 static void call_begin(struct sim_session *s)

@@ -48,5 +48,7 @@ void sim_id(struct sim_session *s, const char *kind, char out[SIM_ID]);
 void sim_answer_begin(struct sim_session *s);
 /* status "cancelled", reason "turn_detected" or "client_cancelled". */
 void sim_answer_cancel(struct sim_session *s, const char *reason);
+/* As they came: part of the answer under way, if there is one. */
+void sim_answer_echo(struct sim_session *s, const unsigned char *bytes, size_t n);
 /* The mouth's handlers. */
 void sim_answer_mouth(struct sim_session *s);

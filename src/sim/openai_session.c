@@ -183,7 +183,9 @@ static void append_take(struct sim_session *s, const cJSON *message)
         ulaw_read(pcm, bytes, n);
     else
         memcpy(pcm, bytes, n &= ~(size_t)1); /* little-endian, as the machines this runs on */
-    if (n > 0)
+    if (n > 0 && s->base.server->opt.echoes)
+        sim_answer_echo(s, bytes, n);
+    else if (n > 0)
         voice_hear(s, pcm, s->in_is_ulaw ? n : n / 2);
     free(bytes);
     free(pcm);
@@ -406,5 +408,6 @@ const struct sim_service_kind sim_service_openai = {
     .script = "say Hello, this is the stand in for a voice model. How can I help you?\n"
               "say I heard you well. I am a recording, and I have nothing else to tell, but I can go on for a while if you like to interrupt me.\n",
     .accept = client_accept,
+    .accept_http = sim_openai_http_accept,
     .end = end,
 };

@@ -17,6 +17,7 @@ enum {
     QUEUE_MAX = 8 * 1024 * 1024,
     MOMENT_MAX = 64 * 1024,
     STREAM_QUEUE_MAX = 1024 * 1024,
+    SAID_MAX = 16 * 1024 * 1024,
 };
 
 static const char *const faults[] = {
@@ -43,15 +44,40 @@ const char *sim_fault_name(size_t i)
 
 /* ---- the port ---- */
 
-static void on_accept(struct stream *stream, void *arg)
+/* False: the stream is gone. */
+static bool cover(struct sim_service *s, struct stream **stream)
 {
     const struct stream_options opt = { .queue_max = STREAM_QUEUE_MAX };
+
+    return !s->tls || tls_server_accept(stream, s->tls, *stream, &opt) == 0;
+}
+
+static void on_accept(struct stream *stream, void *arg)
+{
     struct sim_service *s = arg;
 
-    if (s->tls && tls_server_accept(&stream, s->tls, stream, &opt))
-        return;
-    if (s->kind->accept(s, stream))
-        return;                    /* it dropped the stream, which ends it */
+    if (cover(s, &stream))
+        s->kind->accept(s, stream); /* with an error it dropped the stream, which ends it */
+}
+
+static void on_accept_http(struct stream *stream, void *arg)
+{
+    struct sim_service *s = arg;
+
+    if (cover(s, &stream))
+        s->kind->accept_http(s, stream);
+}
+
+static int http_open(struct sim_service *s, const struct listener_options *lo)
+{
+    int err;
+
+    if (!s->opt.http)
+        return 0;
+    if (!s->kind->accept_http)
+        return -EINVAL;
+    err = tts_cache_new(&s->said, SAID_MAX);
+    return err ? err : listener_open(&s->http_listener, s->loop, s->opt.http, lo, on_accept_http, s);
 }
 
 int sim_service_open(struct sim_service **out, struct loop *l, const struct address *at, const struct sim_service_kind *kind,
@@ -79,6 +105,8 @@ int sim_service_open(struct sim_service **out, struct loop *l, const struct addr
         err = tls_server_new(&s->tls, opt->cert_file, opt->key_file ? opt->key_file : opt->cert_file);
     if (!err)
         err = listener_open(&s->listener, l, at, &lo, on_accept, s);
+    if (!err)
+        err = http_open(s, &lo);
     if (err) {
         sim_service_close(s);
         return err;
@@ -92,13 +120,22 @@ void sim_service_address(const struct sim_service *s, struct address *out)
     listener_address(s->listener, out);
 }
 
+bool sim_service_http_address(const struct sim_service *s, struct address *out)
+{
+    if (s->http_listener)
+        listener_address(s->http_listener, out);
+    return s->http_listener != NULL;
+}
+
 void sim_service_close(struct sim_service *s)
 {
     if (!s)
         return;
     listener_close(s->listener);
+    listener_close(s->http_listener);
     while (s->first)
-        s->kind->end(s->first);
+        (s->first->end ? s->first->end : s->kind->end)(s->first);
+    tts_cache_free(s->said);
     service_script_free(&s->script);
     tls_server_free(s->tls);
     free(s->key);
@@ -113,11 +150,21 @@ int sim_client_enter(struct sim_client *c, struct sim_service *server, struct st
     const struct websocket_options opt = { .connect_ms = CONNECT_MS, .message_max = MESSAGE_MAX, .queue_max = QUEUE_MAX };
     int err;
 
+    sim_client_begin(c, server);
+    err = websocket_accept(&c->ws, stream, &opt, on_request, on, c);
+    if (!err)
+        sim_client_join(c, server);
+    return err;
+}
+
+void sim_client_begin(struct sim_client *c, struct sim_service *server)
+{
     c->number = ++server->sessions;
     c->fault = !server->opt.fault_count || c->number <= server->opt.fault_count ? server->opt.fault : SIM_FAULT_NONE;
-    err = websocket_accept(&c->ws, stream, &opt, on_request, on, c);
-    if (err)
-        return err;
+}
+
+void sim_client_join(struct sim_client *c, struct sim_service *server)
+{
     c->server = server;
     c->next = server->first;
     c->link = &server->first;
@@ -125,7 +172,6 @@ int sim_client_enter(struct sim_client *c, struct sim_service *server, struct st
         c->next->link = &c->next;
     server->first = c;
     server->live++;
-    return 0;
 }
 
 void sim_client_leave(struct sim_client *c)

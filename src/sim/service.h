@@ -47,7 +47,9 @@ struct sim_service_options {
     unsigned speed;            /* times real time that audio leaves at; 0 = 4 */
     const char *key;           /* the right one; NULL: any */
     const char *cert_file, *key_file; /* PEM: then wss://; NULL: ws:// */
+    bool echoes;               /* openai: each answer is what the caller says, at once and for ever; for measurements */
     int64_t idle_ms;           /* without audio or a message; 0 = as the service has it */
+    const struct address *http; /* a second port for the endpoints over HTTP, where the service has them; NULL: none */
 };
 
 /* Which service. */
@@ -57,6 +59,8 @@ struct sim_service_kind {
     const char *script;        /* the built-in one */
     /* A client has connected; the stream's reference is its own. */
     int (*accept)(struct sim_service *s, struct stream *stream);
+    /* The same at the port for HTTP; NULL: there is none. */
+    int (*accept_http)(struct sim_service *s, struct stream *stream);
     /* Its timers stop, then sim_client_leave. */
     void (*end)(struct sim_client *c);
 };
@@ -71,5 +75,7 @@ typedef void sim_service_on_moment(const char *what, struct text detail, void *a
 int sim_service_open(struct sim_service **out, struct loop *l, const struct address *at, const struct sim_service_kind *kind,
                      const struct sim_service_options *opt, sim_service_on_moment *on_moment, void *arg, char **problem) MUST_USE;
 void sim_service_address(const struct sim_service *s, struct address *out);
+/* False: it has no port for HTTP. */
+bool sim_service_http_address(const struct sim_service *s, struct address *out);
 /* Ends all sessions; no handler runs any more. */
 void sim_service_close(struct sim_service *s);

@@ -1,6 +1,7 @@
 /* What a stand-in for a service shares with its clients; only src/sim includes this. */
 #pragma once
 
+#include "ai/tts_cache.h"
 #include "net/tls_server.h"
 #include "sim/service.h"
 
@@ -9,7 +10,9 @@ enum { SIM_SLOW_MS = 30000 };
 struct sim_service {
     struct loop *loop;
     const struct sim_service_kind *kind;
-    struct listener *listener;
+    struct listener *listener, *http_listener; /* the second may be NULL */
+    struct tts_cache *said;        /* over HTTP: what was spoken once */
+    size_t heard;                  /* lines of the script that were understood over HTTP */
     struct service_script script;
     struct sim_service_options opt;
     char *key;
@@ -24,7 +27,8 @@ struct sim_service {
 struct sim_client {                /* first member of each kind's; counted (base/ref.h) */
     struct sim_service *server;    /* NULL: the server is gone */
     struct sim_client *next, **link;
-    struct websocket *ws;
+    struct websocket *ws;          /* NULL: over HTTP */
+    void (*end)(struct sim_client *c); /* NULL: as the kind has it */
     unsigned number;
     enum sim_fault fault;
 };
@@ -32,6 +36,9 @@ struct sim_client {                /* first member of each kind's; counted (base
 /* Counts it, gives it its fault, and shakes hands. The stream is the client's from here, also on error. */
 int sim_client_enter(struct sim_client *c, struct sim_service *server, struct stream *stream, websocket_on_request *on_request,
                      const struct websocket_handlers *on);
+/* The parts of that, for clients without a WebSocket: a session begins; the server knows it. */
+void sim_client_begin(struct sim_client *c, struct sim_service *server);
+void sim_client_join(struct sim_client *c, struct sim_service *server);
 /* No more moments of it; its connection ends. */
 void sim_client_leave(struct sim_client *c);
 /* For on_closed: lets go of the WebSocket; kind's end and the last ref_drop are the caller's. */
@@ -46,3 +53,6 @@ int sim_client_judge(const struct sim_client *c, struct text authorization, stru
 bool sim_client_strike(struct sim_client *c);
 /* words as the inside of a JSON string, cut to fit. */
 void sim_json(char *out, size_t size, struct text words);
+
+/* openai_http.c: a client of the endpoints over HTTP. */
+int sim_openai_http_accept(struct sim_service *server, struct stream *stream);

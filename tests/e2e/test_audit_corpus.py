@@ -46,13 +46,21 @@ def compare(context, name):
 
 def test_every_seeded_defect_is_found_and_nothing_else(context):
     seeded = [name for name in FOLDERS if not name.startswith("clean-")]
-    assert len(seeded) >= 3, seeded
+    assert len(seeded) >= 25, seeded
     for name in seeded:
-        assert len(compare(context, name)) >= 1, f"{name}: nothing is seeded"
+        assert len(compare(context, name)) >= 2, f"{name}: too little is seeded"
+
+
+def test_every_rule_is_seeded(context):
+    code, out, err = run(context, "audit", "--rules")
+    rules = {line.split()[0] for line in out.splitlines()}
+    assert code == 0 and len(rules) >= 80, (code, err, len(rules))
+    codes = {code for name in FOLDERS for code, _, _ in expected(name)}
+    assert rules == codes, f"no folder has {sorted(rules - codes)}; no rule is {sorted(codes - rules)}"
 
 
 def test_clean_folders_have_no_warning_and_no_error(context):
     clean = [name for name in FOLDERS if name.startswith("clean-")]
-    assert len(clean) >= 2, clean
+    assert len(clean) >= 10, clean
     for name in clean:
         assert compare(context, name) == {}, f"{name}: a defect is listed in a clean folder"

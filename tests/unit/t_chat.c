@@ -508,6 +508,16 @@ static void test_broken_off_after_words(void **state)
     assert_true(t.ends == 1 && t.broken == 1 && t.served == 1);
 }
 
+static void test_a_server_that_does_not_let_go(void **state)
+{
+    struct talk t = { .answer = { SSE SAYS("Hello.") "data: [DONE]\n\n" }, .holds = true };
+
+    (void)state;
+    run_talk(&t, 60);
+    assert_string_equal(t.words, "Hello.");
+    assert_true(t.ends == 1 && t.broken == 0 && t.faults == 0 && t.served == 1);
+}
+
 static void test_silence(void **state)
 {
     struct talk t = { .answer = { SSE, SSE }, .holds = true };
@@ -528,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_cache),                    cmocka_unit_test(test_an_answer),
         cmocka_unit_test(test_cancelled_in_the_middle),  cmocka_unit_test(test_faults_of_a_server),
         cmocka_unit_test(test_broken_off_after_words),   cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_a_server_that_does_not_let_go),
         cmocka_unit_test(test_asked_again_from_inside),  cmocka_unit_test(test_out_of_memory),
     };
 

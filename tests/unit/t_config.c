@@ -60,6 +60,7 @@ static int set_up(void **state)
     put(p, "handlers/caller_name.lua", "");
     put(p, "crm.json", "{}");
     put(p, "sink-ca.pem", "");
+    put(p, "services-ca.pem", "");
     put(p, "handlers/tools/opening_hours.lua", "");
     put(p, "handlers/tools/look_up.lua", "");
     put(p, "agents/reception.agent", "");
@@ -73,6 +74,7 @@ static int set_up(void **state)
     setenv("CRM_HMAC", SECRET, 1);
     setenv("CRM_TOKEN", SECRET, 1);
     setenv("OPENAI_API_KEY", SECRET, 1);
+    setenv("DEEPGRAM_API_KEY", SECRET, 1);
     buf_init(&p->told, 1 << 20);
     *state = p;
     return 0;
@@ -283,11 +285,12 @@ static void test_each_mistake(void **state)
     bad(p, "[route a]\nhandler = tools\n", "2 route a/handler: ", "not a regular file");
     bad(p, "[route a]\nhandler = /nowhere/x.lua\n", "2 route a/handler: ", "came /nowhere/x.lua: no such file");
     bad(p, "[agent a]\nfile = nowhere.conf\n", "2 agent a/file: ", "/agents/nowhere.conf: no such file");
-    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai deepgram echo record, came \"hal\"");
+    bad(p, AGENT "provider = hal\n", "3 agent reception/provider: ", "one of: local openai deepgram pipeline echo record, came \"hal\"");
     bad(p, "[agent a]\nprovider = local\n", "1 agent a/file: ", "for example: file = reception.agent");
     bad(p, "[agent a]\nprovider = openai\n", "1 agent a/key: ", "for example: key = @env:OPENAI_API_KEY");
     bad(p, OPENAI "key = sk-abc\n", "3 agent a/key: ", "@env:");
     bad(p, OPENAI "key = @env:OPENAI_API_KEY\nurl = ws://api.example.com/v1\n", "4 agent a/url: ", "expected wss://, because the key is sent there");
+    bad(p, OPENAI "key = @env:OPENAI_API_KEY\nurl = ws://127.0.0.1.example.com/v1\n", "4 agent a/url: ", "expected wss://, because the key is sent there");
     bad(p, OPENAI "key = @env:OPENAI_API_KEY\nurl = https://api.example.com/v1\n", "4 agent a/url: ", "expected wss://HOST/PATH");
     bad(p, OPENAI "key = @env:OPENAI_API_KEY\ntools = hand_back, nothing\n", "4 agent a/tools: ", "the tool nothing");
     bad(p, OPENAI "key = @env:OPENAI_API_KEY\nsilence = 10s\n", "4 agent a/silence: ", "from 100ms to 5s");
@@ -684,6 +687,53 @@ static void test_deepgram(void **state)
     bad(p, "[agent a]\nprovider = deepgram\nkey = @env:OPENAI_API_KEY\nurl = ws://agent.example.com/v1\n", "4 agent a/url: ", "expected wss://");
 }
 
+#define PIPELINE "[agent a]\nprovider = pipeline\n" /* 2 lines */
+
+static void test_pipeline(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, PIPELINE "key = @env:OPENAI_API_KEY\nmodel = m\nstt = openai\ntts = openai\ninstructions = reception.md\nsilence = 700ms\n"
+                                        "max_tokens = 200\nlanguage = en\nvoice_fallback = slt\n");
+    const struct config_agent *a = &c->agents[0];
+
+    assert_string_equal(p->told.p, "");
+    assert_int_equal(a->pipeline.stt, CONFIG_STT_OPENAI);
+    assert_int_equal(a->pipeline.tts, CONFIG_TTS_OPENAI);
+    assert_int_equal(a->pipeline.max_tokens, 200);
+    assert_string_equal(config_stt_key(a), SECRET);        /* all three at OpenAI itself */
+    assert_string_equal(config_tts_key(a), SECRET);
+    config_free(c);
+    /* a model on this machine, without a key; nothing else on the network */
+    c = good(p, PIPELINE "url = http://10.0.0.7:11434/v1\nstt = local\nfile = reception.agent\ntts = local\nvoice = rms\n");
+    assert_string_equal(p->told.p, "");
+    assert_null(config_stt_key(&c->agents[0]));
+    config_free(c);
+    bad(p, PIPELINE "key = @env:OPENAI_API_KEY\ntts = openai\n", "1 agent a/stt: ", "one of: local openai deepgram flux");
+}
+
+/* A key is given to nobody whom it was not written for. */
+static void test_keys_of_a_pipeline(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, PIPELINE "key = @env:OPENAI_API_KEY\nurl = http://127.0.0.1:1/v1\nstt = openai\nstt_url = http://127.0.0.1:2/v1\ntts = openai\n"
+                                        "tts_url = http://127.0.0.1:1/v1\n");
+
+    assert_null(config_stt_key(&c->agents[0]));
+    assert_string_equal(config_tts_key(&c->agents[0]), SECRET);    /* the same address */
+    config_free(c);
+    bad(p, PIPELINE "key = @env:OPENAI_API_KEY\nurl = https://llm.example.com/v1\nstt = openai\ntts = local\n", "1 agent a/stt_key: ", "came none");
+    bad(p, PIPELINE "key = @env:OPENAI_API_KEY\nurl = https://llm.example.com/v1\nstt = openai\nstt_key = @env:OPENAI_API_KEY\ntts = openai\n",
+        "1 agent a/tts_key: ", "came none");
+    bad(p, PIPELINE "key = @env:OPENAI_API_KEY\nurl = http://llm.example.com/v1\nstt = local\nfile = reception.agent\ntts = local\n", "4 agent a/url: ",
+        "expected https://, because a key is sent there");
+    bad(p, PIPELINE "key = @env:OPENAI_API_KEY\nurl = http://127.0.0.1.evil.example/v1\nstt = local\nfile = reception.agent\ntts = local\n", "4 agent a/url: ",
+        "expected https://, because a key is sent there");
+    bad(p, PIPELINE "url = wss://127.0.0.1/v1\nstt = local\nfile = reception.agent\ntts = local\n", "3 agent a/url: ", "expected https://HOST/v1");
+    bad(p, PIPELINE "stt = local\nfile = reception.agent\ntts = local\n", "1 agent a/key: ", "came none");
+    bad(p, PIPELINE "url = http://127.0.0.1/v1\nstt = local\ntts = local\n", "1 agent a/file: ", "because stt = local");
+    bad(p, PIPELINE "url = http://127.0.0.1/v1\nstt = local\nfile = reception.agent\ntts = local\nvoice = alloy\n", "7 agent a/voice: ", "slt rms");
+}
+
 static void test_tap(void **state)
 {
     struct place *p = *state;
@@ -882,6 +932,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools_that_are_no_good, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deepgram, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pipeline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_keys_of_a_pipeline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scripts, set_up, tear_down),

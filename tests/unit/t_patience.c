@@ -91,6 +91,22 @@ static void t_it_stops_in_mid_word(void **state)
 }
 
 /* Some turns get no answer: the caller is not kept waiting for one, but asked in the end. */
+/* A voice that comes just as it is said: whenever one looks, nothing waits, and yet nothing is late. */
+static void t_a_voice_in_real_time(void **state)
+{
+    struct patience p;
+    int64_t now = 0;
+
+    (void)state;
+    patience_init(&p, &limits);
+    for (; now < 20000; now += 100) {
+        patience_settle(&p);       /* sound came */
+        assert_int_equal(patience_step(&p, &dry, now), PATIENCE_NOTHING);
+    }
+    assert_int_equal(wait_for(&p, &dry, &now, 60000), PATIENCE_SORRY);
+    assert_in_range(now, 21900, 22100);
+}
+
 static void t_an_answer_that_never_comes(void **state)
 {
     struct patience p;
@@ -174,6 +190,7 @@ int main(void)
         cmocka_unit_test(t_an_answer_in_time),
         cmocka_unit_test(t_the_caller_goes_on),
         cmocka_unit_test(t_it_stops_in_mid_word),
+        cmocka_unit_test(t_a_voice_in_real_time),
         cmocka_unit_test(t_an_answer_that_never_comes),
         cmocka_unit_test(t_a_tool_is_slow),
         cmocka_unit_test(t_the_caller_is_absent),

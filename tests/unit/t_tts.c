@@ -13,6 +13,8 @@
 #include "base/buf.h"
 #include "fail_alloc.h"
 #include "net_help.h"
+#include "sim/service.h"
+#include "tls_help.h"
 
 enum act { ACT_NONE, ACT_STOP, ACT_SAY, ACT_FREE, ACT_STOP_SAY };
 
@@ -31,6 +33,11 @@ struct rig {
     bool may_retry;
     enum provider_error kind;
     char detail[300];
+    struct sim_service *sim;
+    char url[100];                 /* of it */
+    unsigned sessions, complaints, cleared, closed, spoken;
+    bool stops_at_closed;          /* a session's end stops the loop */
+    char complaint[300];
 };
 
 static void act(struct rig *r, enum act *what)
@@ -114,6 +121,7 @@ static int teardown(void **state)
 
     fail_alloc_off();
     tts_free(r->tts);
+    sim_service_close(r->sim);
     worker_pool_free(r->pool);
     dialer_free(r->dialer);
     loop_free(r->loop);
@@ -749,6 +757,317 @@ static void test_a_voice_over_http_without_memory(void **state)
     }
 }
 
+/* ---- with the stand-ins ---- */
+
+static char cert[160], cert_key[160], ca[160], other_ca[160]; /* of the folder that tls_help.h makes */
+
+static void on_moment(const char *what, struct text detail, void *arg)
+{
+    struct rig *r = arg;
+
+    r->sessions += strcmp(what, "session") == 0 || strcmp(what, "request") == 0;
+    r->cleared += strcmp(what, "cleared") == 0;
+    r->spoken += strcmp(what, "spoken") == 0;
+    if (strcmp(what, "complaint") == 0) {
+        r->complaints++;
+        text_copy(r->complaint, sizeof r->complaint, detail);
+    }
+    if (strcmp(what, "closed") == 0) {
+        r->closed++;
+        if (r->stops_at_closed)
+            loop_stop(r->loop);
+    }
+}
+
+static void sim_open(struct rig *r, const struct sim_service_kind *kind, struct sim_service_options o)
+{
+    const struct address any = { .host = "127.0.0.1" };
+    const bool is_http = kind == &sim_service_openai;
+    struct address at;
+    char where[80], *problem = NULL;
+
+    o.voice = "kal";
+    o.speed = o.speed ? o.speed : 1000;
+    o.http = is_http ? &any : NULL;
+    assert_int_equal(sim_service_open(&r->sim, r->loop, &any, kind, &o, on_moment, r, &problem), 0);
+    if (is_http)
+        assert_true(sim_service_http_address(r->sim, &at));
+    else
+        sim_service_address(r->sim, &at);
+    address_format(&at, where, sizeof where);
+    snprintf(r->url, sizeof r->url, "%s%s://%s%s", is_http ? "http" : "ws", o.cert_file ? "s" : "", where, is_http ? "/v1" : "");
+    r->sessions = r->complaints = r->cleared = r->closed = r->spoken = 0;
+}
+
+static void aura_open(struct rig *r, const struct tts_settings *s)
+{
+    assert_int_equal(tts_aura_new(&r->tts, r->loop, r->dialer, s, &help_log, &handlers, r), 0);
+}
+
+static void voice_close(struct rig *r)
+{
+    tts_free(r->tts);
+    r->tts = NULL;
+    sim_service_close(r->sim);
+    r->sim = NULL;
+    if (r->complaints)
+        fail_msg("%s", r->complaint);
+}
+
+/* What was heard are exactly these words. */
+static void expect_heard(const struct rig *r, const char *words)
+{
+    int16_t *pcm;
+    size_t n;
+
+    assert_int_equal(speech_make("kal", words, &pcm, &n), 0);
+    if (r->faults)
+        fail_msg("%s", r->detail);
+    assert_int_equal(r->done, 1);
+    assert_true(r->heard.n / sizeof *pcm >= n);
+    assert_memory_equal(r->heard.p, pcm, n * sizeof *pcm);
+    free(pcm);
+}
+
+static void test_a_voice_over_a_websocket(void **state)
+{
+    struct rig *r = *state;
+    struct tts_settings s = { .key = "dg-secret", .url = r->url };
+
+    assert_int_equal(tts_cache_new(&s.cache, 1024 * 1024), 0);
+    sim_open(r, &sim_service_deepgram, (struct sim_service_options){ .key = "dg-secret" });
+    aura_open(r, &s);
+    hear(r, "The \"first\" text.", 1);
+    expect_heard(r, "The \"first\" text.");
+    hear(r, "And the second.", 1);
+    expect_heard(r, "And the second.");
+    hear(r, " ", 1);
+    assert_int_equal(r->pieces, 0);
+    hear(r, "The \"first\" text.", 1);
+    expect_heard(r, "The \"first\" text.");
+    assert_true(r->sessions == 1 && r->spoken == 2); /* the third was kept */
+    voice_close(r);
+    tts_cache_free(s.cache);
+}
+
+#define LONG "This is a text of some length, which takes a while, so that it can be stopped in the middle of its words. "
+
+static void test_a_text_is_stopped(void **state)
+{
+    struct rig *r = *state;
+    const struct tts_settings s = { .key = "k", .url = r->url };
+
+    sim_open(r, &sim_service_deepgram, (struct sim_service_options){ .speed = 20 });
+    aura_open(r, &s);
+    for (int i = 0; i < 3; i++) {  /* of what was stopped nothing is heard later */
+        r->wanted = 1;
+        r->on_audio = ACT_NONE;
+        assert_int_equal(say(r, LONG LONG), 0);
+        assert_int_equal(say(r, "x"), -EBUSY);
+        if (i == 2) {              /* in its middle: then it is the handler that goes on */
+            r->done = r->faults = 0;
+            r->on_audio = ACT_STOP_SAY;
+            buf_clear(&r->heard);
+            help_run(r->loop);
+            assert_true(r->done == 1 && r->faults == 0 && r->act_err == 0);
+            break;
+        }
+        tts_stop(r->tts);
+        assert_int_equal(say(r, LONG LONG), 0); /* two are cleared, one behind the other */
+        tts_stop(r->tts);
+        hear(r, "Only this.", 1);
+        expect_heard(r, "Only this.");
+    }
+    assert_int_equal(r->sessions, 1);
+    assert_true(r->cleared > 0);
+    voice_close(r);
+}
+
+static void test_a_voice_over_a_websocket_in_its_handlers(void **state)
+{
+    struct rig *r = *state;
+    const struct tts_settings s = { .key = "k", .url = r->url };
+
+    sim_open(r, &sim_service_deepgram, (struct sim_service_options){ .speed = 100 });
+    aura_open(r, &s);
+    expect_acts(r);                /* ends with tts_free */
+    aura_open(r, &s);
+    r->on_done = ACT_FREE;
+    hear(r, "one", 1);
+    assert_null(r->tts);
+    voice_close(r);
+}
+
+static void test_faults_of_a_voice_over_a_websocket(void **state)
+{
+    enum { FINE = 100 };
+    static const struct {
+        const char *fault;
+        unsigned count, sessions;
+        int kind;                  /* FINE: it is said */
+        bool may_retry;
+    } all[] = {
+        { "none", 0, 1, FINE, false },             { "burst", 0, 1, FINE, false },            { "drift", 0, 1, FINE, false },
+        { "alien", 0, 1, FINE, false },            { "error", 0, 1, FINE, false },            { "401", 0, 0, PROVIDER_AUTH, false },
+        { "429", 0, 0, PROVIDER_RATE, true },      { "quota", 0, 0, PROVIDER_QUOTA, false },  { "500", 0, 0, PROVIDER_SERVER, true },
+        { "close", 0, 1, PROVIDER_SERVER, true },  { "lost", 0, 1, PROVIDER_NET, true },      { "expired", 0, 1, PROVIDER_EXPIRED, true },
+        { "stall", 0, 1, PROVIDER_NET, true },     { "half-open", 0, 1, PROVIDER_NET, true }, { "slow", 0, 1, PROVIDER_NET, true },
+        { "garbage", 0, 1, PROVIDER_SERVER, true }, { "no-money", 0, 1, PROVIDER_RATE, true }, { "failed", 1, 2, FINE, false },
+        { "failed", 0, 2, PROVIDER_SERVER, true },
+    };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const bool waits = strcmp(all[i].fault, "stall") == 0 || strcmp(all[i].fault, "half-open") == 0 || strcmp(all[i].fault, "slow") == 0;
+        const struct tts_settings s = { .key = "dg-secret", .url = r->url, .first_ms = waits ? 150 : 60000, .gap_ms = waits ? 150 : 60000 };
+        struct sim_service_options o = { .fault_count = all[i].count };
+        bool ok;
+
+        o.fault = sim_fault_parse(text_of(all[i].fault), &ok);
+        assert_true(ok);
+        sim_open(r, &sim_service_deepgram, o);
+        aura_open(r, &s);
+        hear(r, LONG, 1);
+        if (all[i].kind == FINE)
+            expect_heard(r, LONG);
+        else if (r->done || r->faults != 1 || (int)r->kind != all[i].kind || r->may_retry != all[i].may_retry)
+            fail_msg("%s: done %u, kind %d, retry %d, %s", all[i].fault, r->done, (int)r->kind, r->may_retry, r->detail);
+        if (!waits && all[i].sessions != r->sessions)
+            fail_msg("%s: %u sessions", all[i].fault, r->sessions);
+        assert_null(strstr(r->detail, "dg-secret"));
+        voice_close(r);
+    }
+}
+
+static void test_a_line_that_was_closed_is_opened_again(void **state)
+{
+    struct rig *r = *state;
+    const struct tts_settings s = { .key = "k", .url = r->url };
+
+    sim_open(r, &sim_service_deepgram, (struct sim_service_options){ .idle_ms = 200 });
+    aura_open(r, &s);
+    for (int i = 0; i < 2; i++) {
+        hear(r, "One text.", 1);
+        expect_heard(r, "One text.");
+        r->stops_at_closed = true; /* nobody speaks: the service closes */
+        while (r->closed < r->sessions)
+            help_run(r->loop);
+        r->stops_at_closed = false;
+        help_run_ms(r->loop, 20);
+    }
+    assert_true(r->sessions >= 2);
+    assert_int_equal(r->faults, 0);
+    voice_close(r);
+}
+
+static void test_no_more_texts_a_minute_than_allowed(void **state)
+{
+    struct rig *r = *state;
+    const struct tts_settings s = { .key = "k", .url = r->url };
+
+    sim_open(r, &sim_service_deepgram, (struct sim_service_options){ .speed = 10000 });
+    aura_open(r, &s);
+    for (unsigned i = 0; i < 40; i++) {
+        hear(r, "Yes.", 1);
+        expect_heard(r, "Yes.");
+    }
+    assert_int_equal(r->sessions, 3); /* of 18, 18 and 4 */
+    voice_close(r);                /* without a complaint */
+}
+
+static void test_no_way_to_a_voice_over_a_websocket(void **state)
+{
+    struct rig *r = *state;
+    struct tts_settings s = { .url = "ws://127.0.0.1:1" };
+
+    aura_open(r, &s);
+    hear(r, "a", 1);
+    assert_true(r->faults == 1 && r->kind == PROVIDER_NET && r->may_retry);
+    hear(r, "a", 1);               /* tried again each time */
+    assert_true(r->faults == 1 && r->kind == PROVIDER_NET);
+    openai_close(r);
+    s.url = "http://127.0.0.1:1";
+    assert_int_equal(tts_aura_new(&r->tts, r->loop, r->dialer, &s, &help_log, &handlers, r), -EINVAL);
+    s.url = "ws://127.0.0.1:1";
+    for (long n = 1;; n++) {
+        fail_alloc_at(n);
+        const int made = tts_aura_new(&r->tts, r->loop, r->dialer, &s, &help_log, &handlers, r);
+        const int err = made ? made : tts_say(r->tts, TEXT("a"));
+        const bool hit = fail_alloc_hit();
+
+        fail_alloc_off();
+        assert_int_equal(err, hit ? -ENOMEM : 0);
+        openai_close(r);
+        if (!hit)
+            break;
+    }
+}
+
+static void test_voices_over_tls(void **state)
+{
+    struct rig *r = *state;
+    const struct tts_settings s = { .key = "k", .url = r->url };
+
+    for (int i = 0; i < 4; i++) {
+        const bool is_trusted = i % 2 == 0, is_http = i < 2;
+
+        dialer_free(r->dialer);
+        assert_int_equal(dialer_new(&r->dialer, r->loop, &(struct dialer_options){ .tls = { .ca_file = is_trusted ? ca : other_ca } }), 0);
+        sim_open(r, is_http ? &sim_service_openai : &sim_service_deepgram, (struct sim_service_options){ .cert_file = cert, .key_file = cert_key });
+        if (is_http)
+            openai_open(r, &s);
+        else
+            aura_open(r, &s);
+        hear(r, "Over TLS.", 1);
+        assert_int_equal(r->done, is_trusted);
+        assert_true(is_trusted || (r->kind == PROVIDER_NET && !r->may_retry));
+        voice_close(r);
+    }
+}
+
+/* What our client asks for is judged by the stand-in's list; its faults reach us as what they are. */
+static void test_a_voice_over_http_with_the_stand_in(void **state)
+{
+    enum { FINE = 100 };
+    static const struct {
+        const char *fault;
+        int kind;
+        bool may_retry;
+    } all[] = {
+        { "none", FINE, false },          { "burst", FINE, false },          { "drift", FINE, false },         { "alien", PROVIDER_CONFIG, false },
+        { "garbage", PROVIDER_CONFIG, false }, { "401", PROVIDER_AUTH, false }, { "429", PROVIDER_RATE, true }, { "quota", PROVIDER_QUOTA, false },
+        { "500", PROVIDER_SERVER, true }, { "close", PROVIDER_NET, true },   { "lost", PROVIDER_NET, true },   { "stall", PROVIDER_NET, true },
+        { "slow", PROVIDER_NET, true },   { "no-money", PROVIDER_QUOTA, false }, { "failed", PROVIDER_RATE, true }, { "error", PROVIDER_SERVER, true },
+    };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const bool waits = strcmp(all[i].fault, "stall") == 0 || strcmp(all[i].fault, "slow") == 0;
+        const struct tts_settings s = { .key = "k", .url = r->url, .first_ms = waits ? 150 : 60000, .gap_ms = waits ? 150 : 60000 };
+        struct sim_service_options o = { .key = NULL };
+        bool ok;
+
+        o.fault = sim_fault_parse(text_of(all[i].fault), &ok);
+        sim_open(r, &sim_service_openai, o);
+        openai_open(r, &s);
+        hear(r, LONG, 1);
+        if (all[i].kind == FINE ? r->done != 1 || r->heard.n < 32000 : r->faults != 1 || (int)r->kind != all[i].kind || r->may_retry != all[i].may_retry)
+            fail_msg("%s: done %u, %zu bytes, kind %d, retry %d, %s", all[i].fault, r->done, r->heard.n, (int)r->kind, r->may_retry, r->detail);
+        voice_close(r);
+    }
+}
+
+static int set_up(void **state)
+{
+    const int err = tls_setup(state);
+
+    snprintf(cert, sizeof cert, "%s/good.pem", tls_dir);
+    snprintf(cert_key, sizeof cert_key, "%s/good.key", tls_dir);
+    snprintf(ca, sizeof ca, "%s/ca.pem", tls_dir);
+    snprintf(other_ca, sizeof other_ca, "%s/other.pem", tls_dir);
+    return err;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -765,7 +1084,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_way_to_a_voice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_voice_over_http_in_its_handlers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_voice_over_http_without_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_voice_over_a_websocket, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_text_is_stopped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_voice_over_a_websocket_in_its_handlers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_faults_of_a_voice_over_a_websocket, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_line_that_was_closed_is_opened_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_more_texts_a_minute_than_allowed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_way_to_a_voice_over_a_websocket, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_voices_over_tls, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_voice_over_http_with_the_stand_in, setup, teardown),
     };
 
-    return cmocka_run_group_tests_name("tts", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("tts", tests, set_up, tls_shut);
 }

@@ -28,11 +28,40 @@ static const struct dialplan_step *follow(const struct audit *a, const struct di
     return flow_targets(a->dialplan, s, targets) && targets[0].state == FLOW_FOUND ? targets[0].step : NULL;
 }
 
+/* While(1), While($[1]), While(${TRUE}) with a body that takes no time and never leaves. */
+static bool is_true_for_ever(struct text condition)
+{
+    int64_t number;
+
+    condition = text_trim(condition);
+    if (text_starts(condition, TEXT("$[")) && text_ends(condition, TEXT("]")))
+        condition = text_trim(text_make(condition.p + 2, condition.n - 3));
+    return text_to_i64(condition, &number) == 0 && number != 0;
+}
+
+static bool is_trap(const struct dialplan_step *s)
+{
+    const struct dialplan_step *at = s;
+
+    if (!flow_is(s->app, "While") || !is_true_for_ever(s->args))
+        return false;
+    for (unsigned n = 0; n < CIRCLE_MAX; n++) {
+        at = dialplan_step_of(s->extension, at->priority + 1);
+        if (!at || flow_is(at->app, "EndWhile"))
+            return at != NULL;
+        if (!is_instant(at) || flow_is(at->app, "Goto"))
+            return false;
+    }
+    return false;
+}
+
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_step *s)
 {
     const struct dialplan_step *at = s;
     bool is_first = true; /* a circle of several Gotos is told once: at the one that stands first */
 
+    if (is_trap(s))
+        return audit_find(a, self, s->place, "this While is always true, and nothing in it leaves or waits");
     if (!flow_is(s->app, "Goto"))
         return 0;
     for (unsigned n = 0; n < CIRCLE_MAX; n++) {
@@ -52,6 +81,8 @@ static int check(struct audit *a, const struct audit_rule *self)
 }
 
 static const struct audit_rule_example examples[] = {
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,While($[1])\n same => n,Set(N=$[${N} + 1])\n same => n,EndWhile()\n same => n,Hangup()\n", .is_bad = true },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,While(1)\n same => n,Read(D,x,1)\n same => n,EndWhile()\n same => n,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1(top),NoOp()\n same => n,Goto(top)\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Goto(b,1,1)\n[b]\nexten => 1,1,Set(X=1)\n same => n,Goto(a,1,1)\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1(top),Wait(1)\n same => n,Goto(top)\nexten => 2,1(x),Set(N=$[${N}+1])\n same => n,GotoIf($[${N}<3]?x)\n same => n,Hangup()\n", .is_bad = false },

@@ -4,29 +4,30 @@
 #include <stdio.h>
 
 #include "audit/expression.h"
-#include "audit/taint.h"
+#include "audit/taint_world.h"
 
-enum { CALL_MAX = 32 };
+enum { CALL_MAX = 32, WAY_MAX = 16 };
 
 struct search {
     struct audit *audit;
     const struct audit_rule *rule;
     const struct injection *injection;
+    const struct taint_world *world;
     struct taint_state taint;
     char call[CALL_MAX];           /* "SHELL(": what a text must hold before it is parsed */
 };
 
 static int report(const struct search *s, const struct dialplan_step *step, const struct taint_value *v, struct text where)
 {
-    struct audit_step way[2] = { { .text = "the caller's value is put into a variable" }, { .text = "and is used here" } };
+    struct audit_step way[WAY_MAX + 1];
+    const size_t n = taint_way(v, way, WAY_MAX);
     const int err = audit_find(s->audit, s->rule, step->place, "%.*s comes from the caller and %s %.*s", TEXT_ARG(v->source), s->injection->does,
                                TEXT_ARG(where));
 
-    if (err || !v->from || v->from == step)
+    if (err || n == 0 || (n == 1 && v->origin->step == step))
         return err;
-    way[0].place = v->from->place;
-    way[1].place = step->place;
-    return audit_path(s->audit, way, 2);
+    way[n] = (struct audit_step){ .place = step->place, .text = "and is used here" };
+    return audit_path(s->audit, way, n + 1);
 }
 
 static int look_into(const struct search *s, const struct dialplan_step *step, struct text t, struct text where)
@@ -44,8 +45,10 @@ static int look_into_functions(const struct search *s, const struct dialplan_ste
 
     snprintf(where, sizeof where, "%s)", s->call);
     for (; !err && e; e = e->next) {
-        if (e->kind == EXPRESSION_FUNCTION && text_eq(e->name, text_of(s->injection->function)))
-            err = look_into(s, step, e->inside, text_of(where));
+        const struct text wanted = text_of(s->injection->function);
+
+        if (e->kind == EXPRESSION_FUNCTION && (s->injection->is_prefix ? text_starts(e->name, wanted) : text_eq(e->name, wanted)))
+            err = look_into(s, step, e->inside, s->injection->is_prefix ? e->name : text_of(where));
         if (!err)
             err = look_into_functions(s, step, e->parts);
     }
@@ -68,7 +71,7 @@ static int search_extension(struct search *s, const struct dialplan_extension *e
 {
     int err = 0;
 
-    taint_begin(&s->taint, e);
+    taint_begin(&s->taint, s->world, e);
     for (size_t i = 0; !err && i < e->step_count; i++) {
         struct flow_call calls[FLOW_CALLS_MAX];
         const size_t n = flow_calls(e->steps + i, calls);
@@ -76,7 +79,7 @@ static int search_extension(struct search *s, const struct dialplan_extension *e
         for (size_t k = 0; !err && k < n; k++)
             err = judge(s, calls + k);
         if (!err)
-            err = taint_after(&s->taint, s->audit->memory, e->steps + i);
+            err = taint_after(&s->taint, s->audit->memory, s->audit->memory, e->steps + i);
     }
     return err;
 }
@@ -85,10 +88,10 @@ int injection_find(struct audit *a, const struct audit_rule *self, const struct 
 {
     const struct dialplan *const d = a->dialplan;
     struct search s = { .audit = a, .rule = self, .injection = j };
-    int err = 0;
+    int err = d ? taint_world_of(&s.world, a) : 0;
 
     if (j->function)
-        snprintf(s.call, sizeof s.call, "%s(", j->function);
+        snprintf(s.call, sizeof s.call, "%s%s", j->function, j->is_prefix ? "" : "(");
     for (size_t i = 0; d && !err && i < d->context_count; i++)
         for (size_t k = 0; !err && k < d->contexts[i]->extension_count; k++)
             err = search_extension(&s, d->contexts[i]->extensions[k]);

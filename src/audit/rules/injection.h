@@ -9,6 +9,7 @@ struct injection {
     struct text (*sink)(const struct flow_call *c);
     /* A function whose inside is such a place in every application, "SHELL"; NULL: none. */
     const char *function;
+    bool is_prefix;                /* function is how its name begins, "ODBC_" */
     const char *does;              /* "reaches the shell through": behind the value, before the application */
 };
 

@@ -5,7 +5,7 @@
 
 static bool is_end(const struct dialplan_step *s)
 {
-    static const char *const ends[] = { "StackPop", "Stasis", "Congestion", "Busy", "WaitExten", "Macro", "Transfer", "EndWhile", "VoiceMailMain",
+    static const char *const ends[] = { "StackPop", "MacroExit", "Stasis", "Congestion", "Busy", "WaitExten", "Macro", "Transfer", "EndWhile", "VoiceMailMain",
                                         "ParkedCall", "Park", "Echo", "ConfBridge", "Milliwatt", "Incomplete", "Directory", "DISA", "AgentLogin" };
 
     if (flow_ends(s))
@@ -26,6 +26,8 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
     const struct dialplan_step *last = e->step_count ? e->steps + e->step_count - 1 : NULL;
     bool is_open;
 
+    if (text_starts(e->context->name, TEXT("macro-"))) /* its end is the way back */
+        return 0;
     if (!last || is_end(last) || is_special(e->name) || e->context->has_switch)
         return 0;
     if (!e->is_pattern && dialplan_match(a->dialplan, e->context, e->name, last->priority + 1, &is_open))

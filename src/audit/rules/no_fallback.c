@@ -3,6 +3,8 @@
 #include "audit/rules.h"
 #include "audit/rules/each.h"
 
+#include <string.h>
+
 static const char *status_of(struct text app)
 {
     if (flow_is(app, "AGI") || flow_is(app, "EAGI") || flow_is(app, "DeadAGI"))
@@ -15,9 +17,14 @@ static bool is_looked_at(const struct dialplan_step *s, const char *status)
 {
     const struct dialplan_extension *e = s->extension;
 
-    for (const struct dialplan_step *t = s + 1; t < e->steps + e->step_count; t++)
+    for (const struct dialplan_step *t = s + 1; t < e->steps + e->step_count; t++) {
+        const char *next = status_of(t->app);
+
         if (text_find_text(t->args, text_of(status)) >= 0 || text_find_text(t->args, TEXT("SIDETONE_STATUS")) >= 0)
             return true;
+        if (next && strcmp(next, status) == 0)
+            return false; /* from here on the status is that of the next one */
+    }
     return false;
 }
 
@@ -37,6 +44,7 @@ static int check(struct audit *a, const struct audit_rule *self)
 
 static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,AGI(agi://h/x)\n same => n,Hangup()\n", .is_bad = true },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,AGI(a.py)\n same => n,AGI(b.py)\n same => n,GotoIf($[\"${AGISTATUS}\" = \"FAILURE\"]?bad)\n same => n(bad),Hangup()\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Stasis(app)\n same => n,Hangup()\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,AGI(agi://h/x)\n same => n,GotoIf($[\"${AGISTATUS}\" = \"FAILURE\"]?bad)\n same => n(bad),Hangup()\nexten => h,1,AGI(bye.py)\n", .is_bad = false },
 };

@@ -42,7 +42,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
 
     if (!e->step_count)
         return 0; /* a hint alone */
-    if (e->steps[0].priority != 1 && !is_elsewhere(a, e, 1))
+    if (e->steps[0].priority != 1 && !e->steps[0].label.n && !is_elsewhere(a, e, 1)) /* a label: Gosub(name) of an including context */
         return audit_find(a, self, e->steps[0].place, "extension %.*s begins with priority %u: no call enters it", TEXT_ARG(e->name),
                           e->steps[0].priority);
     for (size_t i = 1; !err && i < e->step_count; i++) {
@@ -66,6 +66,7 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Answer()\nexten => 1,3,Hangup()\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Answer()\nexten => 1,2,GotoIf(${X}?102)\nexten => 1,3,Hangup()\nexten => 1,102,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => _1X,1,Answer()\nexten => 12,2,Hangup()\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => _X.,30000(time),Answer()\n same => n,Return()\n[b]\ninclude => a\nexten => 1,1,Gosub(time)\n same => n,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 7,hint,PJSIP/7\n", .is_bad = false },
 };
 

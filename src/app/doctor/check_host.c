@@ -1,0 +1,128 @@
+/* What may be wrong with this machine: ports, open files, the state folder, disk room, permissions. */
+#include "app/doctor/check_host.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define MIB (INT64_C(1) << 20)
+
+enum { DISK_FAIL_MIB = 100, DISK_WARN_MIB = 1024 };
+
+static void check_ports(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
+{
+    size_t fine = 0;
+
+    for (size_t i = 0; i < h->port_count; i++) {
+        const struct doctor_port *p = &h->ports[i];
+        const char *slash = strchr(p->key, '/');
+
+        if (p->state == DOCTOR_PORT_FREE || p->state == DOCTOR_PORT_OURS) {
+            fine++;
+            continue;
+        }
+        if (p->state == DOCTOR_PORT_TAKEN)
+            doctor_say(r, DOCTOR_FAIL, "ports", "%s = %s is taken by %s", p->key, p->where, *p->owner ? p->owner : "another program");
+        else
+            doctor_say(r, DOCTOR_FAIL, "ports", "%s = %s cannot be bound: %s", p->key, p->where, err_text(p->err));
+        doctor_fix(r, c->path, "[%.*s%s]\n%s = 127.0.0.1:ANOTHER    ; who has it: ss -ltnp | grep %s", (int)(slash - p->key), p->key,
+                   strncmp(p->key, "node", 4) ? "" : " NAME", slash + 1, strrchr(p->where, ':'));
+    }
+    if (h->port_count && fine == h->port_count)
+        doctor_say(r, DOCTOR_OK, "ports", "TCP ports of ours: %zu, each %s", fine, h->daemon ? "bound by the daemon, or free" : "free");
+    if (h->has_rtp && h->rtp_taken)
+        doctor_say(r, h->rtp_taken < (size_t)c->rtp.ports / 2 ? DOCTOR_WARN : DOCTOR_FAIL, "ports", "%zu of the %" PRId64 " UDP ports of [rtp] are taken", h->rtp_taken,
+                   c->rtp.ports);
+    if (h->has_rtp && h->rtp_taken)
+        doctor_fix(r, c->path, "[rtp]\nlisten = %s:ANOTHER    ; away from rtpstart to rtpend of Asterisk's rtp.conf", c->rtp.listen.host);
+}
+
+static void check_open_files(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
+{
+    (void)c;
+    if (h->open_files < 0) {
+        doctor_say(r, DOCTOR_SKIP, "open files", "the limit cannot be read");
+    } else if (h->open_files >= h->open_files_needed) {
+        doctor_say(r, DOCTOR_OK, "open files", "%s may have more than the %" PRId64 " that full load needs", h->daemon ? "the daemon" : "a program started here",
+                   h->open_files_needed);
+    } else {
+        doctor_say(r, DOCTOR_WARN, "open files", "%s may have %" PRId64 " files open, full load (sessions_max, calls_max) needs %" PRId64,
+                   h->daemon ? "the daemon" : "a program started from this shell", h->open_files, h->open_files_needed);
+        doctor_fix(r, "/etc/systemd/system/sidetone.service.d/files.conf", "[Service]\nLimitNOFILE=%" PRId64 "\n; without systemd: ulimit -n %" PRId64,
+                   h->open_files_needed < 65536 ? INT64_C(65536) : h->open_files_needed * 2, h->open_files_needed);
+    }
+}
+
+static void check_state(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
+{
+    const char *path = c->sidetone.state_dir;
+
+    if (!h->state_err) {
+        doctor_say(r, DOCTOR_OK, "state folder", "%s %s", path, h->state_is_there ? "can be written" : "is not there yet; the daemon can make it");
+        return;
+    }
+    doctor_say(r, DOCTOR_FAIL, "state folder", "%s %s by the daemon's user (id %u): %s", path, h->state_is_there ? "cannot be written" : "cannot be made",
+               (unsigned)h->uid, err_text(h->state_err));
+    doctor_fix(r, "shell", "install -d -m 0750 -o %u %s", (unsigned)h->uid, path);
+}
+
+static void check_disk(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
+{
+    const int64_t mib = h->disk_free / MIB;
+
+    if (h->disk_free < 0) {
+        doctor_say(r, DOCTOR_SKIP, "disk", "the file system of %s cannot be asked", c->sidetone.state_dir);
+    } else if (mib >= DISK_WARN_MIB) {
+        doctor_say(r, DOCTOR_OK, "disk", "%" PRId64 " MiB are free where the journal and recordings go", mib);
+    } else {
+        doctor_say(r, mib < DISK_FAIL_MIB ? DOCTOR_FAIL : DOCTOR_WARN, "disk", "only %" PRId64 " MiB are free in %s: the journal stops at a full disk", mib,
+                   c->sidetone.state_dir);
+        doctor_fix(r, c->path, "[tap]\nkeep_size = 1024M\n[sidetone]\nkeep_recordings = 168h");
+    }
+}
+
+static const struct {
+    const char *said, *fix;
+} faults[] = {
+    [DOCTOR_FILE_GOOD] = { "", "" },
+    [DOCTOR_FILE_GONE] = { "is not there", "ls -l %s" },
+    [DOCTOR_FILE_UNREADABLE] = { "may not be read by the daemon's user", "chmod a+r %s" },
+    [DOCTOR_FILE_NOT_RUNNABLE] = { "may not be executed by the daemon's user", "chmod a+rx %s" },
+    [DOCTOR_FILE_WRITABLE] = { "can be changed by everyone: whoever does decides what the daemon runs", "chmod o-w %s" },
+    [DOCTOR_FOLDER_WRITABLE] = { "lies in a folder where everyone may exchange it", "chmod o-w $(dirname %s)" },
+};
+
+/* The tail of the fix is the path, wherever the words put it. */
+static void say_file(struct doctor_report *r, const struct doctor_file *f)
+{
+    const struct text fix = text_of(faults[f->fault].fix);
+    const ptrdiff_t at = text_find_text(fix, TEXT("%s"));
+    const bool is_open = f->fault == DOCTOR_FILE_WRITABLE || f->fault == DOCTOR_FOLDER_WRITABLE;
+
+    doctor_say(r, is_open ? DOCTOR_WARN : DOCTOR_FAIL, "files", "%s %s: %s %s", f->what, f->name, f->path, faults[f->fault].said);
+    doctor_fix(r, "shell", "%.*s%s%.*s", (int)at, fix.p, f->path, TEXT_ARG(text_skip(fix, (size_t)at + 2)));
+}
+
+static void check_files(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
+{
+    size_t fine = 0;
+
+    (void)c;
+    for (size_t i = 0; i < h->file_count; i++) {
+        fine += h->files[i].fault == DOCTOR_FILE_GOOD;
+        if (h->files[i].fault != DOCTOR_FILE_GOOD)
+            say_file(r, &h->files[i]);
+    }
+    if (fine == h->file_count)
+        doctor_say(r, DOCTOR_OK, "files", "handlers, scripts, tools and agent files: %zu, each can be read, and not be changed by everyone", fine);
+}
+
+void doctor_host_check(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
+{
+    static void (*const checks[])(struct doctor_report *, const struct doctor_host *, const struct config *) = {
+        check_ports, check_open_files, check_state, check_disk, check_files,
+    };
+
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        checks[i](r, h, c);
+}

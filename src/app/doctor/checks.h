@@ -1,0 +1,41 @@
+/* The checks of the doctor: tables of small functions that look at values and say a line each. */
+#pragma once
+
+#include "app/doctor/asked.h"
+#include "app/doctor/report.h"
+
+/* Asterisk's own files, as far as they are here and may be read; NULL where not. */
+struct doctor_etc {
+    const char *folder;         /* NULL: the node is not on this machine */
+    struct conf *manager, *ari, *http;
+};
+
+struct doctor_context {
+    const struct config *config;
+    const struct doctor_asked *asked;   /* NULL for checks of this machine */
+    const struct doctor_etc *etc;
+    struct doctor_report *report;
+    int64_t now_s;              /* since 1970 */
+};
+
+struct doctor_check {
+    const char *name;
+    void (*run)(const struct doctor_context *x, const char *name);
+};
+
+struct doctor_checks {
+    const struct doctor_check *list;
+    size_t count;
+};
+
+extern const struct doctor_checks doctor_ami_checks, doctor_ari_checks, doctor_tls_checks, doctor_module_checks;
+
+void doctor_checks_run(const struct doctor_checks *checks, const struct doctor_context *x);
+
+/* What doctor_ask is to ask for, NULL-terminated: all that any part of us needs. */
+extern const char *const doctor_modules[];
+
+/* The path of one of Asterisk's files, for a fix: "/etc/asterisk/manager.conf", or of the folder that was named. */
+const char *doctor_etc_path(const struct doctor_etc *e, const char *name, char *out, size_t size);
+void doctor_etc_load(struct doctor_etc *e, const char *folder);
+void doctor_etc_free(struct doctor_etc *e);

@@ -1,0 +1,54 @@
+/* What this machine is like: plain values, so that the checks are pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "app/config.h"
+
+enum { DOCTOR_PORTS_MAX = 64, DOCTOR_FILES_MAX = 512 };
+
+enum doctor_port_state { DOCTOR_PORT_FREE, DOCTOR_PORT_OURS, DOCTOR_PORT_TAKEN, DOCTOR_PORT_REFUSED };
+
+struct doctor_port {
+    const char *key;            /* "fastagi/listen" */
+    char where[100];
+    enum doctor_port_state state;
+    int err;                    /* of REFUSED: no such address here, or not allowed */
+    char owner[64];             /* of TAKEN: "nginx (pid 12)", or "" */
+};
+
+enum doctor_file_fault { DOCTOR_FILE_GOOD, DOCTOR_FILE_GONE, DOCTOR_FILE_UNREADABLE, DOCTOR_FILE_NOT_RUNNABLE, DOCTOR_FILE_WRITABLE, DOCTOR_FOLDER_WRITABLE };
+
+struct doctor_file {
+    const char *what;           /* "route", "agent", "tool" */
+    const char *name;           /* of the section */
+    const char *path;
+    enum doctor_file_fault fault;
+};
+
+struct doctor_host {
+    pid_t daemon;               /* 0: it does not run, as far as can be seen */
+    uid_t uid;                  /* the daemon's; ours while it does not run */
+    int64_t open_files;         /* its limit; ours while it does not run */
+    int64_t open_files_needed;
+    struct doctor_port ports[DOCTOR_PORTS_MAX];
+    size_t port_count;
+    size_t rtp_taken;           /* of the UDP ports of [rtp]; not looked at while the daemon runs */
+    bool has_rtp;
+    struct doctor_file files[DOCTOR_FILES_MAX];
+    size_t file_count;
+    int state_err;              /* of state_dir: 0, or why it cannot be written */
+    bool state_is_there;
+    int64_t disk_free, disk_size;   /* bytes; -1: not known */
+};
+
+/* Looks. Nothing stays bound or open. c outlives it. */
+void doctor_host_look(struct doctor_host *h, const struct config *c);
+
+/* May a user with that id use a file with these owner, group and mode? bits: 4 read, 2 write, 1 run. Groups beside gid are not known: a
+ * bit of the group counts for everybody but the owner, unless it would say no alone. */
+bool doctor_mode_allows(mode_t mode, uid_t owner, uid_t uid, unsigned bits);
+/* Descriptors that so many sessions and talks may need. */
+int64_t doctor_files_needed(const struct config *c);
