@@ -143,7 +143,7 @@ SECRET_FILES = {
 def test_no_form_repeats_a_secret(context):
     for name, text in SECRET_FILES.items():
         context.write("etc/" + name, text)
-    for form in ((), ("--json",), ("--sarif",), ("--write-baseline", context.path("known"))):
+    for form in ((), ("--json",), ("--sarif",), ("--write-baseline", context.path("known")), ("--html", context.path("page.html"))):
         code, out, err = run(context, "audit", context.path("etc"), *form)
         if len(form) > 1:
             with open(form[1], encoding="utf-8") as f:
