@@ -315,6 +315,7 @@ typedef void config_on_problem(const struct config_problem *p, void *arg);
 
 enum config_flags {
     CONFIG_SKIP_SECRETS = 1,        /* check their form, but do not look them up: for tools that need none */
+    CONFIG_SOME_SECRETS = 2,        /* one that cannot be had is a warning, and not set: for tools that look at what there is */
 };
 
 /* Reads path (NULL: CONFIG_DEFAULT_PATH), and sidetone.d/ *.conf beside it in order of name; templates and [x](+) reach across files.

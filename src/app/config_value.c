@@ -245,7 +245,7 @@ static void read_secret(const struct reading *r)
     if (err == -ENOMEM)
         r->b->err = -ENOMEM;
     else if (answer.problem[0])
-        config_key_problem(r->b, answer.is_warning ? CONF_WARNING : CONF_ERROR, r->section, r->key->name, "%s", answer.problem);
+        config_key_problem(r->b, answer.is_warning || (err && err != -EINVAL && r->b->flags & CONFIG_SOME_SECRETS) ? CONF_WARNING : CONF_ERROR, r->section, r->key->name, "%s", answer.problem);
 }
 
 static void read_enum(const struct reading *r)

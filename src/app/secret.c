@@ -11,6 +11,7 @@
 
 struct secret_bytes {
     size_t n;
+    char file[4096];                 /* "": it came from elsewhere */
     char p[SECRET_MAX + 1];
 };
 
@@ -72,6 +73,7 @@ static int keep(struct secret *out, struct text value, const char *where, struct
     if (!b)
         return -ENOMEM;
     b->n = value.n;
+    b->file[0] = '\0';
     memcpy(b->p, value.p, value.n);
     b->p[value.n] = '\0';
     out->bytes = b;
@@ -161,6 +163,17 @@ static int resolve_in(struct secret *out, const char *directory, struct text nam
     return resolve_path(out, path, answer);
 }
 
+static int resolve_file(struct secret *out, const char *directory, struct text name, struct secret_answer *answer)
+{
+    const int err = resolve_in(out, directory, name, answer);
+
+    if (!err && name.p[0] == '/')
+        text_copy(out->bytes->file, sizeof out->bytes->file, name);
+    else if (!err && snprintf(out->bytes->file, sizeof out->bytes->file, "%s/%.*s", directory, TEXT_ARG(name)) >= (int)sizeof out->bytes->file)
+        out->bytes->file[0] = '\0';
+    return err;
+}
+
 int secret_resolve(struct secret *out, struct text reference, const struct secret_source *source, struct secret_answer *answer)
 {
     struct text name;
@@ -170,7 +183,7 @@ int secret_resolve(struct secret *out, struct text reference, const struct secre
     case SECRET_ENV:
         return resolve_env(out, name, answer);
     case SECRET_FILE:
-        return resolve_in(out, source->directory, name, answer);
+        return resolve_file(out, source->directory, name, answer);
     case SECRET_CREDENTIAL:
         if (source->credentials)
             return resolve_in(out, source->credentials, name, answer);
@@ -200,4 +213,31 @@ bool secret_is_set(const struct secret *s)
 const char *secret_reveal(const struct secret *s)
 {
     return s->bytes ? s->bytes->p : NULL;
+}
+
+int secret_from(struct secret *out, struct text value)
+{
+    struct secret_answer answer;
+
+    return keep(out, value, "the value", &answer);
+}
+
+const char *secret_file(const struct secret *s)
+{
+    return s->bytes && s->bytes->file[0] ? s->bytes->file : NULL;
+}
+
+int secret_read_again(const void *of, char *out, size_t size)
+{
+    const char *file = secret_file(of);
+    struct secret_answer answer = { .problem = "" };
+    struct secret now = { NULL };
+    int err = file ? resolve_path(&now, file, &answer) : -ENOENT;
+
+    if (!err && now.bytes->n >= size)
+        err = -EMSGSIZE;
+    if (!err)
+        text_copy(out, size, text_make(now.bytes->p, now.bytes->n));
+    secret_free(&now);
+    return err;
 }

@@ -32,6 +32,12 @@ struct secret_answer {
 
 /* 0, -EINVAL (not a reference, or an unfit content), -ENOENT, -EACCES..., -ENOMEM. answer is always filled. */
 int secret_resolve(struct secret *out, struct text reference, const struct secret_source *source, struct secret_answer *answer) MUST_USE;
+/* From a value that is at hand. 0, -EINVAL (not one line), -ENOMEM. */
+int secret_from(struct secret *out, struct text value) MUST_USE;
+/* The file of an @file: reference, absolute when the configuration's folder is; NULL of the others. */
+const char *secret_file(const struct secret *s);
+/* Reads that file again: the value as it is now. of: the struct secret. 0, -ENOENT (no file), and as secret_resolve. */
+int secret_read_again(const void *of, char *out, size_t size);
 /* Wipes and forgets; safe on an empty one. */
 void secret_free(struct secret *s);
 bool secret_is_set(const struct secret *s);

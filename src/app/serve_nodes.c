@@ -120,6 +120,7 @@ static int open_asyncagi(struct node *n, const struct serve_nodes_options *opt)
     const struct config_node *c = n->config;
     const struct asyncagi_options ao = {
         .ami = { .node = c->head.name, .url = c->ami, .user = c->control_user, .secret = secret_reveal(&c->control_secret),
+                 .again = { secret_read_again, &c->control_secret },
                  .is_plain = c->ami_plain },
     };
     const struct asyncagi_places places = { .choose = choose_place, .accept = call_loop_take, .arg = n };
@@ -140,7 +141,7 @@ static int open_node(struct node *n, const struct serve_nodes_options *opt)
     const struct dialer_options to_ami = { .tls = { .ca_file = c->ca, .pin = c->ami_pin, .insecure = c->insecure } };
     const struct stasis_options so = {
         .ari = { .node = c->head.name, .base_url = c->ari, .app = c->app, .user = c->ari_user,
-                 .password = secret_reveal(&c->ari_secret), .listen = c->ari_listen, .per_call = c->ari_per_call,
+                 .password = secret_reveal(&c->ari_secret), .again = { secret_read_again, &c->ari_secret }, .listen = c->ari_listen, .per_call = c->ari_per_call,
                  .rest = (enum ari_rest)c->ari_rest },
         .media_host = opt->config->audiosocket.advertise,
         .rtp = opt->config->rtp.listen,

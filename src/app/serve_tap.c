@@ -177,6 +177,7 @@ static void set_node(struct tap_node_options *o, const struct config_node *n, st
         .is_insecure = n->insecure && text_starts(text_of(n->ami), TEXT("tls://")), .is_plain = n->ami_plain, .events = n->ami_events,
         .filters = n->ami_filters.items, .filter_count = n->ami_filters.count, .control_user = n->control_user,
         .control_secret = n->control_user ? secret_reveal(&n->control_secret) : NULL, .queue = queue,
+        .again = { secret_read_again, &n->ami_secret }, .control_again = { secret_read_again, &n->control_secret },
     };
 }
 

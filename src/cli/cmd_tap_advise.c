@@ -13,7 +13,7 @@
 #include "cli/problems.h"
 #include "tap/needs.h"
 
-enum { EVENTS_MAX = 64, CLASSES_MAX = 24, SECONDS = 60, SECONDS_MAX = 86400 };
+enum { EVENTS_MAX = 64, CLASSES_MAX = 24, SECONDS = 60, SECONDS_MAX = 86400, FILTERS_MAX = 4096 };
 
 struct advice {
     const char *extra[EVENTS_MAX];      /* events that others use, beside the facts */
@@ -58,17 +58,14 @@ static void find_classes(struct advice *a)
         add_class(a, tap_class_of(text_of(a->extra[i])));
 }
 
-/* One filter an event: all of them are includes, so what fits none does not come. VarSet comes by the needed variables only. */
 static void print_need(const struct tap_need *n)
 {
-    struct text rest = text_of(n->variables), one;
+    struct buf lines;
 
-    if (!n->variables) {
-        printf("eventfilter(name(%s)) =\n", n->event);
-        return;
-    }
-    while (text_cut(&rest, ' ', &one))
-        printf("eventfilter(name(%s),header(Variable),method(exact)) = %.*s\n", n->event, TEXT_ARG(one));
+    buf_init(&lines, FILTERS_MAX);
+    tap_need_filters(&lines, n);
+    fwrite(lines.p, 1, lines.n, stdout);
+    buf_free(&lines);
 }
 
 static void print_lines(const struct advice *a, const char *user)

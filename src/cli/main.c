@@ -16,6 +16,7 @@ static const struct cli_verb verbs[] = {
     { "sinks", cmd_sinks, "where the tap's facts go: how far each sink is, and its dead letters" },
     { "calls", cmd_calls, "the calls that the tap saw, now and before" },
     { "call", cmd_call, "the whole story of one call" },
+    { "init", cmd_init, "the lines that Asterisk and sidetone need to work together" },
     { "doctor", cmd_doctor, "what is in the way: on each Asterisk, and on this machine" },
     { "audit", cmd_audit, "what can go wrong with an Asterisk configuration" },
     { "sim", cmd_sim, "a test caller; a private Asterisk" },

@@ -84,7 +84,9 @@ static void retry_later(struct ami_client *c, int err, const char *why)
     if ((c->failures & (c->failures - 1)) == 0)  /* the 1st, 2nd, 4th, 8th ... : an outage fills no log */
         log_warn(&c->log, err == -EACCES ? "login_refused" : "unreachable", kv_str("node", c->node), kv_str("user", c->user), kv_err(err),
                  kv_str("why", why), kv_int("failures", c->failures));
-    if (err == -EACCES)
+    if (err == -EACCES && secret_again_take(&c->again, &c->secret))
+        c->pause_ms = pause_first(c);
+    else if (err == -EACCES)
         c->pause_ms = c->retry_max_ms;  /* the same secret will not do better at once, and each try is in Asterisk's security log */
     timer_start(c->timer, jittered(c->pause_ms));
     c->pause_ms = c->pause_ms * 2 < c->retry_max_ms ? c->pause_ms * 2 : c->retry_max_ms;
@@ -433,6 +435,7 @@ static int copy_options(struct ami_client *c, const struct ami_options *opt)
     c->list_max = opt->list_max ? opt->list_max : LIST_MAX;
     c->pause_ms = pause_first(c);
     c->is_plain = opt->is_plain;
+    c->again = opt->again;
     c->node = text_dup(text_of(opt->node ? opt->node : ""));
     c->url = text_dup(text_of(opt->url));
     c->user = text_dup(text_of(opt->user));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "net/dialer.h"
+#include "pbx/secret_again.h"
 #include "wire/ami.h"
 
 struct ami_client;
@@ -13,6 +14,7 @@ struct ami_options {
     const char *node;              /* for logs */
     const char *url;               /* "tcp://host:port" or "tls://host:port" */
     const char *user, *secret;
+    struct secret_again again;     /* asked after a refused login; zeros: nobody is */
     const char *events;            /* "on", "off", or classes: "agi,call". An unknown class silently stops all events */
     bool is_plain;                 /* log in with the secret itself instead of MD5 of a challenge */
     int64_t connect_ms;            /* 0 = 3000 */

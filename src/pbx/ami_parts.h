@@ -33,6 +33,7 @@ struct ami_client {
     struct timer *deadline;        /* the oldest request's */
     struct ami_reader reader;
     char *node, *url, *user, *secret, *events;
+    struct secret_again again;
     bool is_plain, is_booted, is_shutting_down, has_told_down;
     int64_t connect_ms, login_ms, action_ms, ping_ms, retry_max_ms, pause_ms;
     size_t actions_max, list_max;

@@ -104,6 +104,15 @@ static bool is_worth_a_line(unsigned count)
     return (count & (count - 1)) == 0;
 }
 
+bool ari_password_again(struct ari_client *c)
+{
+    if (!c->password || !secret_again_take(&c->again, &c->password))
+        return false;
+    c->passwords++;
+    log_info(&c->log, "password_exchanged", kv_str("node", c->node));
+    return true;
+}
+
 static void retry_later(struct ari_client *c, int err, const char *detail)
 {
     set_state(c, ARI_WAITING);
@@ -111,6 +120,8 @@ static void retry_later(struct ari_client *c, int err, const char *detail)
     if (is_worth_a_line(c->failures))
         log_warn(&c->log, "unreachable", kv_str("node", c->node), kv_err(err), kv_str("detail", detail),
                  kv_int("failures", c->failures));
+    if (err == -EACCES && ari_password_again(c))
+        c->pause_ms = pause_first(c);
     timer_start(c->timer, jittered(c->pause_ms));
     c->pause_ms = c->pause_ms * 2 < c->retry_max_ms ? c->pause_ms * 2 : c->retry_max_ms;
 }
@@ -401,7 +412,7 @@ static void look_at_name(struct ari_client *c)
     if (!err) {
         err = ari_request_http(r, "GET", b.p, TEXT_NONE);
         if (err)
-            free(r);
+            ari_request_free(r);
         else
             ari_request_link(r);
     }
@@ -544,6 +555,7 @@ static int copy_options(struct ari_client *c, const struct ari_options *opt)
     c->app = text_dup(text_of(opt->app));
     c->node = text_dup(text_of(opt->node ? opt->node : ""));
     c->user = opt->user ? text_dup(text_of(opt->user)) : NULL;
+    c->again = opt->again;
     c->password = opt->password ? text_dup(text_of(opt->password)) : NULL;
     if (!c->node || !c->app || (opt->user && !c->user) || (opt->password && !c->password))
         return -ENOMEM;

@@ -4,6 +4,7 @@
 
 #include "net/dialer.h"
 #include "net/listener.h"
+#include "pbx/secret_again.h"
 #include "wire/ari.h"
 
 struct ari_client;
@@ -17,6 +18,7 @@ struct ari_options {
     const char *node;              /* for logs */
     const char *base_url;          /* "http://127.0.0.1:8088"; NULL only with listen: then requests go over the WebSocket */
     const char *app, *user, *password;
+    struct secret_again again;     /* asked after a refusal (a refused request is then sent once more); zeros: nobody is */
     /* Where Asterisk opens the event WebSocket to us (its outbound_websocket, persistent or for each call), with user and password as
      * ours; host "": we open it. */
     struct address listen;

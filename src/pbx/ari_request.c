@@ -20,6 +20,14 @@ static void request_unlink(struct ari_request *r)
     r->client->count--;
 }
 
+void ari_request_free(struct ari_request *r)
+{
+    free(r->method);
+    free(r->path);
+    free(r->body);
+    free(r);
+}
+
 /* The request is gone before its handler runs. */
 void ari_request_end(struct ari_request *r, int err, int status, struct text body)
 {
@@ -27,7 +35,7 @@ void ari_request_end(struct ari_request *r, int err, int status, struct text bod
     void *const arg = r->arg;
 
     request_unlink(r);
-    free(r);
+    ari_request_free(r);
     if (on_answer)
         on_answer(err, status, body, arg);
 }
@@ -44,9 +52,35 @@ static void answered(struct ari_request *r, int err, int status, struct text bod
     ref_drop(c);
 }
 
+/* A refused request was not carried out: it goes once more when the password was exchanged meanwhile, by this refusal or another's. */
+static bool goes_again(struct ari_request *r)
+{
+    struct ari_client *c = r->client;
+
+    if (!r->method || r->was_refused || ari_is_ending(c))
+        return false;
+    r->was_refused = true;
+    if (r->passwords == c->passwords && !ari_password_again(c))
+        return false;
+    return ari_request_http(r, r->method, r->path, text_of(r->body)) == 0;
+}
+
 static void on_http_answer(int err, int status, struct text body, const char *detail, void *arg)
 {
-    answered(arg, err, status, body, detail);
+    struct ari_request *r = arg;
+
+    if (err || status != 401 || !goes_again(r))
+        answered(r, err, status, body, detail);
+}
+
+static int keep(struct ari_request *r, const char *method, const char *path, struct text json_body)
+{
+    if (!r->client->again.ask || r->method)
+        return 0;
+    r->method = text_dup(text_of(method));
+    r->path = text_dup(text_of(path));
+    r->body = json_body.p ? text_dup(json_body) : NULL;
+    return r->method && r->path && (r->body || !json_body.p) ? 0 : -ENOMEM;
 }
 
 static void on_link_answer(int err, int status, struct text body, void *arg)
@@ -97,10 +131,13 @@ int ari_request_http(struct ari_request *r, const char *method, const char *path
         .body_max = ANSWER_MAX,
     };
     const int n = snprintf(url, sizeof url, "%s/ari/%s", c->base_url, path);
+    int err;
 
     if (n < 0 || (size_t)n >= sizeof url)
         return -EMSGSIZE;
-    return http_send(&r->http, c->dialer, &opt, on_http_answer, r);
+    r->passwords = c->passwords;
+    err = keep(r, method, path, json_body);
+    return err ? err : http_send(&r->http, c->dialer, &opt, on_http_answer, r);
 }
 
 /* What the WebSocket cannot take goes over HTTP, where that may be. */
@@ -148,7 +185,7 @@ int ari_send(struct ari_request **out, struct ari_client *c, const char *method,
         return err;
     err = send_somehow(r, method, path, json_body);
     if (err) {
-        free(r);
+        ari_request_free(r);
         return err;
     }
     ari_request_link(r);

@@ -80,3 +80,13 @@ const char *tap_class_of(struct text event)
         n = find(others, sizeof others / sizeof *others, event);
     return n ? n->class : "";
 }
+
+void tap_need_filters(struct buf *out, const struct tap_need *n)
+{
+    struct text rest = text_of(n->variables), one;
+
+    if (!n->variables)
+        buf_addf(out, "eventfilter(name(%s)) =\n", n->event);
+    while (text_cut(&rest, ' ', &one))
+        buf_addf(out, "eventfilter(name(%s),header(Variable),method(exact)) = %.*s\n", n->event, TEXT_ARG(one));
+}

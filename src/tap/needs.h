@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/text.h"
 
 struct tap_need {
@@ -17,3 +18,6 @@ const struct tap_need *tap_needs(size_t *count);
 bool tap_needs_event(struct text event, struct text variable);
 /* The class that lets an event through: "" when unknown. Also of events that are no need. */
 const char *tap_class_of(struct text event);
+/* Adds the lines of manager.conf that let it through: all of them are includes, so what fits none does not come. VarSet comes by the needed
+ * variables only. */
+void tap_need_filters(struct buf *out, const struct tap_need *n);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "pbx/secret_again.h"
 #include "tap/queue.h"
 
 struct tap;
@@ -11,6 +12,7 @@ struct tap_node_options {
     const char *name;
     const char *url;                    /* tcp:// or tls:// */
     const char *user, *secret;          /* needs read= only */
+    struct secret_again again, control_again;   /* as of ami_options */
     const char *ca, *pin;               /* NULL: the system's authorities; sha256//... of the public key */
     bool is_insecure, is_plain;         /* is_insecure is said in every log line of the node */
     const char *events;                 /* classes, or NULL: all that the user may read */

@@ -509,7 +509,7 @@ static int open_sessions(struct tap_node *n, const struct tap_node_options *opt,
     static const struct ami_handlers tapping = { .on_up = on_up, .on_down = on_down, .on_event = on_event, .on_closed = on_tap_closed };
     static const struct ami_handlers controlling = { .on_up = on_control_up, .on_down = on_control_down, .on_event = on_control_event,
                                                      .on_closed = on_control_closed };
-    struct ami_options ao = { .node = n->label, .url = opt->url, .user = opt->user, .secret = opt->secret, .events = "on",
+    struct ami_options ao = { .node = n->label, .url = opt->url, .user = opt->user, .secret = opt->secret, .again = opt->again, .events = "on",
                               .is_plain = opt->is_plain, .ping_ms = all->ping_ms, .action_ms = all->action_ms, .retry_max_ms = all->retry_max_ms };
     int err = ami_open(&n->ami, n->loop, n->dialer, &ao, &tapping, n, &n->log);
 
@@ -521,6 +521,7 @@ static int open_sessions(struct tap_node *n, const struct tap_node_options *opt,
         return 0;
     ao.user = opt->control_user;
     ao.secret = opt->control_secret;
+    ao.again = opt->control_again;
     ao.events = "off";
     ao.list_max = CONTROL_LIST_MAX;
     err = ami_open(&n->control, n->loop, n->dialer, &ao, &controlling, n, &n->log);

@@ -46,6 +46,7 @@ class Session:
                 self.user = a["Username"]
                 self.home.plain = "Secret" in a
                 self.answer(a, "Response: Success\nMessage: Authentication accepted\n")
+                self.say(self.home.greeting)
                 self.home.sessions[self.user] = self
             else:
                 self.answer(a, "Response: Error\nMessage: Authentication failed\n")
@@ -61,6 +62,8 @@ class Session:
         elif name == "Logoff":
             self.answer(a, "Response: Goodbye\nMessage: Thanks for all the fish.\n")
             raise ConnectionError
+        elif name in self.home.answers:
+            self.answer(a, self.home.answers[name])
         else:
             self.answer(a, "Response: Error\nMessage: Permission denied\n")
 
@@ -79,6 +82,7 @@ class AmiStandin:
     def __init__(self, context, secret="s3", port=0, certificate=None):
         self.secret, self.shift, self.channels = secret, 0.0, []
         self.sessions, self.actions, self.plain = {}, [], None
+        self.answers, self.greeting = {}, ""  # of actions that are not built in; what follows an accepted login
         self.tls = None
         if certificate:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -130,13 +134,13 @@ class AmiStandin:
         self.lose()
 
 
-def authority(context, name, names="IP:127.0.0.1"):
+def authority(context, name, names="IP:127.0.0.1", days=2):
     """An own CA, and a certificate of 127.0.0.1 (or of other names) that it signed: (CA's file, the certificate's name without ending)."""
     ca, cert = context.path(name), context.path(name + "-server")
     extensions = context.write(name + ".ext", "subjectAltName=" + names)
     for command in (f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -keyout {ca}.key -out {ca}.pem",
                     f"openssl req -newkey rsa:2048 -nodes -subj /CN=server -keyout {cert}.key -out {cert}.csr",
-                    f"openssl x509 -req -in {cert}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days 2 -extfile {extensions} -out {cert}.pem"):
+                    f"openssl x509 -req -in {cert}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days {days} -extfile {extensions} -out {cert}.pem"):
         subprocess.run(command.split(), check=True, capture_output=True, timeout=60)
     return ca + ".pem", cert
 

@@ -65,6 +65,8 @@ static void check_reach(const struct doctor_context *x, const char *name)
         doctor_say(x->report, DOCTOR_OK, name, "the manager port answers at %s", behind_scheme(a->node->ami));
     else if (!d->user)
         doctor_say(x->report, DOCTOR_SKIP, name, "no user to log in with: ami_user and control_user are not set");
+    else if (!d->err)
+        doctor_say(x->report, DOCTOR_SKIP, name, "no secret to log in with is known here (see the configuration's lines)");
     else if (is_port_error(d->err))
         say_unreachable(x, name, d);
     else if (d->err == -EACCES)
