@@ -47,11 +47,6 @@ class Place:
         return run(self.context, "rotate", "pbx1", "--config", self.conf, "--asterisk-etc", self.etc, "--asterisk", self.asterisk, *more, env=env or {"T": OLD},
                    timeout=60)
 
-    def follow(self):
-        """The stand-in takes what its file says: for runs in which Asterisk reads it again."""
-        text = self.files()[0]
-        self.peer.secret = text.split("secret = ")[1].split()[0]
-
 
 class Following(AmiStandin):
     """Looks its secret up in the file at each login."""
