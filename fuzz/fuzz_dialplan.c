@@ -1,4 +1,4 @@
-/* The dialplan and its expressions: any bytes are read to an end, every rule looks at them, places are inside the file. */
+/* The auditor: any bytes, as every file of a folder at once, are read to an end; every rule looks at them; places are inside the file. */
 #include "fuzz.h"
 
 #include "audit/audit.h"
@@ -8,10 +8,12 @@ static int source_read(void *arg, const char *path, struct text *out)
 {
     const struct text *content = arg;
 
-    if (strcmp(path, "/f/extensions.conf") != 0)
-        return -ENOENT;
-    *out = text_make(fuzz_copy(content->p, content->n), content->n);
-    return 0;
+    for (int f = 0; f < AUDIT_FILE_COUNT; f++)
+        if (strncmp(path, "/f/", 3) == 0 && strcmp(path + 3, audit_file_name((enum audit_file)f)) == 0) {
+            *out = text_make(fuzz_copy(content->p, content->n), content->n);
+            return 0;
+        }
+    return -ENOENT;
 }
 
 static int source_expand(void *arg, const char *from, const char *pattern, char ***out)

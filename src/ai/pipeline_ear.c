@@ -18,15 +18,18 @@ enum {
 
 static void turn_open(struct pipeline *p)
 {
-    p->is_turn_open = true;
+    p->turns_open++;
     p->has_stopped = false;
     timer_start(p->turn, SPEECH_MAX_MS);
 }
 
 static void turn_close(struct pipeline *p)
 {
-    p->is_turn_open = p->has_stopped = false;
-    timer_stop(p->turn);
+    p->turns_open -= p->turns_open > 0;
+    if (p->turns_open == 0)
+        timer_stop(p->turn);
+    else if (p->has_stopped)
+        timer_start(p->turn, p->opt->turn_ms);
 }
 
 static void speech_stopped(struct pipeline *p, int64_t end_us)
@@ -96,7 +99,7 @@ static void on_speech_stopped(int64_t end_us, void *arg)
 {
     struct pipeline *p = arg;
 
-    if (pipeline_is_on(p) && !p->is_parting && p->is_turn_open)
+    if (pipeline_is_on(p) && !p->is_parting && p->turns_open > 0)
         speech_stopped(p, end_us);
 }
 
@@ -112,14 +115,14 @@ static void on_turn(struct text words, struct text intent, double score, void *a
 
     if (!pipeline_is_on(p) || p->is_parting)
         return;
-    if (p->is_turn_open)
+    if (p->turns_open == 1)
         speech_stopped(p, clock_mono_us());
     turn_close(p);
     words = text_trim(words);
     if (!pipeline_is_on(p))
         return;
-    if (p->is_discarded) {         /* the digits speak for it */
-        p->is_discarded = false;
+    if (p->turns_discarded > 0) {  /* the digits speak for it */
+        p->turns_discarded--;
         pipeline_ask(p);
         return;
     }
@@ -154,9 +157,10 @@ static void on_resumed(void *arg)
 
 void pipeline_on_turn_late(struct pipeline *p)
 {
-    if (!pipeline_is_on(p) || !p->is_turn_open)
+    if (!pipeline_is_on(p) || p->turns_open == 0)
         return;
     log_warn(&p->log, "turn_lost", kv_str("why", p->has_stopped ? "no words came of it" : "it has no end"));
+    p->turns_open = 1;
     on_turn(TEXT(""), TEXT_NONE, 0, p);
 }
 
@@ -177,8 +181,10 @@ static void ear_lost(struct pipeline *p, enum provider_error kind, const char *d
     p->figures.ear_retries++;
     p->ear_since_us = 0;
     timer_start(p->setup, p->opt->retry_ms);
-    if (p->is_turn_open)
-        on_turn(TEXT(""), TEXT_NONE, 0, p); /* what he said is gone */
+    if (p->turns_open == 0)
+        return;
+    p->turns_open = 1;
+    on_turn(TEXT(""), TEXT_NONE, 0, p); /* what he said is gone */
 }
 
 static void on_fault(enum provider_error kind, struct text detail, void *arg)
@@ -258,7 +264,7 @@ void pipeline_digit(struct pipeline *p, char c)
         return;
     if (p->ear)
         stt_discard(p->ear);       /* the tone itself, or speech that the caller gave up */
-    p->is_discarded = p->is_turn_open;
+    p->turns_discarded = p->turns_open;
     if (!pipeline_is_audible(p))
         pipeline_answer_hold(p);
     p->digits[p->digit_count++] = c;

@@ -61,9 +61,9 @@ struct pipeline {
     unsigned ears;                 /* whose on_closed has not run */
     unsigned ear_retries_left;
     int64_t ear_since_us;
-    bool is_turn_open;             /* from the caller's first sound to his words */
+    unsigned turns_open;           /* from the caller's first sound to his words; he may begin the next before these have come */
     bool has_stopped;              /* his voice has; his words have not come */
-    bool is_discarded;             /* a digit came in that turn */
+    unsigned turns_discarded;      /* of those that are open: a digit came */
     unsigned misheard;             /* turns of no words, one after the other */
     char digits[PIPELINE_DIGITS_MAX + 1];
     size_t digit_count;
@@ -142,7 +142,7 @@ void pipeline_voice_drop(struct pipeline *p);
 bool pipeline_is_audible(const struct pipeline *p);
 bool pipeline_is_speaking(const struct pipeline *p);       /* sentences wait, or one is being made */
 struct pipeline_item *pipeline_item(struct pipeline *p, uint32_t number);
-/* Of the whole sentence; estimated from its words while it is not there. */
+/* Of the whole sentence, at least 1; estimated from its words while it is not there. */
 uint64_t pipeline_item_ms(const struct pipeline_item *it);
 void pipeline_heard(struct pipeline *p, uint32_t item);
 

@@ -38,6 +38,7 @@ void pipeline_greet(struct pipeline *p)
     }
     answer_begin(p);
     p->is_greeting = true;
+    p->sentence.has_first = true;      /* always the same words: whole sentences are found in the cache */
     if (sentence_add(&p->sentence, text_of(p->opt->greeting)))
         log_warn(&p->log, "greeting_lost", kv_err(-ENOMEM));
     pipeline_sentences_take(p, true);
@@ -48,7 +49,7 @@ void pipeline_ask(struct pipeline *p)
 {
     int err;
 
-    if (!pipeline_is_on(p) || !p->wants_answer || p->is_turn_open || p->is_taking_calls || p->tools_open > 0 || p->digit_count > 0 || p->is_parting)
+    if (!pipeline_is_on(p) || !p->wants_answer || p->turns_open > 0 || p->is_taking_calls || p->tools_open > 0 || p->digit_count > 0 || p->is_parting)
         return;
     p->wants_answer = false;
     p->is_greeting = false;
@@ -85,7 +86,7 @@ void pipeline_interrupted(struct pipeline *p, uint32_t number, unsigned played_m
     const struct pipeline_item *it = pipeline_item(p, number);
 
     if (it)
-        chat_history_cut(&p->history, number, played_ms, pipeline_item_ms(it) + 1);
+        chat_history_cut(&p->history, number, played_ms, pipeline_item_ms(it));
     p->given = number < p->given ? number : p->given;
     pipeline_answer_drop(p);
     p->given = p->newest;          /* what comes from now on is new */
@@ -106,7 +107,7 @@ static void answer_end(struct pipeline *p)
     static const int16_t nothing[1];
 
     if (is_open)
-        chat_history_cut(&p->history, p->given, it->samples / PIPELINE_PER_MS, pipeline_item_ms(it) + 1);
+        chat_history_cut(&p->history, p->given, it->samples / PIPELINE_PER_MS, pipeline_item_ms(it));
     pipeline_answer_drop(p);
     if (is_open)
         p->base.on->on_audio(p->given, nothing, 0, true, p->base.arg);

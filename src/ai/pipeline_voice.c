@@ -25,7 +25,7 @@ uint64_t pipeline_item_ms(const struct pipeline_item *it)
 {
     const uint64_t given = it->samples / PIPELINE_PER_MS, guess = (uint64_t)it->words * BYTE_MS;
 
-    return it->is_done || given > guess ? given : guess;
+    return it->is_done || given > guess ? given + (given == 0) : guess;
 }
 
 /* ---- the queue ---- */

@@ -52,6 +52,8 @@ static int voice_make(struct tts **out, const void *settings, const struct pipel
         return tts_local_new(out, g->loop, g->voice, a->voice, on, arg);
     case CONFIG_TTS_OPENAI:
         return tts_openai_new(out, g->loop, g->dialer, &a->speaker, g->log, on, arg);
+    case CONFIG_TTS_DEEPGRAM:
+        return tts_aura_new(out, g->loop, g->dialer, &a->speaker, g->log, on, arg);
     default:
         return -EINVAL;
     }
@@ -141,8 +143,6 @@ static int grammar_take(struct agent_pipeline *a, const struct agent_load *l)
 
 static void settings_fill(struct agent_pipeline *a, const struct agent_load *l)
 {
-    const bool is_aura = a->tts == CONFIG_TTS_DEEPGRAM;
-
     a->llm = (struct llm_settings){
         .url = a->url, .model = a->model, .key = a->key, .instructions = a->instructions, .tools = l->tools->told, .tool_count = l->tools->count,
         .max_tokens = (unsigned)l->from->pipeline.max_tokens,
@@ -152,7 +152,7 @@ static void settings_fill(struct agent_pipeline *a, const struct agent_load *l)
         .keyterms = (const char *const *)a->keyterms, .keyterm_count = a->keyterm_count,
     };
     a->speaker = (struct tts_settings){
-        .url = a->tts_url, .key = a->tts_key, .model = is_aura ? a->voice : a->tts_model, .voice = is_aura ? NULL : a->voice, .cache = a->cache,
+        .url = a->tts_url, .key = a->tts_key, .model = a->tts_model, .voice = a->voice, .cache = a->cache,
     };
     a->parts = (struct pipeline_parts){ .ear = ear_make, .voice = voice_make, .spare = a->voice_fallback ? spare_make : NULL };
 }

@@ -264,22 +264,22 @@ int config_load(struct config **out, const char *path, unsigned flags, config_on
     return err;
 }
 
+/* By the table, so that none is forgotten. */
+static void secrets_free(struct config *c, const struct config_kind *kind)
+{
+    const void *section;
+
+    for (size_t i = 0; (section = config_section(c, kind, i)); i++)
+        for (size_t n = 0; n < kind->key_count; n++)
+            if (kind->keys[n].type == CONFIG_SECRET)
+                secret_free((struct secret *)((char *)(uintptr_t)section + kind->keys[n].offset));
+}
+
 void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->node_count; i++) {
-        secret_free(&c->nodes[i].ari_secret);
-        secret_free(&c->nodes[i].ami_secret);
-        secret_free(&c->nodes[i].control_secret);
-    }
-    for (size_t i = 0; i < c->sink_count; i++) {
-        secret_free(&c->sinks[i].secret);
-        secret_free(&c->sinks[i].hmac_secret);
-    }
-    for (size_t i = 0; i < c->agent_count; i++)
-        secret_free(&c->agents[i].key);
-    for (size_t i = 0; i < c->tool_count; i++)
-        secret_free(&c->tools[i].secret);
+    for (size_t k = 0; k < CONFIG_KIND_COUNT; k++)
+        secrets_free(c, &config_kinds[k]);
     arena_free(c->memory);
 }

@@ -122,8 +122,6 @@ static void check_ears(struct config_build *b, const struct config_built *s, con
     }
     if (config_is_written(s, "file"))
         config_key_problem(b, CONF_WARNING, s, "file", "has no effect without stt = local");
-    if (is_http)
-        no_effect(b, s, "keyterms", "stt = openai");
     if (!p->stt_url && !key)
         check_key(b, s, "stt_key", is_http ? "@env:OPENAI_API_KEY" : "@env:DEEPGRAM_API_KEY");
     check_url(b, s, "stt_url", p->stt_url, is_http, key);
@@ -146,8 +144,6 @@ static void check_speaker(struct config_build *b, const struct config_built *s, 
         return;
     }
     check_voice(b, s, "voice_fallback", p->voice_fallback);
-    if (!is_http)
-        no_effect(b, s, "tts_model", "tts = deepgram; voice names it");
     if (!p->tts_url && !key)
         check_key(b, s, "tts_key", is_http ? "@env:OPENAI_API_KEY" : "@env:DEEPGRAM_API_KEY");
     check_url(b, s, "tts_url", p->tts_url, is_http, key);

@@ -15,7 +15,7 @@ const char *const config_providers[] = {                                        
     NULL,
 };
 static const char *const ears[] = { "local", "openai", NULL };                        /* order of enum config_stt */
-static const char *const voices[] = { "local", "openai", NULL };                       /* order of enum config_tts */
+static const char *const voices[] = { "local", "openai", "deepgram", NULL };           /* order of enum config_tts */
 static const char *const audios[] = { "ulaw", "pcm", NULL };                         /* order of enum openai_audio */
 
 static const char *const masks[] = { "none", "numbers", NULL };                       /* order of enum config_mask */
@@ -374,7 +374,7 @@ static const struct config_key agent_keys[] = {
     { .name = "language", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, pipeline.language), .standard_help = "the service's own",
       .example = "en", .reloads = true, .help = "With pipeline: the language that the caller speaks, as its service names it." },
     { .name = "keyterms", .type = CONFIG_LIST, .offset = offsetof(struct config_agent, pipeline.keyterms), .standard_help = "none", .example = "Sidetone, Example",
-      .more = " '_-", .reloads = true, .help = "With stt = deepgram or flux: names and words to listen for." },
+      .more = " '_-", .reloads = true, .help = "With pipeline: names and words to listen for." },
     { .name = "max_tokens", .type = CONFIG_COUNT, .offset = offsetof(struct config_agent, pipeline.max_tokens), .standard = "400", .min = 16, .max = 4000,
       .reloads = true, .help = "With pipeline: the longest answer of the model, in its own count; a sentence has about 20." },
     { .name = "tts", .type = CONFIG_ENUM, .offset = offsetof(struct config_agent, pipeline.tts), .standard_help = "needed by pipeline", .choices = voices,
@@ -386,7 +386,8 @@ static const struct config_key agent_keys[] = {
       .standard_help = "key or stt_key, where both are asked at the same service", .example = "@env:DEEPGRAM_API_KEY", .reloads = true,
       .help = "The key of who speaks, by reference." },
     { .name = "tts_model", .type = CONFIG_TEXT, .offset = offsetof(struct config_agent, pipeline.tts_model),
-      .standard_help = "gpt-4o-mini-tts; with deepgram voice names it", .example = "gpt-4o-mini-tts", .reloads = true, .help = "The model that speaks." },
+      .standard_help = "gpt-4o-mini-tts; with deepgram aura-2-thalia-en", .example = "gpt-4o-mini-tts", .reloads = true,
+      .help = "The model that speaks; with deepgram that is a voice, and voice = goes before it." },
     { .name = "voice_fallback", .type = CONFIG_NAME, .offset = offsetof(struct config_agent, pipeline.voice_fallback), .standard_help = "nobody does",
       .example = "slt", .reloads = true,
       .help = "With pipeline: the embedded voice that speaks on when the service of tts has failed: slt, rms, awb, kal16 or kal." },

@@ -8,6 +8,7 @@
 
 #include "audit/expression.h"
 
+enum { NONE = -2, HINT = -1 };
 enum { EXTENSION_MAX = 255, PRIORITY_MAX = 1000000, SLOTS_FIRST = 1024 };
 
 struct dialplan_slot {
@@ -20,7 +21,8 @@ struct build {
     const struct conf *c;
     struct dialplan_context *context;
     struct dialplan_extension *extension; /* of the last exten line in this section */
-    unsigned last;                        /* priority; 0: none yet */
+    struct text dialled;                  /* its name with the blanks that it was written with: by that labels are looked up */
+    int last;                             /* priority; NONE: none yet, HINT: a hint */
     int err;
 };
 
@@ -209,8 +211,8 @@ static struct text column_text(const struct conf_item *item, struct text part, u
     return part;
 }
 
-/* Blanks go, globals are put in, at load time and once (pbx_substitute_variables_helper(NULL, ...)). */
-static struct text extension_name(struct build *b, struct text written)
+/* Globals are put in, at load time and once (pbx_substitute_variables_helper(NULL, ...)). */
+static struct text extension_name(struct build *b, struct text written, bool keeps_blanks)
 {
     char name[EXTENSION_MAX + 1];
     size_t n = 0;
@@ -227,7 +229,7 @@ static struct text extension_name(struct build *b, struct text written)
                 continue;
             }
         }
-        if (written.p[i] != ' ') /* quotes stay (seen) */
+        if (keeps_blanks || written.p[i] != ' ') /* quotes stay (seen) */
             name[n++] = written.p[i];
     }
     if (n == written.n && memcmp(name, written.p, n) == 0)
@@ -247,6 +249,39 @@ static bool to_number(struct text t, unsigned *out)
         return false;
     *out = (unsigned)number;
     return true;
+}
+
+/* Asterisk looks the label up as if the extension's name, blanks included, were dialled, or were the same pattern: the first extension that takes it
+ * and has such a label counts (pbx_find_extension with E_FINDLABEL, main/pbx.c of 22.10.1). "exten => 2 ,lb" finds no label of 2 (seen). */
+static const struct dialplan_step *label_dialled(const struct build *b, struct text label)
+{
+    const struct dialplan_extension *own = b->extension;
+    const struct dialplan_step *best = NULL;
+    const bool is_same_text = text_eq(own->name, b->dialled);
+
+    for (size_t i = 0; label.n && i < b->context->extension_count; i++) {
+        const struct dialplan_extension *e = b->context->extensions[i];
+        const struct dialplan_step *s = dialplan_label_of(e, label);
+
+        if (!s || (e->caller.p && !own->caller.p))
+            continue;
+        if (!(own->is_pattern && e->is_pattern && is_same_text && dialplan_rank(e->name, own->name) == 0) &&
+            !dialplan_matches(e->name, b->dialled))
+            continue;
+        if (!best || dialplan_rank(e->name, best->extension->name) < 0)
+            best = s;
+    }
+    return best;
+}
+
+/* The digits at the beginning of "7lb", as sscanf reads them. */
+static struct text leading_digits(struct text t)
+{
+    size_t n = 0;
+
+    while (n < t.n && t.p[n] >= '0' && t.p[n] <= '9')
+        n++;
+    return n ? text_head(t, n) : t;
 }
 
 /* "n+2(label)", "n(label)+2", "5", "hint", "label". 0 in *priority: a hint. */
@@ -274,19 +309,22 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
             return "what is added to the priority is no number";
     }
     *priority = 0;
-    if (text_eq_nocase(word, TEXT("hint")))
+    if (text_eq(word, TEXT("hint")))
         return NULL;
-    if (text_eq_nocase(word, TEXT("n")) || text_eq_nocase(word, TEXT("next"))) {
-        if (!b->last)
+    if (text_eq(word, TEXT("n")) || text_eq(word, TEXT("next"))) {
+        if (b->last == NONE)
             return "the first priority of a context cannot be \"n\"";
-        *priority = b->last + 1;
-    } else if (text_eq_nocase(word, TEXT("s")) || text_eq_nocase(word, TEXT("same"))) {
-        if (!b->last)
+        if (b->last == HINT)
+            return "\"n\" behind a hint is no priority: Asterisk drops the line without a word";
+        *priority = (unsigned)b->last + 1;
+    } else if (text_eq(word, TEXT("s")) || text_eq(word, TEXT("same"))) {
+        if (b->last == NONE)
             return "the first priority of a context cannot be \"s\"";
-        *priority = b->last;
-    } else if (!to_number(word, priority)) {
-        /* Asterisk looks the label up as if the extension's name were dialled: "_1X" is no digits of "_1X" (seen). */
-        const struct dialplan_step *at = word.n && !b->extension->is_pattern ? dialplan_label_of(b->extension, word) : NULL;
+        if (b->last == HINT)
+            return NULL;
+        *priority = (unsigned)b->last;
+    } else if (!to_number(leading_digits(word), priority)) {
+        const struct dialplan_step *at = label_dialled(b, word);
 
         if (!at)
             return "the priority is neither a number, nor \"n\", nor a label that is known here";
@@ -307,16 +345,15 @@ static void step_put(struct build *b, struct dialplan_extension *e, struct dialp
         problem(b, DIALPLAN_TWICE, step.place, "this extension already has a step of this priority: Asterisk keeps the first and drops this one");
         return;
     }
-    if (same && same->priority < step.priority) { /* main/pbx.c:add_priority looks at the steps before it only */
+    while (at > 0 && e->steps[at - 1].priority > step.priority)
+        at--;
+    if (same && same <= e->steps + at) { /* main/pbx.c:add_priority looks at the steps before it and at the one behind it */
         problem(b, DIALPLAN_CUT, step.place, "this label stands in the same extension already: Asterisk keeps the step without it");
         step.label.n = 0;
     }
     if (!room(b, &e->steps, &e->step_room, e->step_count, sizeof *e->steps))
         return;
-    while (at > 0 && e->steps[at - 1].priority > step.priority) {
-        e->steps[at] = e->steps[at - 1];
-        at--;
-    }
+    memmove(e->steps + at + 1, e->steps + at, (e->step_count - at) * sizeof *e->steps);
     e->steps[at] = step;
     e->step_count++;
     b->d->step_count++;
@@ -341,6 +378,14 @@ static void read_app(struct build *b, const struct conf_item *item, struct text 
     step->args = column_text(item, close >= 0 ? text_head(t, (size_t)close) : t, &step->args_column);
 }
 
+/* A hint is read like an application: what follows a "(" is cut off, unless it is one of a ${} (seen). */
+static struct text hint_device(struct text t)
+{
+    const ptrdiff_t open = text_find(t, '('), dollar = text_find(t, '$');
+
+    return text_trim(open >= 0 && (dollar < 0 || dollar > open) ? text_head(t, (size_t)open) : t);
+}
+
 /* The part of a line behind the extension: "prio(label),app(args)". */
 static void read_step(struct build *b, const struct conf_item *item, struct text rest)
 {
@@ -358,10 +403,14 @@ static void read_step(struct build *b, const struct conf_item *item, struct text
         return;
     }
     if (!step.priority) {
-        b->extension->hint = rest.p ? text_trim(rest) : text_head(item->value, 0);
+        b->last = HINT;
+        if (b->extension->hint.p)
+            problem(b, DIALPLAN_TWICE, item->place, "this extension already has a hint: Asterisk keeps the first and drops this one");
+        else
+            b->extension->hint = hint_device(rest.p ? rest : text_head(item->value, 0));
         return;
     }
-    b->last = step.priority;
+    b->last = (int)step.priority;
     if (!rest.p || !text_trim(rest).n) {
         problem(b, DIALPLAN_SKIPPED, item->place, "the line ends before its application");
         return;
@@ -380,12 +429,15 @@ static void read_exten(struct build *b, const struct conf_item *item)
 
     for (; n < rest.n && (is_quoted || rest.p[n] != ','); n++)
         is_quoted ^= rest.p[n] == '"';
-    name = extension_name(b, text_trim(text_head(rest, n)));
+    name = extension_name(b, text_trim(text_head(rest, n)), false);
+    b->dialled = extension_name(b, text_head(rest, n), true);
     rest = n < rest.n ? text_skip(rest, n + 1) : TEXT_NONE;
     slash = text_find(name, '/');
     if (slash >= 0) {
         caller = text_skip(name, (size_t)slash + 1);
         name = text_head(name, (size_t)slash);
+        slash = text_find(b->dialled, '/');
+        b->dialled = text_head(b->dialled, (size_t)slash);
     }
     if (!name.n) {
         problem(b, DIALPLAN_SKIPPED, item->place, "the extension has no name");
@@ -469,7 +521,7 @@ int dialplan_build(struct dialplan **out, struct arena *memory, const struct con
             continue;
         b.context = context_make(&b, s);
         b.extension = NULL;
-        b.last = 0;
+        b.last = NONE;
         for (size_t k = 0; !b.err && k < s->count; k++)
             read_item(&b, s->items + k);
     }

@@ -94,3 +94,8 @@ int dialplan_rank(struct text a, struct text b);
 /* What Asterisk takes for these digits, includes after the context itself, depth first; priority 0: any. *is_open: a switch might answer instead. */
 const struct dialplan_extension *dialplan_match(const struct dialplan *d, const struct dialplan_context *c, struct text dialled, unsigned priority,
                                                 bool *is_open);
+/* Likewise, of those that have a step of that label. */
+const struct dialplan_extension *dialplan_match_label(const struct dialplan *d, const struct dialplan_context *c, struct text dialled, struct text label,
+                                                      bool *is_open);
+/* Does a pattern of the context, or of one it includes, have a step of that label? */
+bool dialplan_has_label(const struct dialplan_context *c, struct text label);

@@ -85,8 +85,10 @@ bool dialplan_matches(struct text pattern, struct text dialled)
     struct position p;
 
     for (;;) {
+        while (!is_pattern && rest.n && rest.p[0] == '-') /* ext_cmp_exten of main/pbx.c: a dash counts for nothing in names, too */
+            rest = text_skip(rest, 1);
         read_position(&rest, is_pattern, &p);
-        while (is_pattern && dialled.n && dialled.p[0] == '-')
+        while (dialled.n && dialled.p[0] == '-')
             dialled = text_skip(dialled, 1);
         if (p.weight == BANG)
             return true;
@@ -126,18 +128,30 @@ int dialplan_rank(struct text a, struct text b)
     }
 }
 
-static const struct dialplan_extension *best_of(const struct dialplan *d, const struct dialplan_context *c, struct text dialled,
-                                                unsigned priority)
+/* What an extension must hold: a step of that label, else of that priority, else anything. */
+struct wanted {
+    unsigned priority;
+    struct text label;
+};
+
+static bool holds(const struct dialplan_extension *e, const struct wanted *w)
+{
+    if (w->label.n)
+        return dialplan_label_of(e, w->label) != NULL;
+    return !w->priority || dialplan_step_of(e, w->priority);
+}
+
+static const struct dialplan_extension *best_of(const struct dialplan *d, const struct dialplan_context *c, struct text dialled, const struct wanted *w)
 {
     const struct dialplan_extension *best = dialplan_extension_of(d, c, dialled, TEXT_NONE);
 
-    if (best && !best->is_pattern && (!priority || dialplan_step_of(best, priority)))
+    if (best && !best->is_pattern && holds(best, w))
         return best;
     best = NULL;
     for (size_t i = 0; c->pattern_count && i < c->extension_count; i++) {
         const struct dialplan_extension *e = c->extensions[i];
 
-        if (!e->is_pattern || e->caller.p || (priority && !dialplan_step_of(e, priority)) || !dialplan_matches(e->name, dialled))
+        if (!e->is_pattern || e->caller.p || !holds(e, w) || !dialplan_matches(e->name, dialled))
             continue;
         if (!best || dialplan_rank(e->name, best->name) < 0)
             best = e;
@@ -146,24 +160,55 @@ static const struct dialplan_extension *best_of(const struct dialplan *d, const 
 }
 
 static const struct dialplan_extension *search(const struct dialplan *d, const struct dialplan_context *c, struct text dialled,
-                                               unsigned priority, bool *is_open, unsigned depth, unsigned *visits)
+                                               const struct wanted *w, bool *is_open, unsigned depth, unsigned *visits)
 {
     const struct dialplan_extension *found;
 
     if (!c || depth > INCLUDE_DEPTH || ++*visits > VISITS_MAX)
         return NULL;
-    found = best_of(d, c, dialled, priority);
+    found = best_of(d, c, dialled, w);
     *is_open |= c->has_switch;
     for (size_t i = 0; !found && i < c->include_count; i++)
-        found = search(d, c->includes[i].target, dialled, priority, is_open, depth + 1, visits);
+        found = search(d, c->includes[i].target, dialled, w, is_open, depth + 1, visits);
     return found;
 }
 
 const struct dialplan_extension *dialplan_match(const struct dialplan *d, const struct dialplan_context *c, struct text dialled, unsigned priority,
                                                 bool *is_open)
 {
+    const struct wanted w = { .priority = priority };
     unsigned visits = 0;
 
     *is_open = false;
-    return search(d, c, dialled, priority, is_open, 0, &visits);
+    return search(d, c, dialled, &w, is_open, 0, &visits);
+}
+
+const struct dialplan_extension *dialplan_match_label(const struct dialplan *d, const struct dialplan_context *c, struct text dialled, struct text label,
+                                                      bool *is_open)
+{
+    const struct wanted w = { .label = label };
+    unsigned visits = 0;
+
+    *is_open = false;
+    return search(d, c, dialled, &w, is_open, 0, &visits);
+}
+
+static bool has_label(const struct dialplan_context *c, struct text label, unsigned depth, unsigned *visits)
+{
+    if (!c || depth > INCLUDE_DEPTH || ++*visits > VISITS_MAX)
+        return false;
+    for (size_t i = 0; i < c->extension_count; i++)
+        if (c->extensions[i]->is_pattern && dialplan_label_of(c->extensions[i], label))
+            return true;
+    for (size_t i = 0; i < c->include_count; i++)
+        if (has_label(c->includes[i].target, label, depth + 1, visits))
+            return true;
+    return false;
+}
+
+bool dialplan_has_label(const struct dialplan_context *c, struct text label)
+{
+    unsigned visits = 0;
+
+    return has_label(c, label, 0, &visits);
 }

@@ -6,11 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 1024 };
+#include "audit/clean.h"
+#include "base/buf.h"
+
+enum { MESSAGE_MAX = 1024, SENTENCE_MAX = 64 * 1024 };
+
+/* Bytes of a damaged file may stand in a sentence: none of them may move a terminal's cursor, or turn what follows. */
+static char *clean_copy(struct audit *a, struct text t)
+{
+    char *copy = NULL;
+    struct buf b;
+
+    buf_init(&b, SENTENCE_MAX);
+    if (clean_add(t, &b) == 0)
+        copy = arena_text(a->memory, buf_text(&b));
+    buf_free(&b);
+    return copy;
+}
 
 static char *format_text(struct audit *a, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
-/* Bytes of a damaged file may stand in a message: none of them may move a terminal's cursor. */
 static char *format_text(struct audit *a, const char *format, va_list ap)
 {
     char text[MESSAGE_MAX];
@@ -20,10 +35,7 @@ static char *format_text(struct audit *a, const char *format, va_list ap)
         n = 0;
     if ((size_t)n >= sizeof text)
         n = (int)sizeof text - 1;
-    for (int i = 0; i < n; i++)
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-            text[i] = '?';
-    return arena_text(a->memory, text_make(text, (size_t)n));
+    return clean_copy(a, text_make(text, (size_t)n));
 }
 
 static int room(struct audit *a)
@@ -98,7 +110,7 @@ int audit_path(struct audit *a, const struct audit_step *path, size_t count)
     copy = arena_take(a->memory, count * sizeof *copy);
     for (size_t i = 0; copy && i < count; i++) {
         copy[i] = path[i];
-        copy[i].text = arena_text(a->memory, text_of(path[i].text ? path[i].text : ""));
+        copy[i].text = clean_copy(a, text_head(text_of(path[i].text ? path[i].text : ""), MESSAGE_MAX));
         if (!copy[i].text)
             return -ENOMEM;
     }

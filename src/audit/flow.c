@@ -62,6 +62,33 @@ size_t flow_calls(const struct dialplan_step *s, struct flow_call out[FLOW_CALLS
 
 /* ---- targets ---- */
 
+/* Another extension that takes the same digits may hold the priority or the label, in an include, too. */
+static void target_elsewhere(const struct targets *t, struct flow_target *g, struct text dialled, unsigned number, struct text label, bool *is_open)
+{
+    const struct dialplan_extension *other = number ? dialplan_match(t->d, g->context, dialled, number, is_open)
+                                                    : dialplan_match_label(t->d, g->context, dialled, label, is_open);
+
+    if (!other)
+        return;
+    g->extension = other;
+    g->step = number ? dialplan_step_of(other, number) : dialplan_label_of(other, label);
+}
+
+/* A jump to a step of the extension that runs. */
+static void target_within(const struct targets *t, struct flow_target *g, unsigned number, struct text priority)
+{
+    const struct dialplan_extension *own = g->extension;
+    bool is_open = false;
+
+    g->step = number ? dialplan_step_of(own, number) : dialplan_label_of(own, priority);
+    if (!g->step && !own->is_pattern)
+        target_elsewhere(t, g, own->name, number, priority, &is_open);
+    /* Of a pattern nobody knows which digits run. */
+    g->state = g->step                                                                                               ? FLOW_FOUND
+               : is_open || g->context->has_switch || (own->is_pattern && (number || dialplan_has_label(g->context, priority))) ? FLOW_OPEN
+                                                                                                                     : FLOW_NO_PRIORITY;
+}
+
 static void target_extension(struct targets *t, struct flow_target *g, struct text extension, struct text priority)
 {
     unsigned number = 0;
@@ -81,16 +108,7 @@ static void target_extension(struct targets *t, struct flow_target *g, struct te
     if (!extension.p || text_eq(extension, t->step->extension->name))
         g->extension = g->context == t->step->extension->context ? t->step->extension : NULL;
     if (g->extension) {
-        g->step = number ? dialplan_step_of(g->extension, number) : dialplan_label_of(g->extension, priority);
-        /* Another pattern, an include or a switch may hold that priority. */
-        g->state = g->step                                                      ? FLOW_FOUND
-                   : g->context->has_switch || (g->extension->is_pattern && number) ? FLOW_OPEN
-                                                                                : FLOW_NO_PRIORITY;
-        if (g->state == FLOW_NO_PRIORITY && !g->extension->is_pattern &&
-            (g->extension = dialplan_match(t->d, g->context, g->extension->name, number, &is_open)) != NULL && number) {
-            g->step = dialplan_step_of(g->extension, number);
-            g->state = FLOW_FOUND;
-        }
+        target_within(t, g, number, priority);
         return;
     }
     g->extension = dialplan_extension_of(t->d, g->context, extension, TEXT_NONE);
@@ -101,12 +119,8 @@ static void target_extension(struct targets *t, struct flow_target *g, struct te
         return;
     }
     g->step = number ? dialplan_step_of(g->extension, number) : dialplan_label_of(g->extension, priority);
-    if (!g->step && number) {
-        const struct dialplan_extension *other = dialplan_match(t->d, g->context, extension, number, &is_open);
-
-        g->extension = other ? other : g->extension;
-        g->step = other ? dialplan_step_of(other, number) : NULL;
-    }
+    if (!g->step)
+        target_elsewhere(t, g, extension, number, priority, &is_open);
     g->state = g->step ? FLOW_FOUND : is_open ? FLOW_OPEN : FLOW_NO_PRIORITY;
 }
 

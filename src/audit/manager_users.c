@@ -22,10 +22,31 @@ struct conf_place manager_user_place(const struct manager_user *u, const char *n
     return item ? item->place : u->place;
 }
 
+/* As ast_instring of main/manager.c (22.10.1) finds a word: blanks and case count; a word that is not the last may be the beginning of the class only,
+ * so that an empty one is every class (seen). */
+static bool is_in(struct text list, struct text class)
+{
+    ptrdiff_t comma;
+
+    while ((comma = text_find(list, ',')) >= 0) {
+        const struct text word = text_head(list, (size_t)comma);
+
+        if (text_starts(class, word))
+            return true;
+        list = text_skip(list, (size_t)comma + 1);
+        if (!list.n)
+            return false;
+    }
+    return text_eq(list, class);
+}
+
 bool manager_has(struct text rights, const char *class)
 {
-    return settings_has_word(rights, "all") || settings_has_word(rights, class);
+    return rights.p && (is_in(rights, TEXT("all")) || is_in(rights, text_of(class)));
 }
+
+const char *const manager_classes[MANAGER_CLASSES] = { "system", "call", "log", "verbose", "command", "agent", "user", "config", "dtmf", "reporting",
+                                                       "cdr", "dialplan", "originate", "agi", "cc", "aoc", "test", "security", "message" };
 
 static void fill(struct manager_user *u, const struct settings_group *phones_general)
 {

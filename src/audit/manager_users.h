@@ -26,5 +26,7 @@ int manager_read(struct manager *out, struct audit *a) MUST_USE;
 /* Where a setting of that user is written, else where the user is. */
 struct conf_place manager_user_place(const struct manager_user *u, const char *name);
 const struct conf_item *manager_user_item(const struct manager_user *u, const char *name);
+enum { MANAGER_CLASSES = 19 };
+extern const char *const manager_classes[MANAGER_CLASSES];
 /* Is that class among the rights ("read" or "write" of a user)? "all" has each. */
 bool manager_has(struct text rights, const char *class);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "audit/clean.h"
 #include "audit/mask.h"
 #include "audit/source.h"
 
@@ -36,19 +37,21 @@ static bool next_piece(const struct hidden *h, size_t *i, struct text *out)
     return false;
 }
 
-/* The sentence has "?" for control characters, and may be cut at its end. */
+/* The sentence is cleaned already, and may be cut at its end. */
 static size_t matches(struct text sentence, size_t at, struct text piece)
 {
+    const struct text rest = text_skip(sentence, at);
+    unsigned columns;
     size_t n = 0;
 
-    while (n < piece.n && at + n < sentence.n) {
-        const unsigned char c = (unsigned char)piece.p[n];
+    while (piece.n && n < rest.n) {
+        const struct text one = clean_next(&piece, &columns);
 
-        if (sentence.p[at + n] != (c < ' ' || c == 0x7f ? '?' : (char)c))
+        if (!text_starts(text_skip(rest, n), one))
             return 0;
-        n++;
+        n += one.n;
     }
-    return n == piece.n || (at + n == sentence.n && n >= PIECE_MIN) ? n : 0;
+    return piece.n == 0 || n >= PIECE_MIN ? n : 0;
 }
 
 /* How many bytes there are hidden; the longest piece counts. */

@@ -15,6 +15,12 @@ struct audit_counts {
     size_t errors, warnings, notes, silenced;  /* silenced ones are in none of the first three */
 };
 
+/* A part of the HTML page that somebody else writes: a <section>, by html_add where text comes from files. */
+struct audit_report_section {
+    void (*write)(struct buf *out, const void *arg);
+    const void *arg;
+};
+
 /* What is told, the same for every form. */
 struct audit_report {
     const struct audit *audit;
@@ -24,6 +30,9 @@ struct audit_report {
     bool has_colour;
     const struct baseline *baseline; /* NULL: none was given */
     const char *only;              /* the one rule that ran; NULL: all */
+    const char *made;              /* when, for the page; NULL: not told */
+    const struct audit_report_section *sections; /* more parts of the page */
+    size_t section_count;
 };
 
 /* Goes through the findings that are told, in order; silenced ones are among them. */
@@ -52,5 +61,7 @@ void audit_report_text(const struct audit_report *r, FILE *to);
 int audit_report_json(const struct audit_report *r, struct buf *out);
 /* SARIF 2.1.0. 0, -ENOMEM or out's sticky error. */
 int audit_report_sarif(const struct audit_report *r, struct buf *out);
+/* One page of HTML that needs nothing from outside and runs nothing but its own filter. 0, -ENOMEM or out's sticky error. */
+int audit_report_html(const struct audit_report *r, struct buf *out);
 /* What one rule is about, why, and what to do; its examples. */
 void audit_report_rule(const struct audit_rule *r, FILE *to);

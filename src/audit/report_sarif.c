@@ -250,7 +250,7 @@ int audit_report_sarif(const struct audit_report *r, struct buf *out)
 
     if (err)
         return err;
-    buf_add_text(out, TEXT("{\"$schema\":\"" SCHEMA "\",\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"sidetone audit\",\"rules\":["));
+    buf_add_text(out, TEXT("{\"$schema\":\"" SCHEMA "\",\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"sidetone audit\",\"version\":\"" SIDETONE_VERSION "\",\"rules\":["));
     for (size_t i = 0; i < s.rule_count; i++) {
         if (i)
             buf_add_char(out, ',');

@@ -55,6 +55,7 @@
     RULE(manager_reader) \
     RULE(manager_web) \
     RULE(manager_silent) \
+    RULE(manager_class) \
     RULE(http_plain) \
     RULE(ari_origins) \
     RULE(ari_password) \
@@ -66,6 +67,7 @@
     RULE(websocket_plain) \
     RULE(websocket_unverified) \
     RULE(websocket_secret) \
+    RULE(ari_reused) \
     RULE(live_dangerously) \
     RULE(exec_includes) \
     RULE(run_root) \
@@ -82,11 +84,14 @@
     RULE(pjsip_context) \
     RULE(pjsip_no_such_context) \
     RULE(iax_token) \
+    RULE(queue_forgets) \
     RULE(queue_member) \
     RULE(rtp_ports) \
     RULE(cdr_off) \
     RULE(cel_empty) \
     RULE(voicemail_pin) \
+    RULE(voicemail_dialout) \
+    RULE(feature_application) \
     RULE(security_log) \
     RULE(realtime) \
     RULE(known_advisory) \

@@ -52,6 +52,13 @@ const struct taint_name *taint_name_of(const struct taint_name *names, size_t co
     return NULL;
 }
 
+struct text taint_family(struct text t)
+{
+    const ptrdiff_t slash = text_find(t, '/');
+
+    return text_head(t, slash < 0 ? t.n : (size_t)slash);
+}
+
 void taint_keep(struct taint_state *s, struct taint_name name)
 {
     struct taint_name *old = (struct taint_name *)taint_name_of(s->names, s->count, name.name);
@@ -81,7 +88,11 @@ static void read_by_name(const struct taint_state *s, const struct expression *e
     struct text rest = e->inside, name;
     const struct taint_name *known;
 
-    if (e->kind != EXPRESSION_FUNCTION || !AMONG(e->name, by_name) || !expression_cut(&rest, ',', &name))
+    if (e->kind != EXPRESSION_FUNCTION)
+        return;
+    if (text_eq(e->name, TEXT("DB")))
+        name = taint_family(text_skip(e->text, 2));
+    else if (!AMONG(e->name, by_name) || !expression_cut(&rest, ',', &name))
         return;
     known = name_of(s, text_trim(name));
     if (known)
@@ -159,6 +170,8 @@ static int keep_all(struct taint_state *s, struct arena *memory, struct text nam
 
     if (open < 0)
         return keep(s, memory, name, v, step);
+    if (text_starts(name, TEXT("DB(")))
+        return keep(s, memory, taint_family(name), v, step);
     inside = text_skip(name, (size_t)open + 1);
     inside.n -= text_ends(inside, TEXT(")"));
     name = text_head(name, (size_t)open);

@@ -46,4 +46,6 @@ int taint_read(const struct taint_state *s, struct arena *memory, struct text t,
 int taint_after(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step) MUST_USE;
 /* Writes a name into the state; in the place of an older one of that name. */
 void taint_keep(struct taint_state *s, struct taint_name name);
+/* "DB(family" of "DB(family/key)": the name under which a family of Asterisk's database is kept. */
+struct text taint_family(struct text t);
 const struct taint_name *taint_name_of(const struct taint_name *names, size_t count, struct text name);

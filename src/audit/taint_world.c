@@ -170,8 +170,8 @@ static int hand_over(struct taint_world *w, const struct taint_state *s, const s
     struct text args = step->args, name;
     int err = 0;
 
-    if (to == s->extension)
-        return 0;
+    if (to == s->extension && !is_call)
+        return 0; /* a jump within: its steps are gone through anyway */
     for (size_t i = 0; !err && i < s->count; i++)
         if ((s->names[i].is_inherited || !is_other_channel) && !(is_call && is_argument(s->names[i].name)))
             err = hand(w, to, s->names[i], step);
@@ -227,11 +227,17 @@ static int note_globals(struct taint_world *w, const struct taint_state *s, cons
     struct taint_name *old;
     ptrdiff_t close;
 
-    if (!flow_is(step->app, "Set") || !text_starts(name, TEXT("GLOBAL(")))
+    if (!flow_is(step->app, "Set"))
         return 0;
-    name = text_skip(name, 7);
-    close = text_find(name, ')');
-    name = text_trim(text_head(name, close < 0 ? name.n : (size_t)close));
+    if (text_starts(name, TEXT("DB("))) {
+        name = taint_family(name);
+    } else if (text_starts(name, TEXT("GLOBAL("))) {
+        name = text_skip(name, 7);
+        close = text_find(name, ')');
+        name = text_trim(text_head(name, close < 0 ? name.n : (size_t)close));
+    } else {
+        return 0;
+    }
     n = taint_name_of(s->names, s->count, name);
     old = (struct taint_name *)taint_name_of(w->globals, w->global_count, name);
     if (!n || !n->level || (old && old->level >= n->level) || (!old && w->global_count == TAINT_NAMES_MAX))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "audit/baseline.h"
@@ -111,6 +112,26 @@ static int put_form(const struct audit_report *r, int (*write)(const struct audi
     return err;
 }
 
+/* The page goes into its file besides the other form. */
+static int put_page(struct output *o)
+{
+    const time_t now = time(NULL);
+    char made[40];
+    struct tm tm;
+    struct buf b;
+    int err;
+
+    if (gmtime_r(&now, &tm) && strftime(made, sizeof made, "%Y-%m-%d at %H:%M UTC", &tm))
+        o->report.made = made;
+    buf_init(&b, FORM_MAX);
+    err = audit_report_html(&o->report, &b);
+    if (!err)
+        err = file_put(o->q->html, buf_text(&b));
+    buf_free(&b);
+    o->report.made = NULL;
+    return err ? complain(o->q->html, err) : 0;
+}
+
 static int put_report(const struct output *o)
 {
     if (o->q->form == AUDIT_FORM_JSON)
@@ -141,6 +162,10 @@ static int put_all(struct output *o)
         return code;
     if (o->q->write_baseline)
         return baseline_put(o);
+    if (o->q->html)
+        code = put_page(o);
+    if (code)
+        return code;
     err = put_report(o);
     return err ? complain("the report", err) : cli_done(verdict(o->audit, o->q));
 }

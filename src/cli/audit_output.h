@@ -11,7 +11,7 @@ struct audit_request {
     enum audit_severity least, fail_on;
     bool never_fails;
     size_t max;
-    const char *baseline, *write_baseline; /* files; NULL: none */
+    const char *baseline, *write_baseline, *html; /* files; NULL: none */
 };
 
 /* A code of enum cli_exit; what went wrong is said on stderr. */

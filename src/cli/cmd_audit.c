@@ -89,6 +89,7 @@ int cmd_audit(int argc, char **argv)
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
         { .name = "sarif", .help = "SARIF 2.1.0, as code scanners read it", .is_set = &as_sarif },
+        { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
         { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
@@ -101,7 +102,7 @@ int cmd_audit(int argc, char **argv)
     const struct cli_syntax syntax = {
         .verb = "audit",
         .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
-                 "       [--baseline FILE] [--write-baseline FILE] | --explain CODE | --rules",
+                 "       [--html FILE] [--baseline FILE] [--write-baseline FILE] | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
                  "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing there. A comment `; audit-ignore CODE` on a line, or on the\n"
                  "line before it, silences that rule there. Exit status 0: no error and no warning, 1: some, 2: wrong use or nothing to read.",

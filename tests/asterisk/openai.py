@@ -11,10 +11,10 @@ KEY = "sk-test-0123456789-secret"
 class OpenAi:
     verb = "openai"
 
-    def __init__(self, context, script=None, fault="none", fault_count=0, speed=4, name="service", key=KEY):
+    def __init__(self, context, script=None, fault="none", fault_count=0, speed=4, name="service", key=KEY, options=()):
         self.moments = []
         self.changed = threading.Condition()
-        command = [context.program, "sim", self.verb, "--fault", fault, "--fault-count", str(fault_count), "--speed", str(speed)]
+        command = [context.program, "sim", self.verb, "--fault", fault, "--fault-count", str(fault_count), "--speed", str(speed), *options]
         if script:
             command += ["--script", context.write(f"{name}.script", script)]
         self.errors = open(context.path(f"{name}.err"), "wb")
@@ -24,6 +24,7 @@ class OpenAi:
         self.reader.start()
         context.at_end(self.kill)
         self.url = self.wait("listening")["url"]
+        self.http = self.wait("listening").get("http")
 
     def _read(self):
         for line in self.process.stdout:

@@ -128,9 +128,11 @@ def generated(rng):
     for number in range(6):
         lines.append(f"[gen{number % 4}]")
         for _ in range(rng.randrange(4, 14)):
-            priority = rng.choice(["1", "1", "2", "3", "n", "n", "n+2", "n(la)", "7(lb)", "s", "next", "0", "la", "lb+1", ""])
+            priority = rng.choice(["1", "1", "2", "3", "n", "n", "n+2", "n(la)", "7(lb)", "s", "next", "0", "la", "lb+1", "", "N", "7x"])
             app = rng.choice(["NoOp()", "NoOp", "Answer()", "Set(A=${B:1}(x))", "Goto(1,1)", "NoOp(a;b)", "NoOp(a\\;b)", "Playback( a , b )"])
             start = rng.choice([f"exten => {rng.choice(names)},", f"exten={rng.choice(names)} , ", " same => ", "same=", "same => "])
+            if rng.randrange(12) == 0:
+                priority, app = "hint", "PJSIP/7"
             lines.append(f"{start}{priority},{app}")
     return "\n".join(lines) + "\n"
 
@@ -138,6 +140,6 @@ def generated(rng):
 def test_generated_dialplans_are_read_as_asterisk_reads_them(context):
     rng = random.Random(20261123)
     plan = ""
-    for batch in range(12):
+    for batch in range(30):
         plan += generated(rng).replace("[gen", f"[gen{batch}x")
-    compare(context, plan, [f"gen{b}x{n}" for b in range(12) for n in range(4)])
+    compare(context, plan, [f"gen{b}x{n}" for b in range(30) for n in range(4)])

@@ -59,6 +59,15 @@ def test_every_rule_is_seeded(context):
     assert rules == codes, f"no folder has {sorted(rules - codes)}; no rule is {sorted(codes - rules)}"
 
 
+def test_the_list_of_rules_is_true(context):
+    code, out, err = run(context, "audit", "--rules")
+    printed = ["| {} | {} | {} | {} |".format(c, name, severity, text.replace("|", "\\|"))
+               for c, severity, name, text in (line.split(None, 3) for line in out.splitlines())]
+    with open(os.path.join(context.root, "docs", "audit-rules.md"), encoding="utf-8") as page:
+        listed = [line.rstrip("\n") for line in page if line.startswith("| ST")]
+    assert code == 0 and listed == printed, (err, sorted(set(printed) ^ set(listed)))
+
+
 def test_clean_folders_have_no_warning_and_no_error(context):
     clean = [name for name in FOLDERS if name.startswith("clean-")]
     assert len(clean) >= 10, clean

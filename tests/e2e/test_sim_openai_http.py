@@ -244,7 +244,7 @@ def test_answers_that_break_off_as_told(context):
         for ask in (("/v1/chat/completions", chat([user("x")], stream=True)), ("/v1/chat/completions", chat([user("x")])), ("/v1/audio/speech", SPEECH),
                     ("/v1/audio/transcriptions", *upload(wav, model="whisper-1"))):
             c = peer.connect()
-            end, some = broken(c, *ask, patience=0.5 if how == "silent" else 20)
+            end, some = broken(c, *ask, patience=0.3 if how == "silent" else 20)
             assert end in how and (some or end == "reset"), (fault, ask[0], end, some)
             c.close()
             assert fault == "half-open" or not peer.moment("answered")["whole"]  # a deaf one does not notice
@@ -284,7 +284,7 @@ def test_answers_that_are_strange_as_told(context):
     try:
         c = peer.connect()
         c.request("POST", asks[0][0], json.dumps(asks[0][1]).encode(), HEAD)
-        c.sock.settimeout(0.5)
+        c.sock.settimeout(0.3)
         c.getresponse()
         assert False, "not slow"
     except TimeoutError:

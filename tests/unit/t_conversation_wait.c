@@ -182,6 +182,22 @@ static void t_sorry_when_an_answer_is_late(void **state)
     talk_bench_end(b, TALK_STOPPED, "stopped");
 }
 
+static void t_no_sorry_for_a_noise(void **state)
+{
+    struct talk_bench *b = begin(&all);
+    struct provider *p = &b->providers[0]->provider;
+
+    (void)state;
+    p->on->on_speech_started(1, p->arg);
+    p->on->on_speech_stopped(2, p->arg);
+    p->on->on_caller_text(TEXT_NONE, TEXT_NONE, 0, false, p->arg); /* no answer comes to it */
+    turn_for(b->loop, 600);
+    assert_null(talk_bench_fact(b, "agent.phrase", 0));
+    assert_null(talk_bench_fact(b, "caller.said", 0));
+    conversation_stop(b->talk);
+    talk_bench_end(b, TALK_STOPPED, "stopped");
+}
+
 static void t_filler_when_a_tool_is_slow(void **state)
 {
     struct talk_bench *b = begin(&all);
@@ -240,6 +256,7 @@ int main(void)
         cmocka_unit_test(t_give_up_is_heard_to_its_end),
         cmocka_unit_test(t_every_kind_of_failure),
         cmocka_unit_test(t_sorry_when_an_answer_is_late),
+        cmocka_unit_test(t_no_sorry_for_a_noise),
         cmocka_unit_test(t_filler_when_a_tool_is_slow),
         cmocka_unit_test(t_the_caller_is_asked_and_let_go),
         cmocka_unit_test(t_a_phrase_can_be_cut),

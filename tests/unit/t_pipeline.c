@@ -301,6 +301,29 @@ static void test_half_a_sentence_is_taken_back(void **state)
     bench_close(&b);
 }
 
+/* Ears that upload understand one sentence while they hear the next. */
+static void test_the_next_sentence_begins_before_the_words_of_the_first(void **state)
+{
+    struct bench b = { .answers = { BENCH_ANSWER("I see.") }, .hears = true };
+
+    (void)state;
+    bench_open(&b, GREETING);
+    bench_start(&b);
+    bench_until(&b, "end(1)");
+    bench_clear(&b);
+    b.ear->base.on->on_speech_started(1, b.ear->base.arg);
+    b.ear->base.on->on_speech_stopped(2, b.ear->base.arg);
+    b.ear->base.on->on_speech_started(3, b.ear->base.arg);
+    b.ear->base.on->on_turn(TEXT("I want"), TEXT_NONE, 1, b.ear->base.arg);
+    turn_for(b.loop, 20);
+    assert_int_equal(b.asked, 0);
+    b.ear->base.on->on_speech_stopped(4, b.ear->base.arg);
+    b.ear->base.on->on_turn(TEXT(""), TEXT_NONE, 1, b.ear->base.arg);
+    bench_until(&b, "end(2)");
+    expect_log(&b, "speech silence speech caller(I want) silence say(I see.) text(2,I see.) audio(2,480) end(2) ");
+    bench_close(&b);
+}
+
 static void test_a_turn_that_never_ends_in_words(void **state)
 {
     struct bench b = { .answers = { BENCH_ANSWER("Pardon?") }, .opt = { .turn_ms = 20 }, .hears = true };
@@ -674,10 +697,10 @@ static void test_a_sentence_without_sound_is_passed_over(void **state)
     struct bench b = { .hears = true, .by_hand = true };
 
     (void)state;
-    bench_open(&b, "Good morning to you. How can I help you?");
+    bench_open(&b, "Good morning to everybody there. How can I help you?");
     bench_start(&b);
     b.voice.on->on_done((b.is_saying = false, b.voice.arg));
-    expect_log(&b, "say(Good morning to you.) ready say(How can I help you?) ");
+    expect_log(&b, "say(Good morning to everybody there.) ready say(How can I help you?) ");
     assert_int_equal(b.errors, 0);
     bench_close(&b);
 }
@@ -762,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_an_agent_that_nothing_cuts_off_ends_its_sentence),
         cmocka_unit_test(test_what_is_not_understood_is_asked_for_once),
         cmocka_unit_test(test_half_a_sentence_is_taken_back),
+        cmocka_unit_test(test_the_next_sentence_begins_before_the_words_of_the_first),
         cmocka_unit_test(test_a_turn_that_never_ends_in_words),
         cmocka_unit_test(test_digits_are_told_together),
         cmocka_unit_test(test_a_digit_in_a_turn_that_is_still_open),

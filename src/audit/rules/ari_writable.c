@@ -13,6 +13,22 @@ static int check_user(struct audit *a, const struct audit_rule *self, const stru
     return audit_find(a, self, g->sections[0]->place, "ARI user %.*s may act, and from any address", TEXT_ARG(g->name));
 }
 
+/* [/ari] with type = restriction in http.conf lets some addresses in only. */
+static bool is_restricted(const struct settings *http)
+{
+    for (size_t i = 0; i < http->count; i++) {
+        const struct settings_group *g = &http->groups[i];
+        struct reach_lists lists;
+
+        if (!text_eq_nocase(settings_value(g, "type"), TEXT("restriction")) || (!text_eq(g->name, TEXT("/ari")) && !text_eq(g->name, TEXT("/"))))
+            continue;
+        reach_lists_read(&lists, g);
+        if (!lists.lets_all4)
+            return true;
+    }
+    return false;
+}
+
 static int check(struct audit *a, const struct audit_rule *self)
 {
     struct rule_http http;
@@ -20,6 +36,9 @@ static int check(struct audit *a, const struct audit_rule *self)
     int err = rule_http(a, &http);
 
     if (err || !http.is_enabled || http.reach == REACH_LOOPBACK)
+        return err;
+    err = settings_read(&all, a->memory, a->files[AUDIT_HTTP]);
+    if (err || is_restricted(&all))
         return err;
     err = settings_read(&all, a->memory, a->files[AUDIT_ARI]);
     for (size_t i = 0; !err && i < all.count; i++)
@@ -43,6 +62,10 @@ static const struct audit_rule_example examples[] = {
     { .file = "ari.conf",
       .text = "[a]\ntype = user\npassword = x\n;; file http.conf\n[general]\n"
               "enabled = yes\nbindaddr = 127.0.0.1\n",
+      .is_bad = false },
+    { .file = "ari.conf",
+      .text = "[a]\ntype = user\npassword = x\n;; file http.conf\n[general]\nenabled = yes\nbindaddr = 0.0.0.0\n[/ari]\ntype = restriction\n"
+              "deny = 0.0.0.0/0\npermit = 10.0.0.5\n",
       .is_bad = false },
 };
 

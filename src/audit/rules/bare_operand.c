@@ -4,6 +4,8 @@
 #include "audit/expression.h"
 #include "audit/rules/each.h"
 
+enum { BEFORE_MAX = 200 }; /* steps that are looked back at */
+
 /* "= 1", "=1", "> 3": an operator that needs something before it. */
 static bool begins_with_operator(struct text t)
 {
@@ -16,7 +18,7 @@ static bool is_always_set(struct text name)
 {
     static const char *const always[] = { "EPOCH", "PRIORITY", "EXTEN", "CONTEXT", "HANGUPCAUSE", "LEN", "GROUP_COUNT", "ISNULL", "EXISTS", "REGEX", "MATH",
                                           "DIALPLAN_EXISTS", "DB_EXISTS", "RAND", "FIELDQTY", "IF", "STRFTIME", "INC", "DEC", "TIMEOUT", "ARGC",
-                                          "VALID_EXTEN", "DEVICE_STATE", "QUEUE_WAITING_COUNT", "QUEUE_MEMBER", "QUEUE_EXISTS", "MODULE_EXISTS" };
+                                          "VALID_EXTEN", "DEVICE_STATE", "QUEUE_WAITING_COUNT", "QUEUE_MEMBER", "QUEUE_EXISTS", "MODULE_EXISTS", "DB_KEYCOUNT" };
 
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (text_eq(name, text_of(always[i])))
@@ -49,7 +51,9 @@ static const struct expression *bare(const struct expression *e)
 /* A step before it in the same extension gives it a value. */
 static bool is_set_before(const struct dialplan_step *s, struct text name)
 {
-    for (const struct dialplan_step *t = s->extension->steps; t < s; t++) {
+    const struct dialplan_step *t = s->extension->steps;
+
+    for (t = s - t > BEFORE_MAX ? s - BEFORE_MAX : t; t < s; t++) {
         struct text value = t->args, to;
 
         if (!text_eq_nocase(t->app, TEXT("Set")) || !expression_cut(&value, '=', &to) || !value.n || !expression_is_plain(value))

@@ -3,19 +3,25 @@
 
 #include "audit/dialplan.h"
 
-enum { EXTENSIONS_MAX = 2000 }; /* of one included context; more are not compared */
+enum { EXTENSIONS_MAX = 2000, INCLUDES_MAX = 64 }; /* of one context; more are not compared */
+
+/* A call enters at priority 1; one that begins elsewhere hides nothing. */
+static bool is_entered(const struct dialplan_extension *e)
+{
+    return e && dialplan_step_of(e, 1);
+}
 
 /* Does the context itself, or an include before the kth that is always open, hold an extension of that name? */
-static const char *hidden_by(const struct audit *a, const struct dialplan_context *c, size_t k, const struct dialplan_extension *e)
+static bool is_hidden(const struct audit *a, const struct dialplan_context *c, size_t k, const struct dialplan_extension *e)
 {
     const struct dialplan *d = a->dialplan;
 
-    if (dialplan_extension_of(d, c, e->name, e->caller))
-        return c->name.p;
+    if (is_entered(dialplan_extension_of(d, c, e->name, e->caller)))
+        return true;
     for (size_t i = 0; i < k; i++)
-        if (c->includes[i].target && !c->includes[i].times.n && dialplan_extension_of(d, c->includes[i].target, e->name, e->caller))
-            return c->includes[i].name.p;
-    return NULL;
+        if (c->includes[i].target && !c->includes[i].times.n && is_entered(dialplan_extension_of(d, c->includes[i].target, e->name, e->caller)))
+            return true;
+    return false;
 }
 
 static int look(struct audit *a, const struct audit_rule *self, const struct dialplan_context *c, size_t k)
@@ -24,12 +30,12 @@ static int look(struct audit *a, const struct audit_rule *self, const struct dia
     const struct dialplan_context *t = include->target;
     const struct dialplan_extension *one = NULL;
 
-    if (!t || t == c || t->has_switch || t->include_count || !t->extension_count || t->extension_count > EXTENSIONS_MAX)
+    if (k >= INCLUDES_MAX || !t || t == c || t->has_switch || t->include_count || !t->extension_count || t->extension_count > EXTENSIONS_MAX)
         return 0;
     for (size_t i = 0; i < t->extension_count; i++) {
         if (!t->extensions[i]->step_count)
             continue;
-        if (!hidden_by(a, c, k, t->extensions[i]))
+        if (!is_entered(t->extensions[i]) || !is_hidden(a, c, k, t->extensions[i]))
             return 0;
         one = one ? one : t->extensions[i];
     }
@@ -62,6 +68,9 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf",
       .text = "[in]\ninclude => day,09:00-17:00,mon-fri,*,*\ninclude => night\n[night]\n"
               "exten => s,1,Hangup()\n[day]\nexten => s,1,Answer()\n same => n,Hangup()\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[in]\ninclude => time\ninclude => ani\n[time]\nexten => _X.,30000(time),Return()\n[ani]\nexten => _X.,40000(ani),Return()\n",
       .is_bad = false },
 };
 

@@ -29,6 +29,10 @@ static int check(struct audit *a, const struct audit_rule *self)
 }
 
 static const struct audit_rule_example examples[] = {
+    { .file = "extensions.conf",
+      .text = "[a]\nexten => 77,1,Gosub(time)\n same => n,Gosub(77,time)\n same => n,Hangup()\ninclude => b\n[b]\nexten => _X.,30000(time),Return()\n",
+      .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => 77,1,Gosub(tine)\n same => n,Hangup()\ninclude => b\n[b]\nexten => _X.,30000(time),Return()\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Goto(nowhere,s,1)\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Goto(2,1)\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,GotoIf(${X}?gone)\n same => n,Hangup()\n", .is_bad = true },

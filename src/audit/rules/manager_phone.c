@@ -9,7 +9,7 @@ static int check_user(struct audit *a, const struct audit_rule *self, const stru
     if (!u->phone || !u->secret.p)
         return 0;
     return audit_find(a, self, u->phone->sections[0]->place, "users.conf makes %.*s a manager, %s", TEXT_ARG(u->name),
-                      settings_has_word(u->write, "all") ? "with every right" : "with the phone's secret");
+                      manager_has(u->write, "system") ? "with every right" : "with the phone's secret");
 }
 
 static int check(struct audit *a, const struct audit_rule *self)

@@ -11,7 +11,7 @@ static int check_user(struct audit *a, const struct audit_rule *self, const stru
     for (size_t i = 0; u->secret.p && i < sizeof strong / sizeof *strong; i++)
         if (manager_has(u->write, strong[i]))
             return audit_find(a, self, manager_user_place(u, "write"), "manager user %.*s may use write class %s%s", TEXT_ARG(u->name), strong[i],
-                              settings_has_word(u->write, "all") ? " (write = all)" : "");
+                              text_eq(u->write, TEXT("all")) ? " (write = all)" : "");
     return 0;
 }
 

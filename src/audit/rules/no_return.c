@@ -4,10 +4,14 @@
 #include "audit/flow.h"
 #include "audit/rules/each.h"
 
+enum { STEPS_MAX = 500 }; /* a longer one is taken to return */
+
 static bool leaves(const struct audit *a, const struct dialplan_extension *e)
 {
     struct flow_target targets[FLOW_TARGETS_MAX];
 
+    if (e->step_count > STEPS_MAX)
+        return true;
     for (size_t i = 0; i < e->step_count; i++) {
         const struct dialplan_step *s = e->steps + i;
         const size_t n = flow_targets(a->dialplan, s, targets);

@@ -5,6 +5,7 @@
 #include "audit/flow.h"
 #include "audit/taint_world.h"
 #include "audit/ways.h"
+#include "audit/trunk.h"
 
 /* "${OUT}" of [globals] as it stands there; else the text itself. */
 static struct text resolved(const struct audit *a, struct text device)
@@ -25,12 +26,10 @@ static bool is_trunk(const struct audit *a, struct text devices)
 
     while (expression_cut(&devices, '&', &one)) {
         const struct text d = text_trim(one), first = resolved(a, d);
-        const ptrdiff_t slash = text_find(d, '/');
 
-        if (slash < 0 || text_starts_nocase(d, TEXT("Local/")) || text_starts_nocase(first, TEXT("Local/")))
+        if (text_find(d, '/') < 0 || text_starts_nocase(first, TEXT("Local/")))
             continue;
-        if (text_find(text_skip(d, (size_t)slash), '@') >= 0 || text_find(text_skip(d, (size_t)slash + 1), '/') >= 0 ||
-            (first.p != d.p && text_find(first, '/') >= 0))
+        if (trunk_is(d) || (first.p != d.p && text_find(first, '/') >= 0))
             return true;
     }
     return false;
@@ -93,6 +92,7 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf",
       .text = "[in]\nexten => s,1,Read(N,enter,12)\n same => n,Dial(DAHDI/g1/${N})\n;; file pjsip.conf\n[t]\ntype=endpoint\ncontext=in\n",
       .is_bad = true },
+    { .file = "extensions.conf", .text = "[default]\nexten => _9X.,1,Dial(${GLOBAL(TRUNK)}/${FILTER(0-9,${EXTEN:1})})\n", .is_bad = true },
     { .file = "extensions.conf",
       .text = "[globals]\nOUT=PJSIP/trunk\n[default]\nexten => s,1,Read(N,enter,12)\n same => n,Gosub(dial,s,1(${N}))\n[dial]\nexten => s,1,Dial(${OUT}/${ARG1})\n"
               " same => n,Return()\n",

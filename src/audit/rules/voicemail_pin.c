@@ -38,7 +38,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct co
         struct text rest = s->items[i].value, pin;
         const char *why;
 
-        if (!s->items[i].arrow || !text_cut(&rest, ',', &pin))
+        if (s->items[i].name.n == 0 || s->items[i].name.p[0] < '0' || s->items[i].name.p[0] > '9' || !text_cut(&rest, ',', &pin))
             continue;
         why = weakness(text_trim(pin), s->items[i].name);
         if (why)
@@ -54,7 +54,7 @@ static int check(struct audit *a, const struct audit_rule *self)
 
 static const struct audit_rule_example examples[] = {
     { .file = "voicemail.conf",
-      .text = "[general]\nformat = wav\n[default]\n101 => 101,Ann\n102 => 1234,Bob\n",
+      .text = "[general]\nformat = wav\n[default]\n101 => 101,Ann\n102 = 1234,Bob\n",
       .is_bad = true },
     { .file = "voicemail.conf",
       .text = "[general]\nformat = wav\n[default]\n101 => 80517,Ann\n102 => -4471,Bob\n"

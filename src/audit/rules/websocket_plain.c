@@ -13,6 +13,8 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct co
     host = text_skip(uri, 5);
     end = text_find(host, '/');
     host = text_head(host, end < 0 ? host.n : (size_t)end);
+    end = text_rfind(host, '@'); /* user:password@ */
+    host = end < 0 ? host : text_skip(host, (size_t)end + 1);
     if (reach_of(host) == REACH_LOOPBACK || text_starts_nocase(host, TEXT("localhost")))
         return 0;
     return audit_find(a, self, section_place(s, "uri"), "connection %.*s sends its password, events and audio to %.*s in clear", TEXT_ARG(s->name),

@@ -1,0 +1,53 @@
+/* Judges devices. */
+#include "audit/trunk.h"
+
+/* ${TRUNK}, ${GLOBAL(OUT_TRUNK)}: what everybody calls it. */
+static bool is_trunk_variable(struct text kind)
+{
+    for (size_t i = 0; i < kind.n; i++)
+        if (text_starts_nocase(text_skip(kind, i), TEXT("trunk")))
+            return text_starts(kind, TEXT("${"));
+    return false;
+}
+
+/* The place of the first "/" that is not in a ${...}. */
+static ptrdiff_t slash_of(struct text d)
+{
+    int depth = 0;
+
+    for (size_t i = 0; i < d.n; i++) {
+        depth += (d.p[i] == '{') - (d.p[i] == '}');
+        if (d.p[i] == '/' && depth <= 0)
+            return (ptrdiff_t)i;
+    }
+    return -1;
+}
+
+bool trunk_is(struct text device)
+{
+    const struct text d = text_trim(device);
+    const ptrdiff_t slash = slash_of(d);
+
+    if (slash < 0 || text_starts_nocase(d, TEXT("Local/")))
+        return false;
+    return text_find(text_skip(d, (size_t)slash), '@') >= 0 || slash_of(text_skip(d, (size_t)slash + 1)) >= 0 ||
+           is_trunk_variable(text_head(d, (size_t)slash));
+}
+
+struct text trunk_name(struct text device)
+{
+    const struct text d = text_trim(device);
+    const ptrdiff_t slash = slash_of(d), at = text_rfind(d, '@');
+    ptrdiff_t second;
+
+    if (slash < 0)
+        return d;
+    if (at > slash) {
+        const struct text host = text_skip(d, (size_t)at + 1);
+        const ptrdiff_t end = slash_of(host);
+
+        return text_head(host, end < 0 ? host.n : (size_t)end);
+    }
+    second = slash_of(text_skip(d, (size_t)slash + 1));
+    return text_head(d, second < 0 ? (size_t)slash : (size_t)(slash + 1 + second));
+}
