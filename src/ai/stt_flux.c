@@ -13,7 +13,7 @@ static void url_add(struct buf *url, const struct stt_settings *s)
 {
     const char *model = s->model ? s->model : STT_FLUX_MODEL;
 
-    buf_addf(url, "/v2/listen?encoding=mulaw&sample_rate=8000&eot_threshold=0.7&eager_eot_threshold=0.5&eot_timeout_ms=%d", EOT_TIMEOUT_MS);
+    buf_addf(url, "/v2/listen?encoding=mulaw&sample_rate=8000&eot_threshold=0.7%s&eot_timeout_ms=%d", s->is_eager ? "&eager_eot_threshold=0.5" : "", EOT_TIMEOUT_MS);
     stt_url_add(url, "model", model);
     if (text_ends(text_of(model), TEXT("-multi"))) /* the others know one language */
         stt_url_add(url, "language_hint", s->language);

@@ -179,6 +179,7 @@ static void bench_open(struct bench *b, make_ears *make, struct sim_service_opti
     b->settings.url = b->settings.url ? b->settings.url : b->url;
     b->settings.key = b->settings.key ? b->settings.key : "dg-test";
     b->settings.retry_ms = 20;
+    b->settings.is_eager = true;
     assert_int_equal(make(&b->h.ears, b->loop, b->dialer, &b->settings, &help_log, &heard_on, &b->h), 0);
     assert_int_equal(timer_new(&b->feeder, b->loop, on_feed, b), 0);
     if (!b->is_guest)
