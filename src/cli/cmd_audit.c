@@ -158,6 +158,8 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "--inventory goes with --json and --agi-dir only");
     if (as_json && as_sarif)
         return cli_wrong_use("audit", "--json and --sarif both want the output");
+    if (q.html && q.write_baseline)
+        return cli_wrong_use("audit", "--write-baseline makes no report: --html does not go with it");
     if (q.only && q.write_baseline)
         return cli_wrong_use("audit", "a baseline of one rule would drop the others: --only and --write-baseline do not go together");
     q.form = as_json ? AUDIT_FORM_JSON : as_sarif ? AUDIT_FORM_SARIF : AUDIT_FORM_TEXT;
