@@ -40,6 +40,7 @@ struct inventory_script {
     struct inventory_names commands, reads, sets; /* AGI commands; channel variables */
     unsigned traits;               /* enum inventory_trait */
     unsigned trait_lines[10];      /* first line of each bit */
+    unsigned joins_sql, joins_shell; /* lines where SQL, a command for the shell, are put together from variables; 0: nowhere */
     enum inventory_class class;
     enum inventory_risk risk;
     const char *risk_reason;
@@ -53,6 +54,7 @@ struct inventory_use {
     enum inventory_kind kind;
     struct text target, args;      /* as written: file or URL; the rest */
     bool is_dynamic;               /* ${} in the target */
+    size_t script_index;           /* of the inventory's; only with a script */
     const struct inventory_script *script; /* NULL: FastAGI, AsyncAGI, dynamic */
     const struct dialplan_context *const *reached_from; /* contexts that outsiders or phones enter by, from which calls come here */
     size_t reached_count;

@@ -12,6 +12,8 @@ struct audit_request {
     bool never_fails;
     size_t max;
     const char *baseline, *write_baseline, *html; /* files; NULL: none */
+    bool wants_inventory;
+    const char *agi_dir;           /* NULL: as asterisk.conf says */
 };
 
 /* A code of enum cli_exit; what went wrong is said on stderr. */

@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 
 #include "app/config.h"
+#include "audit/inventory_report.h"
 #include "audit/report.h"
 #include "cli/audit_live.h"
 #include "cli/audit_output.h"
 #include "cli/cli.h"
+
+enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024 };
 
 static int explain(const char *code)
 {
@@ -37,6 +40,29 @@ static int folder_fault(const char *folder)
     return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
+/* What the scripts of the dialplan do. */
+static int tell_inventory(struct audit *a, const struct audit_request *q)
+{
+    struct inventory *v;
+    struct buf b;
+    int err = inventory_make(&v, a, q->agi_dir);
+
+    if (!err && q->form == AUDIT_FORM_JSON) {
+        buf_init(&b, INVENTORY_JSON_MAX);
+        err = inventory_report_json(v, &b);
+        if (!err)
+            printf("{\"agi\":%.*s}\n", TEXT_ARG(buf_text(&b)));
+        buf_free(&b);
+    } else if (!err && q->wants_inventory) {
+        inventory_report_text(v, stdout);
+    } else if (!err) {
+        inventory_report_line(v, stdout);
+    }
+    if (err)
+        fprintf(stderr, "sidetone audit: the inventory of AGI: %s\n", err_text(err));
+    return err ? CLI_WRONG_USE : cli_done(CLI_FINE);
+}
+
 static int audit_one(const struct audit_request *q, const struct conf_source *source)
 {
     const struct audit_options opt = { .folder = q->folder, .source = source };
@@ -45,14 +71,16 @@ static int audit_one(const struct audit_request *q, const struct conf_source *so
 
     if (!err)
         err = audit_open(&a, &opt);
-    if (!err)
+    if (!err && !q->wants_inventory)
         err = audit_run(a, &q->only, q->only ? 1 : 0);
     if (err) {
         fprintf(stderr, "sidetone audit: %s: %s; expected a folder such as /etc/asterisk\n", q->folder, err_text(err));
         audit_free(a);
         return CLI_WRONG_USE;
     }
-    code = audit_output(a, q);
+    code = q->wants_inventory ? tell_inventory(a, q) : audit_output(a, q);
+    if (!q->wants_inventory && q->form == AUDIT_FORM_TEXT && !q->only && !q->write_baseline && code != CLI_WRONG_USE && tell_inventory(a, q))
+        code = CLI_WRONG_USE;
     audit_free(a);
     return code;
 }
@@ -113,12 +141,15 @@ int cmd_audit(int argc, char **argv)
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
         { .name = "fail-on", .takes = "LEVEL", .help = "exit 1 from error, warning (default) or note on; or never", .value = &fail_on },
         { .name = "explain", .takes = "CODE", .help = "what a rule is about, why, what to do, and examples", .value = &code_of },
+        { .name = "inventory", .help = "every place where AGI is used, and what each script does, instead of findings", .is_set = &q.wants_inventory },
+        { .name = "agi-dir", .takes = "DIR", .help = "where the scripts are (default: as asterisk.conf says)", .value = &q.agi_dir },
         { .name = "rules", .help = "every rule, a line each", .is_set = &wants_rules },
     };
     const struct cli_syntax syntax = {
         .verb = "audit",
         .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
-                 "       [--html FILE] [--baseline FILE] [--write-baseline FILE] | --explain CODE | --rules",
+                 "       [--html FILE] [--baseline FILE] [--write-baseline FILE]\n"
+                 "       | --inventory [--agi-dir DIR] [--json] | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
                  "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing there. A comment `; audit-ignore CODE` on a line, or on the\n"
                  "line before it, silences that rule there. Exit status 0: no error and no warning, 1: some, 2: wrong use or nothing to read.",
@@ -139,6 +170,8 @@ int cmd_audit(int argc, char **argv)
         return list_rules();
     if (q.only && !audit_rule_of(q.only))
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
+    if (q.wants_inventory && (as_sarif || q.only || q.html || q.baseline || q.write_baseline))
+        return cli_wrong_use("audit", "--inventory goes with --json and --agi-dir only");
     if (as_json && as_sarif)
         return cli_wrong_use("audit", "--json and --sarif both want the output");
     if (q.only && q.write_baseline)

@@ -9,6 +9,7 @@ exten => _X.,1,Goto(menu,s,1)
 [menu]
 include => outbound
 exten => s,1,System(echo ${CALLERID(name)})
+ same => n,WaitExten(5)
  same => n,Goto(nowhere,s,1)
 [outbound]
 exten => _9X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN:1})}@provider)

@@ -5,7 +5,7 @@ import os
 from daemon import Daemon, free_port, run
 from openai_http import Services
 from phone import Facts, Phone
-from test_sim_deepgram import StandIn as Deepgram
+from test_sim_deepgram import WORDS, StandIn as Deepgram
 from test_sim_openai_http import StandIn
 
 KEYS = {"TEST_MODEL_KEY": "sk-model-1111", "TEST_EAR_KEY": "sk-ear-2222", "TEST_VOICE_KEY": "sk-voice-3333"}
@@ -84,20 +84,27 @@ def test_a_whole_talk_with_a_tool_a_cut_and_a_farewell(context):
     assert peer.chats[2][-1] == {"role": "user", "content": "Connect me, please."}
 
 
-def test_a_rehearsal_with_our_own_stand_ins(context):
-    """Ear and model of one service, the voice of another, over a WebSocket."""
-    peer, aura = StandIn(context), Deepgram(context)
-    url = f"http://{peer.where}/v1"
-    line = Line(context, f"url = {url}\nstt = openai\nstt_url = {url}\nkey = @env:TEST_MODEL_KEY\ntts = deepgram\ntts_url = {aura.base}\n"
-                "tts_key = @env:TEST_VOICE_KEY\ngreeting = Good morning.\ntools = transfer\ntransfer = sales: default,1,1\n")
+def rehearsal(context, ears, aura, model):
+    """The model at one stand-in, ear and voice at another, over WebSockets."""
+    url = f"http://{model.where}/v1"
+    line = Line(context, f"url = {url}\nkey = @env:TEST_MODEL_KEY\nstt = {ears}\nstt_url = {aura.base}\nstt_key = @env:TEST_EAR_KEY\n"
+                f"tts = deepgram\ntts_url = {aura.base}\ngreeting = Good morning.\ntools = transfer\ntransfer = sales: default,1,1\n")
     line.facts.wait("agent.heard", item=1)
     assert line.phone.heard > 25, line.phone.heard
     line.phone.say("what are your opening hours")
     line.facts.wait("agent.heard", item=2)
     assert line.said() == ["Good morning.", "We are open from nine to five."]
-    assert [f["text"] for f in line.facts.all("caller.said")] == ["what are your opening hours"]
+    assert [f["text"] for f in line.facts.all("caller.said")] == [WORDS]
     line.phone.hang_up()
     assert line.end()[0] == "leg_lost"
+
+
+def test_a_rehearsal_with_flux(context):
+    rehearsal(context, "flux", Deepgram(context), StandIn(context))
+
+
+def test_a_rehearsal_with_listen(context):
+    rehearsal(context, "deepgram", Deepgram(context), StandIn(context))
 
 
 def test_a_model_on_this_machine_and_nothing_else(context):
