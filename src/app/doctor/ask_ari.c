@@ -78,7 +78,7 @@ static void on_answer(int err, int status, struct text body, const char *detail,
 }
 
 /* What is asked for is there or not; the channel of the DELETE never is. */
-static int ask(struct asking *a, int kind, const char *method, const char *path)
+static int ask(struct asking *a, enum ask_kind kind, const char *method, const char *path)
 {
     const struct config_node *n = a->out->node;
     struct asking_http *h = &a->http[kind];
