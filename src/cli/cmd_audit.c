@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/config.h"
 #include "audit/inventory_report.h"
 #include "audit/report.h"
+#include "cli/audit_live.h"
 #include "cli/audit_output.h"
 #include "cli/cli.h"
 
@@ -61,9 +63,9 @@ static int tell_inventory(struct audit *a, const struct audit_request *q)
     return err ? CLI_WRONG_USE : cli_done(CLI_FINE);
 }
 
-static int audit_one(const struct audit_request *q)
+static int audit_one(const struct audit_request *q, const struct conf_source *source)
 {
-    const struct audit_options opt = { .folder = q->folder };
+    const struct audit_options opt = { .folder = q->folder, .source = source };
     struct audit *a = NULL;
     int code, err = folder_fault(q->folder);
 
@@ -80,6 +82,17 @@ static int audit_one(const struct audit_request *q)
     if (!q->wants_inventory && q->form == AUDIT_FORM_TEXT && !q->only && !q->write_baseline && code != CLI_WRONG_USE && tell_inventory(a, q))
         code = CLI_WRONG_USE;
     audit_free(a);
+    return code;
+}
+
+static int audit_running(const struct audit_request *q, const char *node, const char *config_path)
+{
+    struct audit_live live;
+    int code = audit_live_ask(&live, node, config_path, q->folder);
+
+    if (!code)
+        code = audit_one(q, &live.source);
+    audit_live_free(&live);
     return code;
 }
 
@@ -112,7 +125,8 @@ static int read_request(struct audit_request *q, const char *least, const char *
 int cmd_audit(int argc, char **argv)
 {
     struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
-    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL;
+    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL, *live = NULL,
+               *config_path = NULL;
     bool wants_rules = false, as_json = false, as_sarif = false;
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
@@ -120,6 +134,8 @@ int cmd_audit(int argc, char **argv)
         { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
         { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
+        { .name = "live", .takes = "NODE", .help = "ask this running node, too, and compare what it has loaded with the files", .value = &live },
+        { .name = "config", .takes = "FILE", .help = "our configuration, which names the node (default " CONFIG_DEFAULT_PATH ")", .value = &config_path },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
@@ -166,5 +182,7 @@ int cmd_audit(int argc, char **argv)
     q.folder = folder[0];
     if (read_request(&q, least, fail_on, max))
         return CLI_WRONG_USE;
-    return audit_one(&q);
+    if (config_path && !live)
+        return cli_wrong_use("audit", "--config goes with --live NODE");
+    return live ? audit_running(&q, live, config_path) : audit_one(&q, NULL);
 }
