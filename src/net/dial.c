@@ -13,6 +13,8 @@
 #include "net/stream_internal.h"
 
 enum { URL_MAX = 300 }; /* a host name has at most 255 */
+/* curl's own buffer stays as long as the connection, but all that is read into it is a proxy's answer: its least, not 16 KiB. */
+#define RECEIVE_BYTES 1024L
 
 struct dial {
     struct transfer transfer; /* first */
@@ -149,6 +151,7 @@ static int options_set(CURL *easy, const struct dialer *d)
     bad |= (int)curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L); /* what is spoken inside is not curl's to offer */
     bad |= (int)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);   /* never one from an answered HTTP request */
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     if (d->proxy)
         bad |= (int)curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     return bad ? -ENOMEM : 0;
