@@ -59,7 +59,7 @@ static void put(struct tap_node *n, struct tap_event *e)
     n->lost_seen = lost;
 }
 
-static void release_held(struct tap_node *n)
+void tap_node_release(struct tap_node *n)
 {
     struct tap_event *e = n->held;
 
@@ -78,7 +78,7 @@ static void on_hold_time(void *arg)
     if (n->held && age < HOLD_MS)
         timer_start(n->hold, HOLD_MS - age);
     else
-        release_held(n);
+        tap_node_release(n);
 }
 
 static void hold(struct tap_node *n, struct tap_event *e)
@@ -91,7 +91,7 @@ static void hold(struct tap_node *n, struct tap_event *e)
 
 void tap_node_put_note(struct tap_node *n, struct tap_event *e)
 {
-    release_held(n);
+    tap_node_release(n);
     stamp(n, e, clock_wall_us());
     put(n, e);
 }
@@ -180,7 +180,7 @@ static void take_forged(struct tap_node *n, const struct ami_message *m, int64_t
     count(&n->counts.forged, 1);
     if (n->held)
         n->held->flags |= TAP_SUSPECT;
-    release_held(n);
+    tap_node_release(n);
     n->tainted = 0;
     tell_forged(n, m);
     want_resync(n, n->resync_at_ms + BREAK_IN_PAUSE_MS > loop_now_ms(n->loop) ? BREAK_IN_PAUSE_MS : CHORE_MS);
@@ -243,7 +243,7 @@ static void on_event(const struct ami_message *m, void *arg)
         count(&n->counts.duplicates, 1);
     check_times(n, m);
     check_filters(n, m);
-    release_held(n);
+    tap_node_release(n);
     if (tap_event_of(&e, TAP_EVENT, m)) {
         n->seq++;
         want_resync(n, CHORE_MS);
@@ -379,7 +379,7 @@ static void on_up(void *arg)
     struct tap_node *n = arg;
     const int64_t now_us = clock_wall_us();
 
-    release_held(n);
+    tap_node_release(n);
     n->session = now_us > n->session ? now_us : n->session + 1;
     n->seq = 0;
     n->tainted = n->clock_pings = 0;
@@ -480,7 +480,7 @@ static void on_control_closed(void *arg)
 
 void tap_node_close(struct tap_node *n)
 {
-    release_held(n);
+    tap_node_release(n);
     tap_resync_stop(n->resync);
     timer_stop(n->chores);
     timer_stop(n->hold);

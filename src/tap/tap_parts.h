@@ -81,6 +81,8 @@ int tap_node_open(struct tap_node *n, const struct tap_node_options *opt, const 
 /* Logs off; tap_on_node_closed follows. */
 void tap_node_close(struct tap_node *n);
 void tap_node_free(struct tap_node *n); /* after that, or when open failed and the loop has turned */
+/* The event that is held back, if one is, goes on now. */
+void tap_node_release(struct tap_node *n);
 /* Takes ownership: node, session, seq and recv_us are set here. */
 void tap_node_put_note(struct tap_node *n, struct tap_event *e);
 /* A note with one text. */

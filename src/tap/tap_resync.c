@@ -150,6 +150,7 @@ static void tell_all(struct tap_resync *r)
     struct channel *c, *next;
     int64_t told = 0;
 
+    tap_node_release(n);                /* a hangup among what is held would free the note that is being put */
     HASH_ITER(hh, r->channels, c, next)
         if (c->note) {
             tap_node_put_note(n, c->note);
