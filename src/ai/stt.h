@@ -52,6 +52,7 @@ struct stt_settings {              /* outlive the ears */
     int silence_ms;                /* that ends a turn; 0 = the usual (600); 100 at least */
     const char *const *keyterms;   /* words to listen for, where the service has that */
     size_t keyterm_count;
+    bool is_eager;                 /* Flux: an end that is only likely is an on_turn, too; on_resumed may take it back. Not for whose answers act */
     int64_t answer_ms;             /* the service owes something: a connection, a transcription, a word of speech that is heard; 0 = 4 s */
     int64_t retry_ms;              /* before it is tried once more; 0 = 300 */
 };

@@ -21,7 +21,8 @@ static void event_act(struct stt_core *c, const struct stt_event *e)
         on->on_speech_stopped(e->at_us, c->base.arg);
         break;
     case STT_PARTIAL:
-        on->on_partial(words, c->base.arg);
+        if (words.n > 0)           /* else they were discarded */
+            on->on_partial(words, c->base.arg);
         break;
     case STT_TURN:
         on->on_turn(words, e->intent, e->score, c->base.arg);

@@ -38,6 +38,10 @@ static int ear_make(struct stt **out, const void *settings, const struct pipelin
         return stt_local_new(out, g->loop, a->grammar, g->speech, on, arg);
     case CONFIG_STT_OPENAI:
         return stt_openai_new(out, g->loop, g->dialer, &a->ears, g->log, on, arg);
+    case CONFIG_STT_DEEPGRAM:
+        return stt_listen_new(out, g->loop, g->dialer, &a->ears, g->log, on, arg);
+    case CONFIG_STT_FLUX:
+        return stt_flux_new(out, g->loop, g->dialer, &a->ears, g->log, on, arg);
     default:
         return -EINVAL;
     }

@@ -14,7 +14,7 @@ const char *const config_providers[] = {                                        
     "record",
     NULL,
 };
-static const char *const ears[] = { "local", "openai", NULL };                        /* order of enum config_stt */
+static const char *const ears[] = { "local", "openai", "deepgram", "flux", NULL };    /* order of enum config_stt */
 static const char *const voices[] = { "local", "openai", "deepgram", NULL };           /* order of enum config_tts */
 static const char *const audios[] = { "ulaw", "pcm", NULL };                         /* order of enum openai_audio */
 

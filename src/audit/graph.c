@@ -49,7 +49,7 @@ static size_t node_of(const struct build *b, const struct dialplan_context *c)
 /* Room for the trunks is there from the start. */
 static size_t trunk_of(struct build *b, struct text device)
 {
-    const struct text name = trunk_name(device);
+    const struct text name = trunk_name(b->a, device);
     struct graph *const g = b->g;
 
     for (size_t i = g->context_count; i < g->node_count; i++)
@@ -183,7 +183,7 @@ static int edges_of_trunks(struct build *b, size_t from, const struct dialplan_s
         if (!flow_is(calls[i].app, "Dial"))
             continue;
         while (!err && expression_cut(&devices, '&', &one))
-            if (trunk_is(one))
+            if (trunk_is(b->a, one))
                 err = edge_add(b, from, trunk_of(b, one), GRAPH_DIAL, s->place);
     }
     return err;

@@ -94,7 +94,7 @@ static bool is_among(struct text t, const char *const *list, size_t count)
 static void mark(struct view *v, struct text part, enum mask how)
 {
     if (part.n)
-        memset(v->mask + (part.p - v->line.p), how, part.n);
+        memset(v->mask + (part.p - v->line.p), (int)how, part.n);
 }
 
 /* Behind "${", "$[" or "$(" at i: the place behind its end. */

@@ -103,6 +103,8 @@ static int redact_text(struct audit *a, struct source *s, const struct conf_plac
     for (size_t i = 0, skip; i < t.n && n + 4 < sizeof out; i += skip ? skip : 1) {
         skip = i >= from && i < to ? hidden_at(&h, t, i) : 0;
         if (skip) {
+            if (n >= 4 && memcmp(out + n - 4, "*** ", 4) == 0)
+                n -= 4;            /* words in a row are one */
             memcpy(out + n, "***", 3);
             n += 3;
             is_changed = true;

@@ -23,18 +23,37 @@ static ptrdiff_t slash_of(struct text d)
     return -1;
 }
 
-bool trunk_is(struct text device)
+/* What [globals] says "${OUT}" or "${GLOBAL(OUT)}" is; else the text itself. */
+static struct text resolved(const struct audit *a, struct text variable)
+{
+    struct text name = variable, value;
+
+    if (!text_starts(name, TEXT("${")) || !text_ends(name, TEXT("}")))
+        return variable;
+    name = text_make(name.p + 2, name.n - 3);
+    if (text_starts(name, TEXT("GLOBAL(")) && text_ends(name, TEXT(")")))
+        name = text_make(name.p + 7, name.n - 8);
+    value = conf_get(a->files[AUDIT_EXTENSIONS], TEXT("globals"), name);
+    return value.p ? value : variable;
+}
+
+bool trunk_is(const struct audit *a, struct text device)
 {
     const struct text d = text_trim(device);
     const ptrdiff_t slash = slash_of(d);
+    struct text kind, known;
 
-    if (slash < 0 || text_starts_nocase(d, TEXT("Local/")))
+    if (slash < 0)
         return false;
-    return text_find(text_skip(d, (size_t)slash), '@') >= 0 || slash_of(text_skip(d, (size_t)slash + 1)) >= 0 ||
-           is_trunk_variable(text_head(d, (size_t)slash));
+    kind = text_head(d, (size_t)slash);
+    known = resolved(a, kind);
+    if (text_eq_nocase(kind, TEXT("Local")) || text_starts_nocase(known, TEXT("Local/")))
+        return false;
+    return text_find(text_skip(d, (size_t)slash), '@') >= 0 || slash_of(text_skip(d, (size_t)slash + 1)) >= 0 || is_trunk_variable(kind) ||
+           (known.p != kind.p && text_find(known, '/') >= 0);
 }
 
-struct text trunk_name(struct text device)
+struct text trunk_name(const struct audit *a, struct text device)
 {
     const struct text d = text_trim(device);
     const ptrdiff_t slash = slash_of(d), at = text_rfind(d, '@');
@@ -49,5 +68,5 @@ struct text trunk_name(struct text device)
         return text_head(host, end < 0 ? host.n : (size_t)end);
     }
     second = slash_of(text_skip(d, (size_t)slash + 1));
-    return text_head(d, second < 0 ? (size_t)slash : (size_t)(slash + 1 + second));
+    return second < 0 ? resolved(a, text_head(d, (size_t)slash)) : text_head(d, (size_t)(slash + 1 + second));
 }

@@ -4,9 +4,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/config.h"
 #include "audit/inventory_report.h"
 #include "audit/report.h"
+#include "cli/audit_live.h"
 #include "cli/audit_output.h"
+#include "cli/audit_plan.h"
 #include "cli/cli.h"
 
 enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024 };
@@ -61,25 +64,37 @@ static int tell_inventory(struct audit *a, const struct audit_request *q)
     return err ? CLI_WRONG_USE : cli_done(CLI_FINE);
 }
 
-static int audit_one(const struct audit_request *q)
+static int audit_one(const struct audit_request *q, const struct conf_source *source)
 {
-    const struct audit_options opt = { .folder = q->folder };
+    const struct audit_options opt = { .folder = q->folder, .source = source };
+    const bool is_of_scripts = q->wants_inventory || q->wants_plan || q->wants_patch;
     struct audit *a = NULL;
     int code, err = folder_fault(q->folder);
 
     if (!err)
         err = audit_open(&a, &opt);
-    if (!err && !q->wants_inventory)
+    if (!err && !is_of_scripts)
         err = audit_run(a, &q->only, q->only ? 1 : 0);
     if (err) {
         fprintf(stderr, "sidetone audit: %s: %s; expected a folder such as /etc/asterisk\n", q->folder, err_text(err));
         audit_free(a);
         return CLI_WRONG_USE;
     }
-    code = q->wants_inventory ? tell_inventory(a, q) : audit_output(a, q);
-    if (!q->wants_inventory && q->form == AUDIT_FORM_TEXT && !q->only && !q->write_baseline && code != CLI_WRONG_USE && tell_inventory(a, q))
+    code = q->wants_plan || q->wants_patch ? audit_plan(a, q) : q->wants_inventory ? tell_inventory(a, q) : audit_output(a, q);
+    if (!is_of_scripts && q->form == AUDIT_FORM_TEXT && !q->only && !q->write_baseline && code != CLI_WRONG_USE && tell_inventory(a, q))
         code = CLI_WRONG_USE;
     audit_free(a);
+    return code;
+}
+
+static int audit_running(const struct audit_request *q, const char *node, const char *config_path)
+{
+    struct audit_live live;
+    int code = audit_live_ask(&live, node, config_path, q->folder);
+
+    if (!code)
+        code = audit_one(q, &live.source);
+    audit_live_free(&live);
     return code;
 }
 
@@ -112,7 +127,8 @@ static int read_request(struct audit_request *q, const char *least, const char *
 int cmd_audit(int argc, char **argv)
 {
     struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
-    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL;
+    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL, *live = NULL,
+               *config_path = NULL;
     bool wants_rules = false, as_json = false, as_sarif = false;
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
@@ -120,12 +136,16 @@ int cmd_audit(int argc, char **argv)
         { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
         { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
+        { .name = "live", .takes = "NODE", .help = "ask this running node, too, and compare what it has loaded with the files", .value = &live },
+        { .name = "config", .takes = "FILE", .help = "our configuration, which names the node (default " CONFIG_DEFAULT_PATH ")", .value = &config_path },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
         { .name = "fail-on", .takes = "LEVEL", .help = "exit 1 from error, warning (default) or note on; or never", .value = &fail_on },
         { .name = "explain", .takes = "CODE", .help = "what a rule is about, why, what to do, and examples", .value = &code_of },
         { .name = "inventory", .help = "every place where AGI is used, and what each script does, instead of findings", .is_set = &q.wants_inventory },
+        { .name = "plan", .help = "the steps by which the scripts move behind agi://, with the lines to paste", .is_set = &q.wants_plan },
+        { .name = "patch", .help = "the changes of the dialplan for that, as a unified diff; it holds lines as they are, secrets too", .is_set = &q.wants_patch },
         { .name = "agi-dir", .takes = "DIR", .help = "where the scripts are (default: as asterisk.conf says)", .value = &q.agi_dir },
         { .name = "rules", .help = "every rule, a line each", .is_set = &wants_rules },
     };
@@ -133,7 +153,7 @@ int cmd_audit(int argc, char **argv)
         .verb = "audit",
         .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
                  "       [--html FILE] [--baseline FILE] [--write-baseline FILE]\n"
-                 "       | --inventory [--agi-dir DIR] [--json] | --explain CODE | --rules",
+                 "       | --inventory [--agi-dir DIR] [--json] | --plan | --patch | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
                  "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing there. A comment `; audit-ignore CODE` on a line, or on the\n"
                  "line before it, silences that rule there. Exit status 0: no error and no warning, 1: some, 2: wrong use or nothing to read.",
@@ -156,13 +176,20 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
     if (q.wants_inventory && (as_sarif || q.only || q.html || q.baseline || q.write_baseline))
         return cli_wrong_use("audit", "--inventory goes with --json and --agi-dir only");
+    if ((q.wants_plan || q.wants_patch) &&
+        (q.wants_plan == q.wants_patch || as_json || as_sarif || q.wants_inventory || q.only || q.html || q.baseline || q.write_baseline))
+        return cli_wrong_use("audit", "--plan and --patch each go with --agi-dir only");
     if (as_json && as_sarif)
         return cli_wrong_use("audit", "--json and --sarif both want the output");
+    if (q.html && q.write_baseline)
+        return cli_wrong_use("audit", "--write-baseline makes no report: --html does not go with it");
     if (q.only && q.write_baseline)
         return cli_wrong_use("audit", "a baseline of one rule would drop the others: --only and --write-baseline do not go together");
     q.form = as_json ? AUDIT_FORM_JSON : as_sarif ? AUDIT_FORM_SARIF : AUDIT_FORM_TEXT;
     q.folder = folder[0];
     if (read_request(&q, least, fail_on, max))
         return CLI_WRONG_USE;
-    return audit_one(&q);
+    if (config_path && !live)
+        return cli_wrong_use("audit", "--config goes with --live NODE");
+    return live ? audit_running(&q, live, config_path) : audit_one(&q, NULL);
 }

@@ -18,6 +18,7 @@ static const struct cli_verb verbs[] = {
     { "call", cmd_call, "the whole story of one call" },
     { "init", cmd_init, "the lines that Asterisk and sidetone need to work together" },
     { "doctor", cmd_doctor, "what is in the way: on each Asterisk, and on this machine" },
+    { "rotate", cmd_rotate, "exchanges the secrets that an Asterisk and we share" },
     { "audit", cmd_audit, "what can go wrong with an Asterisk configuration" },
     { "sim", cmd_sim, "a test caller; a private Asterisk" },
     { "bench", cmd_bench, "measures" },

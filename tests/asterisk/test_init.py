@@ -5,7 +5,7 @@ import os
 from daemon import Daemon, free_port, run
 from pbx import Pbx
 
-PLAN = "[test]\nexten => quiet,1,Answer()\n same => n,Wait(20)\n"
+PLAN = "[test]\nexten => quiet,1,Answer()\n same => n,Wait(20)\n\nexten => brief,1,Answer()\n same => n,Wait(0.1)\n same => n,Hangup()\n"
 
 
 def not_fine(checks):

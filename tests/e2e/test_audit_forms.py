@@ -116,6 +116,8 @@ def test_a_wrong_baseline_is_refused(context):
     assert audit(context, PLAN, "--baseline", context.path("nowhere"))[0] == 2
     assert audit(context, PLAN, "--only", "ST101", "--write-baseline", context.path("k"))[0] == 2
     assert audit(context, PLAN, "--json", "--sarif")[0] == 2
+    assert audit(context, PLAN, "--html", context.path("p"), "--write-baseline", context.path("k"))[0] == 2
+    assert not os.path.exists(context.path("p")) and not os.path.exists(context.path("k"))
 
 
 HOSTILE = "[</script><script>alert(1)</script>]\nexten => _X.,1,System(\x1b[31m${EXTEN}\x1b]0;x\x07'\"<img src=x onerror=alert(1)>&amp;)\n" \
@@ -137,3 +139,39 @@ def test_hostile_text_does_nothing(context):
         assert code == 1 and not err, (form, code, err)
         if form:
             json.loads(out)
+
+
+CORPUS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "audit")
+SECRET = re.compile(r"^\s*\w*(?:secret|password|passwd|cred)\w*\s*=>?\s*([^\s;]+)", re.M | re.I)
+
+
+def secrets_of(folder):
+    """Values that stand in its files as a secret and nowhere else, so that a repetition can only be a leak."""
+    values, text = set(), ""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".conf"):
+                with open(os.path.join(where, name), encoding="utf-8", errors="replace") as f:
+                    text += f.read() + "\n"
+    for value in SECRET.findall(text):
+        if len(value) >= 6 and value not in SECRET.sub("", text):
+            values.add(value)
+    return values
+
+
+def test_no_secret_of_the_corpus_is_in_any_form(context):
+    looked, rules = 0, run(context, "audit", "--rules")[1]
+    for name in sorted(os.listdir(CORPUS)):
+        folder = os.path.join(CORPUS, name)
+        secrets = secrets_of(folder)
+        if not secrets:
+            continue
+        told = run(context, "audit", folder, "--html", context.path("page.html"))[1] + run(context, "audit", folder, "--sarif")[1]
+        with open(context.path("page.html"), encoding="utf-8") as f:
+            told += f.read()
+        # The words of the rules themselves are not the folder's: an example may name a well-known password.
+        words = rules + "".join(re.findall(r"<h3.*?</section>", told, re.S))
+        leaked = [s for s in secrets if s in told and s not in words]
+        assert not leaked, (name, leaked)
+        looked += len(secrets)
+    assert looked > 20, looked

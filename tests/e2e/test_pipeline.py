@@ -5,7 +5,7 @@ import os
 from daemon import Daemon, free_port, run
 from openai_http import Services
 from phone import Facts, Phone
-from test_sim_deepgram import StandIn as Deepgram
+from test_sim_deepgram import WORDS, StandIn as Deepgram
 from test_sim_openai_http import StandIn
 
 KEYS = {"TEST_MODEL_KEY": "sk-model-1111", "TEST_EAR_KEY": "sk-ear-2222", "TEST_VOICE_KEY": "sk-voice-3333"}
@@ -85,17 +85,16 @@ def test_a_whole_talk_with_a_tool_a_cut_and_a_farewell(context):
 
 
 def test_a_rehearsal_with_our_own_stand_ins(context):
-    """Ear and model of one service, the voice of another, over a WebSocket."""
-    peer, aura = StandIn(context), Deepgram(context)
-    url = f"http://{peer.where}/v1"
-    line = Line(context, f"url = {url}\nstt = openai\nstt_url = {url}\nkey = @env:TEST_MODEL_KEY\ntts = deepgram\ntts_url = {aura.base}\n"
-                "tts_key = @env:TEST_VOICE_KEY\ngreeting = Good morning.\ntools = transfer\ntransfer = sales: default,1,1\n")
+    """The model at one, ear (Flux) and voice at the other, over WebSockets."""
+    model, deepgram = StandIn(context), Deepgram(context)
+    line = Line(context, f"url = http://{model.where}/v1\nkey = @env:TEST_MODEL_KEY\nstt = flux\nstt_url = {deepgram.base}\nstt_key = @env:TEST_EAR_KEY\n"
+                f"tts = deepgram\ntts_url = {deepgram.base}\ngreeting = Good morning.\ntools = transfer\ntransfer = sales: default,1,1\n")
     line.facts.wait("agent.heard", item=1)
     assert line.phone.heard > 25, line.phone.heard
     line.phone.say("what are your opening hours")
     line.facts.wait("agent.heard", item=2)
     assert line.said() == ["Good morning.", "We are open from nine to five."]
-    assert [f["text"] for f in line.facts.all("caller.said")] == ["what are your opening hours"]
+    assert [f["text"] for f in line.facts.all("caller.said")] == [WORDS]
     line.phone.hang_up()
     assert line.end()[0] == "leg_lost"
 
@@ -116,11 +115,14 @@ def test_a_model_on_this_machine_and_nothing_else(context):
 
 
 def test_parts_that_are_refused(context):
-    """The voice: the embedded one speaks. The model: the talk ends."""
-    peer = Services(context, answers=[401], words=["Hello?"], speech_status=401)
-    line = Line(context, three(peer, "voice_fallback = slt\n"))
+    """The voice: the embedded one speaks. The model: the talk ends. The ear is Deepgram's Listen."""
+    peer, deepgram = Services(context, answers=[401], speech_status=401), Deepgram(context)
+    line = Line(context, f"url = {peer.url}\nkey = @env:TEST_MODEL_KEY\nstt = deepgram\nstt_url = {deepgram.base}\nstt_key = @env:TEST_EAR_KEY\n"
+                f"tts = openai\ntts_url = {peer.url}\ngreeting = Good morning.\nvoice_fallback = slt\n")
     line.facts.wait("agent.heard", item=1)
     assert line.phone.heard > 25, line.phone.heard
     assert "event=voice_failed" in line.daemon.text()
-    line.phone.say("hello")
+    line.phone.say("what are your opening hours")
     assert line.end() == ("error", "provider_auth")
+    assert [f["text"] for f in line.facts.all("caller.said")] == [WORDS]
+    assert peer.keys == {"/v1/chat/completions": {"Bearer sk-model-1111"}, "/v1/audio/speech": {"Bearer sk-model-1111"}}, peer.keys

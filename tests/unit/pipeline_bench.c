@@ -459,3 +459,16 @@ void bench_turn(struct bench *b, const char *words)
     if (!e->is_closed)
         e->base.on->on_turn(text_of(words), TEXT_NONE, 1, e->base.arg);
 }
+
+void bench_expect_log(struct bench *b, const char *expected)
+{
+    assert_string_equal(bench_log(b), expected);
+}
+
+void bench_expect_messages(struct bench *b, unsigned request, const char *expected)
+{
+    const char *messages = bench_messages(b, request);
+
+    if (strncmp(messages, expected, strlen(expected)) != 0)
+        fail_msg("request %u: %s\nexpected: %s", request, messages, expected);
+}

@@ -17,6 +17,10 @@ enum { BENCH_REQUESTS = 12, BENCH_REQUEST_MAX = 16384, BENCH_EARS = 4 };
 #define BENCH_CALL(index, id, name, args) "{\"index\":" index ",\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":\"" args "\"}}"
 #define BENCH_DONE "data: [DONE]\n\n"
 #define BENCH_ANSWER(words) BENCH_SSE BENCH_SAYS(words) BENCH_DONE
+#define BENCH_GREETING "Good morning."
+/* Of requests. */
+#define BENCH_USER(words) "{\"role\":\"user\",\"content\":\"" words "\"}"
+#define BENCH_AGENT(words) "{\"role\":\"assistant\",\"content\":\"" words "\"}"
 #define BENCH_REFUSES(status, body) "HTTP/1.1 " status " No\r\nConnection: close\r\n\r\n" body
 
 struct bench_ear {
@@ -88,3 +92,6 @@ const char *bench_log(struct bench *b);
 const char *bench_messages(struct bench *b, unsigned request);
 /* The caller's whole turn. */
 void bench_turn(struct bench *b, const char *words);
+void bench_expect_log(struct bench *b, const char *expected);
+/* The request's messages begin so. */
+void bench_expect_messages(struct bench *b, unsigned request, const char *expected);

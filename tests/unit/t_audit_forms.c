@@ -24,7 +24,7 @@ enum { OUT_MAX = 64 << 20 };
 typedef int form_writer(const struct audit_report *r, struct buf *out);
 
 static const char plan[] = "[from-trunk]\nexten => _X.,1,Goto(menu,s,1)\n[menu]\ninclude => out\nexten => s,1,System(echo ${CALLERID(name)})\n"
-                           " same => n,Goto(gone,s,1)\n[out]\nexten => _9X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN:1})}@provider)\n same => n,Goto(menu,s,1)\n";
+                           " same => n,WaitExten(5)\n same => n,Goto(gone,s,1)\n[out]\nexten => _9X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN:1})}@provider)\n same => n,Goto(menu,s,1)\n";
 
 struct desk {
     struct audit_files files;
@@ -341,14 +341,21 @@ static void test_trunks(void **state)
         { "${TRUNK}/${EXTEN:1}", "${TRUNK}" },
         { "${GLOBAL(OutTrunk)}/${EXTEN}", "${GLOBAL(OutTrunk)}" },
         { "PJSIP/${DB(a/b)}", NULL },
+        { "${OUT}/${EXTEN}", "PJSIP/provider" },
+        { "${GLOBAL(OUT)}/${EXTEN}", "PJSIP/provider" },
+        { "${IN}/${EXTEN}", NULL },
+        { "${TECH}/${EXTEN}", NULL },
     };
+    struct desk d;
 
     (void)state;
+    assert_int_equal(desk_open(&d, "[globals]\nOUT=PJSIP/provider\nIN=Local/x\nTECH=PJSIP\n"), 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_int_equal(trunk_is(text_of(rows[i].device)), rows[i].name != NULL);
+        assert_int_equal(trunk_is(d.audit, text_of(rows[i].device)), rows[i].name != NULL);
         if (rows[i].name)
-            assert_true(text_eq(trunk_name(text_of(rows[i].device)), text_of(rows[i].name)));
+            assert_true(text_eq(trunk_name(d.audit, text_of(rows[i].device)), text_of(rows[i].name)));
     }
+    desk_close(&d);
 }
 
 static const struct graph_node *node_named(const struct graph *g, const char *name)
@@ -397,7 +404,7 @@ static void test_graph(void **state)
     assert_true(node_named(g, "from-trunk")->x < node_named(g, "menu")->x && node_named(g, "menu")->x < node_named(g, "out")->x &&
                 node_named(g, "out")->x < node_named(g, "provider")->x);
     for (size_t i = 0; i < g->edges_drawn; i++) /* the way back from out to menu is none of the fraud */
-        assert_int_equal(g->edges[i].is_fraud, !(g->edges[i].way == GRAPH_GOTO && g->edges[i].place.line == 9));
+        assert_int_equal(g->edges[i].is_fraud, !(g->edges[i].way == GRAPH_GOTO && g->edges[i].place.line == 10));
     graph_free(g);
     graph_free(NULL);
     desk_close(&d);

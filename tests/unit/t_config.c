@@ -711,6 +711,25 @@ static void test_pipeline(void **state)
     bad(p, PIPELINE "key = @env:OPENAI_API_KEY\ntts = openai\n", "1 agent a/stt: ", "one of: local openai deepgram flux");
 }
 
+static void test_pipeline_at_deepgram(void **state)
+{
+    struct place *p = *state;
+    struct config *c = good(p, PIPELINE "url = http://127.0.0.1:1/v1\nstt = flux\nstt_key = @env:DEEPGRAM_API_KEY\ntts = deepgram\nkeyterms = Mr Smith, O'Hara\n");
+
+    assert_string_equal(p->told.p, "");
+    assert_int_equal(c->agents[0].pipeline.stt, CONFIG_STT_FLUX);
+    assert_int_equal(c->agents[0].pipeline.keyterms.count, 2);
+    assert_string_equal(config_tts_key(&c->agents[0]), SECRET);    /* the same service */
+    config_free(c);
+    c = good(p, PIPELINE "url = http://127.0.0.1:1/v1\nstt = flux\nstt_key = @env:DEEPGRAM_API_KEY\ntts = deepgram\ntts_url = ws://127.0.0.1:2\n");
+    assert_null(config_tts_key(&c->agents[0]));
+    config_free(c);
+    bad(p, PIPELINE "url = http://127.0.0.1:1/v1\nkey = @env:OPENAI_API_KEY\nstt = deepgram\ntts = local\n", "1 agent a/stt_key: ", "came none");
+    bad(p, PIPELINE "url = http://127.0.0.1:1/v1\nstt = deepgram\nstt_url = https://x.example\ntts = local\n", "5 agent a/stt_url: ", "expected wss://HOST");
+    bad(p, PIPELINE "url = http://127.0.0.1:1/v1\nstt = flux\nstt_url = ws://x.example\nstt_key = @env:DEEPGRAM_API_KEY\ntts = local\n", "5 agent a/stt_url: ",
+        "because a key is sent there");
+}
+
 /* A key is given to nobody whom it was not written for. */
 static void test_keys_of_a_pipeline(void **state)
 {
@@ -933,6 +952,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tools_that_are_no_good, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deepgram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipeline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pipeline_at_deepgram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_of_a_pipeline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_route_limits, set_up, tear_down),

@@ -45,12 +45,20 @@ static bool is_field(struct text field, size_t nth)
     return true;
 }
 
+/* Fields end at "," or at the "|" of old. */
+static bool cut_field(struct text *rest, struct text *field)
+{
+    const ptrdiff_t comma = text_find(*rest, ','), bar = text_find(*rest, '|');
+
+    return text_cut(rest, bar >= 0 && (comma < 0 || bar < comma) ? '|' : ',', field);
+}
+
 static int look(struct audit *a, const struct audit_rule *self, struct text times, struct conf_place place)
 {
     static const char *const what[] = { "a time", "a day of the week", "a day", "a month" };
     struct text rest = times, field;
 
-    for (size_t nth = 0; nth < 4 && text_cut(&rest, ',', &field); nth++)
+    for (size_t nth = 0; nth < 4 && cut_field(&rest, &field); nth++)
         if (!is_field(field, nth))
             return audit_find(a, self, place, "\"%.*s\" is not %s as Asterisk reads it: that part never matches", TEXT_ARG(text_trim(field)), what[nth]);
     return 0;
@@ -102,7 +110,7 @@ static const struct audit_rule_example examples[] = {
       .is_bad = true },
     { .file = "extensions.conf",
       .text = "[a]\ninclude => b,09:00-17:00,mon-fri,1-7&24,jan&jun-aug\n"
-              "exten => 1,1,GotoIfTime(*,sat&sun,*,*?x)\n same => n(x),ExecIfTime(${T}?NoOp())\n"
+              "exten => 1,1,GotoIfTime(19:00-9:00|sat&sun|*|*?x)\n same => n(x),ExecIfTime(${T}?NoOp())\n"
               " same => n,Hangup()\n[b]\nexten => 1,1,Hangup()\n",
       .is_bad = false },
 };

@@ -16,7 +16,8 @@ static bool leaves(const struct audit *a, const struct dialplan_extension *e)
         const struct dialplan_step *s = e->steps + i;
         const size_t n = flow_targets(a->dialplan, s, targets);
 
-        if (flow_is(s->app, "Return") || flow_is(s->app, "StackPop") || flow_is(s->app, "Hangup") || flow_is(s->app, "Stasis"))
+        if (flow_is(s->app, "Return") || flow_is(s->app, "StackPop") || flow_is(s->app, "Hangup") || flow_is(s->app, "Stasis") ||
+            flow_is(s->app, "WaitExten"))
             return true;
         for (size_t k = 0; k < n; k++)
             if (!targets[k].returns && targets[k].extension != e)
@@ -57,6 +58,9 @@ static const struct audit_rule_example examples[] = {
       .text = "[a]\nexten => 1,1,Gosub(b,s,1(x,y))\n same => n,Gosub(c,s,1)\n"
               " same => n,Hangup()\n[b]\nexten => s,1,GotoIf(${X}?end)\n same => n,NoOp()\n"
               " same => n(end),Return()\n[c]\nexten => s,1,Goto(b,s,1)\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[a]\nexten => 1,1,Gosub(b,s,1)\n same => n,Hangup()\n[b]\nexten => s,1,WaitExten(5)\nexten => 1,1,Return()\n",
       .is_bad = false },
 };
 

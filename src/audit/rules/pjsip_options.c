@@ -5,7 +5,7 @@
 
 static int visit(struct audit *a, const struct audit_rule *self, const struct conf_section *s)
 {
-    if (!settings_is_true(section_value(s, "allow_unauthenticated_options")))
+    if (!settings_is_true(section_value(s, "allow_unauthenticated_options")) || rule_told(a, self, section_place(s, "allow_unauthenticated_options")))
         return 0;
     return audit_find(a, self, section_place(s, "allow_unauthenticated_options"), "endpoint %.*s answers OPTIONS of anybody", TEXT_ARG(s->name));
 }

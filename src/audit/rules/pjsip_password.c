@@ -15,7 +15,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct co
         why = "is the name of its section";
         is_known = true;
     }
-    if (!why || (type.n && !text_eq_nocase(type, TEXT("userpass"))))
+    if (!why || (type.n && !text_eq_nocase(type, TEXT("userpass"))) || rule_told(a, self, section_place(s, "password")))
         return 0;
     err = audit_find(a, self, section_place(s, "password"), "the SIP password of %.*s %s", TEXT_ARG(s->name), why);
     if (!err && is_known)

@@ -1,4 +1,4 @@
-/* Rule ST521: the range of RTP ports is too small, wrong, or somebody else's. */
+/* Rule ST521: the range of RTP ports is too small, upside down, or reserved. */
 #include "audit/rules.h"
 
 #include "audit/rules/sections.h"
@@ -20,15 +20,13 @@ static int check(struct audit *a, const struct audit_rule *self)
     if (last - first + 1 < PORTS_MIN)
         return audit_find(a, self, settings_place(g, "rtpend"), "%lld ports are enough for %lld calls at once", (long long)(last - first + 1),
                           (long long)(last - first + 1) / 4);
-    if (first <= 5061 && last >= 5060)
-        return audit_find(a, self, settings_place(g, "rtpstart"), "the range holds SIP's own ports 5060 and 5061");
     return first < 1024 ? audit_find(a, self, settings_place(g, "rtpstart"), "ports below 1024 are not for a user other than root") : 0;
 }
 
 static const struct audit_rule_example examples[] = {
     { .file = "rtp.conf", .text = "[general]\nrtpstart = 10000\nrtpend = 10099\n", .is_bad = true },
     { .file = "rtp.conf", .text = "[general]\nrtpstart = 20000\nrtpend = 10000\n", .is_bad = true },
-    { .file = "rtp.conf", .text = "[general]\nrtpstart = 5000\nrtpend = 9000\n", .is_bad = true },
+    { .file = "rtp.conf", .text = "[general]\nrtpstart = 500\nrtpend = 9000\n", .is_bad = true },
     { .file = "rtp.conf", .text = "[general]\nrtpstart = 10000\nrtpend = 20000\n", .is_bad = false },
 };
 
@@ -36,7 +34,7 @@ const struct audit_rule audit_rule_rtp_ports = {
     .code = "ST521",
     .name = "rtp-port-range",
     .severity = AUDIT_WARNING,
-    .summary = "The range of RTP ports is too small, upside down, or holds ports of others.",
+    .summary = "The range of RTP ports is too small, upside down, or reserved for root.",
     .why = "Each leg takes two ports, RTP and RTCP, so that a bridged call takes four; when none is left, calls have no "
            "audio. A range that is upside down is not used (res/res_rtp_asterisk.c of 22.10.1).",
     .fix = "Give it ten thousand, and the firewall the same: rtpstart = 10000, rtpend = 20000",

@@ -1,7 +1,7 @@
 /* Finds the sections that rules about settings look at. */
 #include "audit/rules/sections.h"
 
-#include <errno.h>
+#include <string.h>
 
 struct text section_value(const struct conf_section *s, const char *name)
 {
@@ -31,6 +31,13 @@ int rule_each_section(struct audit *a, const struct audit_rule *self, enum audit
             err = visit(a, self, s);
     }
     return err;
+}
+
+bool rule_told(const struct audit *a, const struct audit_rule *self, struct conf_place place)
+{
+    const struct audit_finding *f = a->finding_count ? a->findings + a->finding_count - 1 : NULL;
+
+    return f && f->rule == self && f->place.line == place.line && strcmp(f->place.file, place.file) == 0;
 }
 
 int rule_group(struct audit *a, enum audit_file f, const char *name, const struct settings_group **out)

@@ -15,6 +15,9 @@ struct text section_value(const struct conf_section *s, const char *name);
 /* Where it is set, else where the section begins. */
 struct conf_place section_place(const struct conf_section *s, const char *name);
 
+/* The finding made last is of this rule and this line: a template's line is told once, not for each section that inherits it. */
+bool rule_told(const struct audit *a, const struct audit_rule *self, struct conf_place place);
+
 /* The merged section of that name; *out is NULL where the file or the section is missing. 0 or -ENOMEM. */
 int rule_group(struct audit *a, enum audit_file f, const char *name, const struct settings_group **out) MUST_USE;
 

@@ -4,34 +4,17 @@
 #include "audit/expression.h"
 #include "audit/flow.h"
 #include "audit/taint_world.h"
-#include "audit/ways.h"
 #include "audit/trunk.h"
-
-/* "${OUT}" of [globals] as it stands there; else the text itself. */
-static struct text resolved(const struct audit *a, struct text device)
-{
-    const ptrdiff_t close = text_find(device, '}');
-    struct text value;
-
-    if (!text_starts(device, TEXT("${")) || close < 0)
-        return device;
-    value = conf_get(a->files[AUDIT_EXTENSIONS], TEXT("globals"), text_make(device.p + 2, (size_t)close - 2));
-    return value.p ? value : device;
-}
+#include "audit/ways.h"
 
 /* The dial string leaves the house: somebody else's number behind a trunk. */
 static bool is_trunk(const struct audit *a, struct text devices)
 {
     struct text one;
 
-    while (expression_cut(&devices, '&', &one)) {
-        const struct text d = text_trim(one), first = resolved(a, d);
-
-        if (text_find(d, '/') < 0 || text_starts_nocase(first, TEXT("Local/")))
-            continue;
-        if (trunk_is(d) || (first.p != d.p && text_find(first, '/') >= 0))
+    while (expression_cut(&devices, '&', &one))
+        if (trunk_is(a, one))
             return true;
-    }
     return false;
 }
 

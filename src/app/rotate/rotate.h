@@ -1,0 +1,23 @@
+/* Exchanges one secret that Asterisk and we share, without a session lost: established ones stay, and a client that is refused reads
+ * the file again. Asterisk must be on this machine. Blocking; for tools. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "app/config.h"
+
+enum rotate_door { ROTATE_TAP, ROTATE_CONTROL, ROTATE_ARI, ROTATE_DOORS };
+
+struct rotate_options {
+    const struct config *config;
+    const struct config_node *node;
+    enum rotate_door door;
+    const char *asterisk_etc;       /* NULL: /etc/asterisk */
+    const char *asterisk;           /* the program that reloads: PROGRAM -C ETC/asterisk.conf -rx "..."; NULL: asterisk */
+    bool is_dry;                    /* look at everything, change nothing */
+};
+
+/* Tells on out what is done, and on problems in one sentence why not; never any part of a secret. 0: exchanged and proven by a login; else
+ * everything is as it was (or the sentence says what is not). */
+int rotate_run(const struct rotate_options *opt, FILE *out, FILE *problems) MUST_USE;

@@ -1,0 +1,75 @@
+"""`sidetone rotate` on a real Asterisk while calls run: every user gets a new secret, and the journal has no gap."""
+import json
+import os
+import threading
+
+from daemon import Daemon, run
+from pbx import which
+from test_init import Fresh, not_fine
+
+
+def console(context, pbx):
+    """A program that talks to the node as `asterisk` does: the unpacked one has its own loader."""
+    if not which(context):
+        return "asterisk"
+    root = os.path.abspath(context.asterisk)
+    libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
+    program = context.write("console", f"#!/bin/sh\nexec {libraries}/ld-linux-x86-64.so.2 --library-path {libraries} {root}/usr/sbin/asterisk \"$@\"\n")
+    os.chmod(program, 0o755)
+    return program
+
+
+def test_rotate_under_calls_loses_no_event(context):
+    fresh = Fresh(context)
+    daemon = Daemon(context, fresh.conf, wait="event=ready")
+    ami = fresh.pbx.ami("call")
+    before = {name: fresh.text(f"pbx1.{name}") for name in ("tap", "control", "ari")}
+    done = {}
+
+    def rotate():
+        done["result"] = run(context, "rotate", "pbx1", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk", console(context, fresh.pbx), timeout=60)
+
+    thread = threading.Thread(target=rotate)
+    thread.start()
+    calls = 0
+    while thread.is_alive() or calls < 20:
+        ami.originate("Local/brief@test", "sidetone-test", "100")
+        ami.wait("OriginateResponse")
+        calls += 1
+        thread.join(0.05)
+    code, out, err = done["result"]
+    assert code == 0 and not err and out.count("a login with it works") == 3, out + err
+    after = {name: fresh.text(f"pbx1.{name}") for name in before}
+    assert all(before[name] != after[name] for name in before)
+    code, checks = fresh.doctor()
+    assert code == 0 and not_fine(checks) == [], checks
+    log = daemon.text()
+    assert log.count("mod=ami event=up") == 2 and "event=down" not in log and "login_refused" not in log, log
+
+    # cut off, the sessions come again with the new secrets, which nobody told them
+    listed = ami.command("manager show connected")
+    ours = [line.split() for line in listed.splitlines() if line.startswith("  sidetone-") and not line.startswith("  sidetone-pri")]
+    assert len(ours) == 2, listed
+    for line in ours:
+        ami.command(f"manager kick session {line[4]}")
+    daemon.wait_log("mod=ami event=up", count=4)
+
+    code, gaps, err = run(context, "tap", "gaps", "--config", fresh.conf, "--json", "--since", "2000-01-01")
+    kinds = [json.loads(line) for line in gaps.splitlines()]
+    assert code == 0 and len(kinds) == 1, gaps + err + listed
+    assert daemon.stop() == 0
+    code, told, err = run(context, "calls", "--config", fresh.conf, "--json", "--since", "2000-01-01", "--max", "1000")
+    stored = [json.loads(line) for line in told.splitlines()]
+    assert code == 0 and len(stored) == calls, (calls, len(stored), told[-2000:])
+    with open(os.path.join(context.path("state"), "rotation.json"), encoding="utf-8") as f:
+        assert sorted(r["user"] for r in json.load(f)["rotations"]) == ["sidetone", "sidetone-control", "sidetone-tap"]
+
+
+def test_rotate_on_asterisk_goes_back(context):
+    """The program that should tell Asterisk does nothing: the old secrets stay in force, in the files, too."""
+    fresh = Fresh(context)
+    files = [os.path.join(fresh.etc, "manager.conf"), os.path.join(fresh.out, "pbx1.control")]
+    before = [open(name, encoding="utf-8").read() for name in files]
+    code, out, err = run(context, "rotate", "pbx1", "--control", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk", "/bin/true", timeout=60)
+    assert code == 1 and out == "" and "everything is as it was" in err, out + err
+    assert [open(name, encoding="utf-8").read() for name in files] == before
