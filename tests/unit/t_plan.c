@@ -8,8 +8,11 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "audit/plan.h"
 #include "audit_files.h"
+#include "fail_alloc.h"
 
 #define SCRIPT "\n;; file a.py\nfrom asterisk.agi import AGI\nagi.set_variable('X', agi.get_variable('Y'))\n"
 
@@ -132,6 +135,34 @@ static void test_hunks(void **state)
     }
 }
 
+static void test_memory_may_fail(void **state)
+{
+    struct audit_files f;
+    struct audit *a = NULL;
+    struct inventory *v = NULL;
+    bool is_hit = true;
+
+    (void)state;
+    plan_of(&a, &f, "[in]\nexten => 1,1,AGI(a.py)\n same => n,Hangup()\n" SCRIPT);
+    assert_int_equal(inventory_make(&v, a, "/etc/asterisk"), 0);
+    for (long n = 1; is_hit; n++) {
+        struct plan *p = NULL;
+        struct buf b;
+        int err;
+
+        buf_init(&b, 10000);
+        fail_alloc_at(n);
+        err = plan_make(&p, a, v, NULL);
+        if (!err)
+            err = plan_patch(p, &b);
+        is_hit = fail_alloc_hit();
+        fail_alloc_off();
+        assert_int_equal(err, is_hit ? -ENOMEM : 0);
+        buf_free(&b);
+    }
+    audit_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_carriage_returns),
         cmocka_unit_test(test_hunks),
+        cmocka_unit_test(test_memory_may_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
