@@ -28,6 +28,7 @@ static const char *const file_names[AUDIT_FILE_COUNT] = {
     [AUDIT_WEBSOCKET_CLIENT] = "websocket_client.conf",
     [AUDIT_IAX] = "iax.conf",
     [AUDIT_EXTCONFIG] = "extconfig.conf",
+    [AUDIT_LIVE] = "sidetone-live.conf",
 };
 
 const char *audit_file_name(enum audit_file f)
@@ -53,7 +54,7 @@ static int verdict(const struct audit *a)
 {
     int err = -ENOENT;
 
-    for (size_t f = 0; f < AUDIT_FILE_COUNT; f++) {
+    for (size_t f = 0; f < AUDIT_LIVE; f++) {
         if (a->files[f])
             return 0;
         if (err == -ENOENT)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "audit/graph.h"
+#include "audit/inventory.h"
 #include "audit/report.h"
 
 enum { HTML_FINDINGS_MAX = 2000, HTML_WORST = 5, HTML_NAMES_MAX = 300 };
@@ -18,3 +19,10 @@ void html_findings(struct buf *out, const struct audit_report *r, const struct a
 void html_rules(struct buf *out, const struct audit_rule_count *rules, size_t rule_count);
 /* html_graph.c: the drawing, its legend, and what is not drawn. */
 void html_graph(struct buf *out, const struct audit_report *r, const struct graph *g);
+
+/* html_inventory.c: a section (struct audit_report_section) about AGI. */
+struct html_inventory_part {
+    const struct audit_report *report;
+    const struct inventory *inventory;
+};
+void html_inventory(struct buf *out, const void *part);

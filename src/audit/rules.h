@@ -95,6 +95,10 @@
     RULE(security_log) \
     RULE(realtime) \
     RULE(known_advisory) \
+    RULE(live_context) \
+    RULE(live_not_loaded) \
+    RULE(live_changed) \
+    RULE(live_module) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;

@@ -291,13 +291,12 @@ static int make(struct conversation *c, struct provider *provider, struct party 
 
     if (!c->call || !c->context)
         return -ENOMEM;
+    talk_ear_init(c);
     err = timer_new(&c->longest, c->loop, on_longest, c);
     if (!err)
         err = timer_new(&c->farewell, c->loop, on_farewell, c);
     if (!err)
         err = wait_new(c);
-    if (!err)
-        err = talk_ear_new(c);
     if (!err)
         err = voice_new(&c->voice, c->loop, leg_rate(c->leg), provider->rate_hz, &voice_on, c);
     if (!err)

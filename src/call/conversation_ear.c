@@ -77,6 +77,12 @@ static void act(struct conversation *c, enum barge_event e)
     }
 }
 
+/* Most talks withhold nothing, so the store is made when it is needed first. Without memory nothing is withheld: the provider then hears the echo. */
+static bool may_withhold(struct conversation *c)
+{
+    return c->before || look_back_new(&c->before, c->ear.rate_hz) == 0;
+}
+
 static void hear_piece(struct conversation *c, const int16_t *pcm, size_t n, int64_t at_us)
 {
     const enum barge_event e = barge_in_heard(&c->ear, pcm, n, at_us, voice_is_talking(c->voice) && !voice_is_dry(c->voice));
@@ -86,7 +92,7 @@ static void hear_piece(struct conversation *c, const int16_t *pcm, size_t n, int
         act(c, e);
     if (!c->party)
         return;
-    c->withholds = is_withheld(c);
+    c->withholds = is_withheld(c) && may_withhold(c);
     if (was_withheld && !c->withholds) {
         look_back_keep(c->before, pcm, n);
         tell_withheld(c, n, at_us);
@@ -123,8 +129,7 @@ bool talk_caller_talks(const struct conversation *c)
     return barge_in_is_speaking(&c->ear);
 }
 
-int talk_ear_new(struct conversation *c)
+void talk_ear_init(struct conversation *c)
 {
     barge_in_init(&c->ear, leg_rate(c->leg), 0);
-    return look_back_new(&c->before, leg_rate(c->leg));
 }

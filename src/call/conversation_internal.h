@@ -55,7 +55,7 @@ struct conversation {
     bool caller_talks;             /* as the provider says */
     struct barge_in ear;           /* ours */
     bool ear_is_on;                /* somebody wants to know what it hears */
-    struct look_back *before;      /* what the provider has not heard */
+    struct look_back *before;      /* what the provider has not heard; NULL: nothing was ever withheld */
     bool withholds;
     struct memory memory;          /* what was said, for an agent that takes over */
     conversation_next *next;
@@ -112,7 +112,7 @@ void party_close(struct party *p);
 void party_hear(struct party *p, const int16_t *pcm, size_t n, int64_t at_us);
 
 /* ---- conversation_ear.c ---- */
-int talk_ear_new(struct conversation *c) MUST_USE;
+void talk_ear_init(struct conversation *c);
 void talk_hear(struct conversation *c, const int16_t *pcm, size_t n, int64_t at_us);
 bool talk_caller_talks(const struct conversation *c);
 

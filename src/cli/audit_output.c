@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "audit/baseline.h"
+#include "audit/html.h"
 #include "audit/report.h"
 #include "cli/cli.h"
 #include "cli/file_put.h"
@@ -115,7 +116,10 @@ static int put_form(const struct audit_report *r, int (*write)(const struct audi
 /* The page goes into its file besides the other form. */
 static int put_page(struct output *o)
 {
+    struct html_inventory_part agi = { .report = &o->report };
+    const struct audit_report_section section = { .write = html_inventory, .arg = &agi };
     const time_t now = time(NULL);
+    struct inventory *v = NULL;
     char made[40];
     struct tm tm;
     struct buf b;
@@ -123,8 +127,15 @@ static int put_page(struct output *o)
 
     if (gmtime_r(&now, &tm) && strftime(made, sizeof made, "%Y-%m-%d at %H:%M UTC", &tm))
         o->report.made = made;
+    err = inventory_make(&v, o->audit, o->q->agi_dir);
+    if (err)
+        return complain("the inventory of AGI", err);
+    agi.inventory = v;             /* the audit's memory */
+    o->report.sections = &section;
+    o->report.section_count = 1;
     buf_init(&b, FORM_MAX);
     err = audit_report_html(&o->report, &b);
+    o->report.section_count = 0;
     if (!err)
         err = file_put(o->q->html, buf_text(&b));
     buf_free(&b);

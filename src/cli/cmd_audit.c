@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/config.h"
 #include "audit/inventory_report.h"
 #include "audit/report.h"
+#include "cli/audit_live.h"
 #include "cli/audit_output.h"
 #include "cli/audit_plan.h"
 #include "cli/cli.h"
@@ -62,9 +64,9 @@ static int tell_inventory(struct audit *a, const struct audit_request *q)
     return err ? CLI_WRONG_USE : cli_done(CLI_FINE);
 }
 
-static int audit_one(const struct audit_request *q)
+static int audit_one(const struct audit_request *q, const struct conf_source *source)
 {
-    const struct audit_options opt = { .folder = q->folder };
+    const struct audit_options opt = { .folder = q->folder, .source = source };
     const bool is_of_scripts = q->wants_inventory || q->wants_plan || q->wants_patch;
     struct audit *a = NULL;
     int code, err = folder_fault(q->folder);
@@ -82,6 +84,17 @@ static int audit_one(const struct audit_request *q)
     if (!is_of_scripts && q->form == AUDIT_FORM_TEXT && !q->only && !q->write_baseline && code != CLI_WRONG_USE && tell_inventory(a, q))
         code = CLI_WRONG_USE;
     audit_free(a);
+    return code;
+}
+
+static int audit_running(const struct audit_request *q, const char *node, const char *config_path)
+{
+    struct audit_live live;
+    int code = audit_live_ask(&live, node, config_path, q->folder);
+
+    if (!code)
+        code = audit_one(q, &live.source);
+    audit_live_free(&live);
     return code;
 }
 
@@ -114,7 +127,8 @@ static int read_request(struct audit_request *q, const char *least, const char *
 int cmd_audit(int argc, char **argv)
 {
     struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
-    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL;
+    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL, *live = NULL,
+               *config_path = NULL;
     bool wants_rules = false, as_json = false, as_sarif = false;
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
@@ -122,6 +136,8 @@ int cmd_audit(int argc, char **argv)
         { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
         { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
+        { .name = "live", .takes = "NODE", .help = "ask this running node, too, and compare what it has loaded with the files", .value = &live },
+        { .name = "config", .takes = "FILE", .help = "our configuration, which names the node (default " CONFIG_DEFAULT_PATH ")", .value = &config_path },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
@@ -165,11 +181,15 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "--plan and --patch each go with --agi-dir only");
     if (as_json && as_sarif)
         return cli_wrong_use("audit", "--json and --sarif both want the output");
+    if (q.html && q.write_baseline)
+        return cli_wrong_use("audit", "--write-baseline makes no report: --html does not go with it");
     if (q.only && q.write_baseline)
         return cli_wrong_use("audit", "a baseline of one rule would drop the others: --only and --write-baseline do not go together");
     q.form = as_json ? AUDIT_FORM_JSON : as_sarif ? AUDIT_FORM_SARIF : AUDIT_FORM_TEXT;
     q.folder = folder[0];
     if (read_request(&q, least, fail_on, max))
         return CLI_WRONG_USE;
-    return audit_one(&q);
+    if (config_path && !live)
+        return cli_wrong_use("audit", "--config goes with --live NODE");
+    return live ? audit_running(&q, live, config_path) : audit_one(&q, NULL);
 }

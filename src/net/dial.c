@@ -8,11 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "base/ref.h"
 #include "net/dialer_internal.h"
 #include "net/stream_internal.h"
 
 enum { URL_MAX = 300 }; /* a host name has at most 255 */
+/* curl's own buffer stays as long as the connection, but all that is read into it is a proxy's answer: its least, not 16 KiB. */
+#define RECEIVE_BYTES 1024L
 
 struct dial {
     struct transfer transfer; /* first */
@@ -142,6 +146,17 @@ void dial_on_abandon(struct dial *x, void (*on_abandon)(void *arg))
     x->on_abandon = on_abandon;
 }
 
+/* Without it OpenSSL reads a record in two calls, head and body: a voice is fifty small records a second. What it has read ahead is never left
+ * lying: stream_curl.c reads until there is nothing more. Buffers that are empty go. */
+static CURLcode on_tls_context(CURL *easy, void *context, void *arg)
+{
+    (void)easy;
+    (void)arg;
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    return CURLE_OK;
+}
+
 static int options_set(CURL *easy, const struct dialer *d)
 {
     int bad = 0;
@@ -149,6 +164,8 @@ static int options_set(CURL *easy, const struct dialer *d)
     bad |= (int)curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L); /* what is spoken inside is not curl's to offer */
     bad |= (int)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);   /* never one from an answered HTTP request */
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
     if (d->proxy)
         bad |= (int)curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     return bad ? -ENOMEM : 0;

@@ -11,6 +11,7 @@
 enum {
     FRAME_HEAD_MAX = 14,  /* 2, 8 for a long length, 4 of mask */
     NO_STATUS = 1005,
+    MASK_POOL = 64,       /* sixteen masks a system call */
 };
 
 struct ws_framing {
@@ -20,6 +21,8 @@ struct ws_framing {
     struct text in;              /* given to ws_framing_read, not read yet */
     struct ws_close_seen seen;
     bool is_broken;
+    uint8_t masks[MASK_POOL];    /* random; the last masks_left are unused */
+    size_t masks_left;
 };
 
 static ssize_t on_recv(wslay_event_context_ptr w, uint8_t *out, size_t size, int flags, void *arg)
@@ -52,9 +55,19 @@ static ssize_t on_send(wslay_event_context_ptr w, const uint8_t *bytes, size_t n
 
 static int on_mask(wslay_event_context_ptr w, uint8_t *out, size_t n, void *arg)
 {
+    struct ws_framing *f = arg;
+
     (void)w;
-    (void)arg;
-    return getrandom(out, n, 0) == (ssize_t)n ? 0 : -1;
+    if (n > sizeof f->masks)
+        return -1;                 /* a mask is four bytes */
+    if (f->masks_left < n) {
+        if (getrandom(f->masks, sizeof f->masks, 0) != (ssize_t)sizeof f->masks)
+            return -1;
+        f->masks_left = sizeof f->masks;
+    }
+    memcpy(out, f->masks + sizeof f->masks - f->masks_left, n);
+    f->masks_left -= n;            /* each is used once: a peer that could foretell it could choose the bytes on the wire */
+    return 0;
 }
 
 static void close_keep(struct ws_framing *f, const struct wslay_event_on_msg_recv_arg *m)

@@ -116,6 +116,8 @@ def test_a_wrong_baseline_is_refused(context):
     assert audit(context, PLAN, "--baseline", context.path("nowhere"))[0] == 2
     assert audit(context, PLAN, "--only", "ST101", "--write-baseline", context.path("k"))[0] == 2
     assert audit(context, PLAN, "--json", "--sarif")[0] == 2
+    assert audit(context, PLAN, "--html", context.path("p"), "--write-baseline", context.path("k"))[0] == 2
+    assert not os.path.exists(context.path("p")) and not os.path.exists(context.path("k"))
 
 
 HOSTILE = "[</script><script>alert(1)</script>]\nexten => _X.,1,System(\x1b[31m${EXTEN}\x1b]0;x\x07'\"<img src=x onerror=alert(1)>&amp;)\n" \

@@ -98,6 +98,17 @@ def test_the_page_on_a_phone_and_in_the_dark(context):
     assert browser.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+def test_the_page_tells_the_scripts(context):
+    context.write("agi/look.py", "#!/usr/bin/env python3\nprint('GET VARIABLE X')\n")
+    plan = "[default]\nexten => 1,1,AGI(look.py,${X})\n same => n,AGI(agi://u:hunter2@h/x)\n same => n,AGI(agi://h/x?k=hunter2)\n same => n,Hangup()\n"
+    with open(page(context, plan, "--agi-dir", context.path("agi")), encoding="utf-8") as f:
+        text = f.read()
+    part = text[text.index('<section id="agi">'):]
+    part = part[:part.index("</section>")]
+    assert "3 places, 1 script<" in part and "look.py" in part and "agi://h/x?***" in part and "Reached from default" in part, part
+    assert "hunter2" not in text
+
+
 def test_a_large_dialplan_is_drawn_in_part(context):
     plan = "[default]\n" + "".join(f"exten => {i},1,Goto(c{i},s,1)\n" for i in range(150)) + \
         "".join(f"[c{i}]\nexten => s,1,Goto(c{(i * 7 + 1) % 150},s,1)\n" for i in range(150))

@@ -84,11 +84,11 @@ def test_a_whole_talk_with_a_tool_a_cut_and_a_farewell(context):
     assert peer.chats[2][-1] == {"role": "user", "content": "Connect me, please."}
 
 
-def rehearsal(context, ears, aura, model):
-    """The model at one stand-in, ear and voice at another, over WebSockets."""
-    url = f"http://{model.where}/v1"
-    line = Line(context, f"url = {url}\nkey = @env:TEST_MODEL_KEY\nstt = {ears}\nstt_url = {aura.base}\nstt_key = @env:TEST_EAR_KEY\n"
-                f"tts = deepgram\ntts_url = {aura.base}\ngreeting = Good morning.\ntools = transfer\ntransfer = sales: default,1,1\n")
+def test_a_rehearsal_with_our_own_stand_ins(context):
+    """The model at one, ear (Flux) and voice at the other, over WebSockets."""
+    model, deepgram = StandIn(context), Deepgram(context)
+    line = Line(context, f"url = http://{model.where}/v1\nkey = @env:TEST_MODEL_KEY\nstt = flux\nstt_url = {deepgram.base}\nstt_key = @env:TEST_EAR_KEY\n"
+                f"tts = deepgram\ntts_url = {deepgram.base}\ngreeting = Good morning.\ntools = transfer\ntransfer = sales: default,1,1\n")
     line.facts.wait("agent.heard", item=1)
     assert line.phone.heard > 25, line.phone.heard
     line.phone.say("what are your opening hours")
@@ -97,14 +97,6 @@ def rehearsal(context, ears, aura, model):
     assert [f["text"] for f in line.facts.all("caller.said")] == [WORDS]
     line.phone.hang_up()
     assert line.end()[0] == "leg_lost"
-
-
-def test_a_rehearsal_with_flux(context):
-    rehearsal(context, "flux", Deepgram(context), StandIn(context))
-
-
-def test_a_rehearsal_with_listen(context):
-    rehearsal(context, "deepgram", Deepgram(context), StandIn(context))
 
 
 def test_a_model_on_this_machine_and_nothing_else(context):
@@ -123,11 +115,14 @@ def test_a_model_on_this_machine_and_nothing_else(context):
 
 
 def test_parts_that_are_refused(context):
-    """The voice: the embedded one speaks. The model: the talk ends."""
-    peer = Services(context, answers=[401], words=["Hello?"], speech_status=401)
-    line = Line(context, three(peer, "voice_fallback = slt\n"))
+    """The voice: the embedded one speaks. The model: the talk ends. The ear is Deepgram's Listen."""
+    peer, deepgram = Services(context, answers=[401], speech_status=401), Deepgram(context)
+    line = Line(context, f"url = {peer.url}\nkey = @env:TEST_MODEL_KEY\nstt = deepgram\nstt_url = {deepgram.base}\nstt_key = @env:TEST_EAR_KEY\n"
+                f"tts = openai\ntts_url = {peer.url}\ngreeting = Good morning.\nvoice_fallback = slt\n")
     line.facts.wait("agent.heard", item=1)
     assert line.phone.heard > 25, line.phone.heard
     assert "event=voice_failed" in line.daemon.text()
-    line.phone.say("hello")
+    line.phone.say("what are your opening hours")
     assert line.end() == ("error", "provider_auth")
+    assert [f["text"] for f in line.facts.all("caller.said")] == [WORDS]
+    assert peer.keys == {"/v1/chat/completions": {"Bearer sk-model-1111"}, "/v1/audio/speech": {"Bearer sk-model-1111"}}, peer.keys

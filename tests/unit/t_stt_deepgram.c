@@ -379,14 +379,14 @@ static void test_each_fault_has_its_end(void **state)
     static const struct {
         enum sim_fault fault;
         enum provider_error kind;
-        unsigned attempts;         /* sessions and refusals: a fault that can pass is tried once more; 0: any number */
+        unsigned attempts;         /* sessions and refusals: a fault that can pass is tried once more */
         bool is_silence;           /* so that a deadline ends it */
     } faults[] = {
         { SIM_FAULT_401, PROVIDER_AUTH, 1, false },        { SIM_FAULT_429, PROVIDER_RATE, 2, false },     { SIM_FAULT_QUOTA, PROVIDER_QUOTA, 1, false },
         { SIM_FAULT_NO_MONEY, PROVIDER_QUOTA, 1, false },  { SIM_FAULT_500, PROVIDER_SERVER, 2, false },   { SIM_FAULT_CLOSE, PROVIDER_SERVER, 2, false },
         { SIM_FAULT_LOST, PROVIDER_NET, 2, false },        { SIM_FAULT_EXPIRED, PROVIDER_EXPIRED, 2, false }, { SIM_FAULT_SLOW, PROVIDER_NET, 2, true },
-        { SIM_FAULT_STALL, PROVIDER_NET, 2, true },        { SIM_FAULT_HALF_OPEN, PROVIDER_NET, 2, true }, { SIM_FAULT_GARBAGE, PROVIDER_SERVER, 0, true },
-        { SIM_FAULT_ALIEN, PROVIDER_SERVER, 0, true },
+        { SIM_FAULT_STALL, PROVIDER_NET, 2, true },        { SIM_FAULT_HALF_OPEN, PROVIDER_NET, 2, true }, { SIM_FAULT_GARBAGE, PROVIDER_SERVER, 2, true },
+        { SIM_FAULT_ALIEN, PROVIDER_SERVER, 2, true },
     };
     static struct crowd c;
     const size_t count = sizeof faults / sizeof *faults;
@@ -396,7 +396,7 @@ static void test_each_fault_has_its_end(void **state)
     for (size_t k = 0; k < 2 * count; k++) {
         struct bench *b = crowd_add(&c);
 
-        b->settings.answer_ms = faults[k / 2].is_silence ? 500 : 20000;
+        b->settings.answer_ms = faults[k / 2].is_silence ? 1000 : 20000;
         b->feed_ms = 4;
         if (k == 0)
             say(b, "how are you today my friend, I hope you are well, and so on and so on, for as long as it takes", 300);
@@ -411,7 +411,8 @@ static void test_each_fault_has_its_end(void **state)
         struct bench *b = &c.b[k];
         const size_t i = k / 2;
 
-        if (b->h.faults != 1 || b->h.kind != faults[i].kind || (faults[i].attempts && b->sessions + b->refused != faults[i].attempts))
+        if (b->h.faults != 1 || b->h.kind != faults[i].kind || b->sessions + b->refused > faults[i].attempts ||
+            (!faults[i].is_silence && b->sessions + b->refused != faults[i].attempts)) /* a deadline on a busy machine may come before the session */
             fail_msg("%s %zu: %u faults, %s: %s; %u sessions, %u refused, %u turns, %s", sim_fault_name(faults[i].fault), k % 2, b->h.faults,
                      provider_error_name(b->h.kind), b->h.detail, b->sessions, b->refused, b->h.turns, b->complaint);
         assert_null(strstr(b->h.detail, "dg-test"));
@@ -434,8 +435,8 @@ static void test_what_passes_is_survived(void **state)
         const bool is_silence = k / 2 >= 5;
         struct bench *b = crowd_add(&c);
 
-        b->settings.answer_ms = is_silence ? 1000 : 20000;
-        b->feed_ms = 5;            /* until it is noticed, less must be said than is kept */
+        b->settings.answer_ms = is_silence ? 1500 : 20000;
+        b->feed_ms = 8;            /* until it is noticed, less must be said than is kept */
         if (k == 0)
             say(b, "how are you today my friend, I hope you are well", 300);
         else

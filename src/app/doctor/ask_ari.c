@@ -21,6 +21,7 @@ static void take_info(struct doctor_ari *d, struct text body)
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(o, "config"), "max_open_files");
 
     text_copy(d->version, sizeof d->version, text_of(text_at(o, "system", "version")));
+    text_copy(d->last_reload, sizeof d->last_reload, text_of(text_at(o, "status", "last_reload_time")));
     if (cJSON_IsNumber(files) && files->valuedouble > 0 && files->valuedouble < 1e9)
         d->max_open_files = (int64_t)files->valuedouble;
     cJSON_Delete(o);
@@ -77,7 +78,7 @@ static void on_answer(int err, int status, struct text body, const char *detail,
 }
 
 /* What is asked for is there or not; the channel of the DELETE never is. */
-static int ask(struct asking *a, int kind, const char *method, const char *path)
+static int ask(struct asking *a, enum ask_kind kind, const char *method, const char *path)
 {
     const struct config_node *n = a->out->node;
     struct asking_http *h = &a->http[kind];

@@ -30,7 +30,7 @@ struct doctor_ari {
     bool is_configured;
     int err, status;            /* of GET asterisk/info; err 0: status is set */
     char why[200];
-    char version[80];
+    char version[80], last_reload[48];  /* as ARI writes times; "": not told */
     int app_status;             /* of GET applications/APP; 0: no answer */
     int write_status;           /* of a DELETE of a channel that nobody has; 0: no answer */
     int64_t max_open_files;     /* of asterisk.conf; 0: not told */

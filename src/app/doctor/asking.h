@@ -7,6 +7,8 @@
 
 struct asking;
 
+enum ask_kind { ASK_INFO, ASK_MODULES, ASK_APP, ASK_WRITE, ASK_HTTP_KINDS };
+
 /* One login under way. */
 struct asking_ami {
     struct asking *home;
@@ -24,7 +26,7 @@ struct asking_ami {
 struct asking_http {
     struct asking *home;
     struct http_request *request;
-    enum { ASK_INFO, ASK_MODULES, ASK_APP, ASK_WRITE, ASK_HTTP_KINDS } kind;
+    enum ask_kind kind;
 };
 
 struct asking {

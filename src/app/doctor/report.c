@@ -26,6 +26,7 @@ void doctor_report_free(struct doctor_report *r)
     doctor_report_init(r);
 }
 
+static char *sentence(struct doctor_report *r, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 static char *sentence(struct doctor_report *r, const char *fmt, va_list ap)
 {
     struct buf b;
