@@ -22,7 +22,7 @@ bool plan_line_fits(const struct dialplan_step *s, struct text line)
     const size_t at = s->app_column ? s->app_column - 1 : 0;
     size_t open = at + s->app.n;
 
-    if (!s->app_column || at >= line.n || !text_starts(text_skip(line, at), s->app) || text_find(line, '\r') >= 0)
+    if (!s->app_column || at >= line.n || !text_starts(text_skip(line, at), s->app))
         return false;
     /* `\;` and comments in the middle are not as written any more once they were read. */
     return open < line.n && line.p[open] == '(' && text_find(line, '\\') < 0 && text_find_text(line, TEXT(";--")) < 0 &&

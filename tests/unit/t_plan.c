@@ -8,8 +8,11 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "audit/plan.h"
 #include "audit_files.h"
+#include "fail_alloc.h"
 
 #define SCRIPT "\n;; file a.py\nfrom asterisk.agi import AGI\nagi.set_variable('X', agi.get_variable('Y'))\n"
 
@@ -86,11 +89,88 @@ static void test_states(void **state)
     }
 }
 
+/* Lines that end with CR LF keep their ends; what is put in has LF alone, which Asterisk reads as well. */
+static void test_carriage_returns(void **state)
+{
+    struct audit_files f;
+    struct audit *a = NULL;
+    struct buf b;
+    const struct plan *p = plan_of(&a, &f, "[in]\r\nexten => 1,1,AGI(a.py)\r\n same => n,Hangup()\r\n" SCRIPT);
+
+    (void)state;
+    buf_init(&b, 10000);
+    assert_int_equal(p->moves[0].state, PLAN_PATCH);
+    assert_int_equal(plan_patch(p, &b), 0);
+    assert_true(text_find_text(buf_text(&b), TEXT("\n-exten => 1,1,AGI(a.py)\r\n+exten => 1,1,Set(SIDETONE_STATUS=)\n")) > 0);
+    assert_true(text_find_text(buf_text(&b), TEXT("\n+ same => n,AGI(a.py)\r\n")) > 0);
+    buf_free(&b);
+    audit_free(a);
+}
+
+/* Two places six lines apart share a hunk, seven apart do not; lines count on. */
+static void test_hunks(void **state)
+{
+    static const char fill[] = " same => n,NoOp()\n same => n,NoOp()\n same => n,NoOp()\n same => n,NoOp()\n same => n,NoOp()\n";
+
+    (void)state;
+    for (int apart = 6; apart <= 7; apart++) {
+        struct audit_files f;
+        struct audit *a = NULL;
+        struct buf text, b;
+        const struct plan *p;
+
+        buf_init(&text, 10000);
+        buf_init(&b, 10000);
+        buf_addf(&text, "[in]\nexten => 1,1,AGI(a.py)\n%s%s same => n,AGI(a.py,2)\n same => n,Hangup()" SCRIPT, fill, apart == 7 ? " same => n,NoOp()\n" : "");
+        p = plan_of(&a, &f, buf_cstr(&text));
+        assert_int_equal(p->route_count, 1);
+        assert_int_equal(plan_patch(p, &b), 0);
+        if (apart == 6)
+            assert_true(text_find_text(buf_text(&b), TEXT("@@ -1,9 +1,17 @@\n")) > 0);
+        else
+            assert_true(text_find_text(buf_text(&b), TEXT("@@ -1,5 +1,9 @@\n")) > 0 && text_find_text(buf_text(&b), TEXT("@@ -6,5 +10,9 @@\n")) > 0);
+        buf_free(&b);
+        buf_free(&text);
+        audit_free(a);
+    }
+}
+
+static void test_memory_may_fail(void **state)
+{
+    struct audit_files f;
+    struct audit *a = NULL;
+    struct inventory *v = NULL;
+    bool is_hit = true;
+
+    (void)state;
+    plan_of(&a, &f, "[in]\nexten => 1,1,AGI(a.py)\n same => n,Hangup()\n" SCRIPT);
+    assert_int_equal(inventory_make(&v, a, "/etc/asterisk"), 0);
+    for (long n = 1; is_hit; n++) {
+        struct plan *p = NULL;
+        struct buf b;
+        int err;
+
+        buf_init(&b, 10000);
+        fail_alloc_at(n);
+        err = plan_make(&p, a, v, NULL);
+        if (!err)
+            err = plan_patch(p, &b);
+        is_hit = fail_alloc_hit();
+        fail_alloc_off();
+        assert_int_equal(err, is_hit ? -ENOMEM : 0);
+        buf_free(&b);
+    }
+    audit_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patch),
         cmocka_unit_test(test_states),
+        cmocka_unit_test(test_carriage_returns),
+        cmocka_unit_test(test_hunks),
+        cmocka_unit_test(test_memory_may_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
