@@ -41,6 +41,7 @@ struct bench {
     int wanted_kind;
     size_t wanted_count;
     const char *list;               /* answer to CoreShowChannels; NULL: none comes */
+    const char *at_barrier;         /* events right before the answer to the Ping that follows the list */
     const char *around;             /* an event for the tap, right before the list is answered */
     const char *refusal;            /* answer to Filter; NULL: it is installed */
     const char *mask_answer;
@@ -69,6 +70,7 @@ static void on_action(struct tap_conn *c, const struct ami_message *m, void *arg
 
     if (text_eq(m->name, TEXT("CoreShowChannels"))) {
         b->lists++;
+        c->peer->before_pong = b->at_barrier;
         if (b->around)
             tap_conn_say(tap_peer_of(c->peer, "u"), b->around);
         if (b->list && b->list[0] == 'E') {
@@ -549,6 +551,27 @@ static void channels_that_come_and_go_meanwhile_are_not_misjudged(void **state)
     bench_free(b);
 }
 
+/* The listed one hangs up right before the barrier's answer: its event is still held back when the notes are put. Which Ping is the barrier's depends
+ * on the clock's Pings: each of the first three is tried. */
+static void a_hangup_that_is_held_back_ends_a_listed_channel(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct bench *b = bench_controlled();
+
+        b->at_barrier = EVENT("Hangup", "1.1");
+        b->peers[0].pongs_plain = i;
+        bench_open(b);
+        want(b, TAP_PRESENT_END, NULL, 1);
+        bool is_gone = false;      /* when the notes were put */
+
+        for (size_t k = 0; k < b->count && b->got[k]->kind != TAP_PRESENT_END; k++)
+            is_gone = is_gone || (b->got[k]->kind == TAP_EVENT && b->got[k]->name == TAP_E_HANGUP);
+        assert_int_equal(present(b, "1.1"), is_gone ? 0 : 1);
+        bench_free(b);
+    }
+}
+
 static void a_forged_hangup_does_not_end_a_listed_channel(void **state)
 {
     struct bench *b = bench_controlled();
@@ -776,6 +799,7 @@ int main(void)
         cmocka_unit_test(a_value_of_a_mebibyte_and_a_half_is_cut),
         cmocka_unit_test(what_there_is_is_told_after_the_login),
         cmocka_unit_test(channels_that_come_and_go_meanwhile_are_not_misjudged),
+        cmocka_unit_test(a_hangup_that_is_held_back_ends_a_listed_channel),
         cmocka_unit_test(a_forged_hangup_does_not_end_a_listed_channel),
         cmocka_unit_test(why_there_is_no_list_is_told),
         cmocka_unit_test(a_full_queue_is_followed_by_a_list),

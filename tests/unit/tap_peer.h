@@ -26,6 +26,8 @@ struct tap_peer {
     unsigned logins, pings, challenges;
     bool is_mute;                  /* answers nothing more */
     const char *ping_time;         /* Timestamp of the answer to Ping */
+    const char *before_pong;       /* events right before that answer; NULL: none */
+    int pongs_plain;               /* so many answers come without them first */
     char events[64];
     /* All but Challenge, Login, Ping, Logoff. */
     void (*on_action)(struct tap_conn *c, const struct ami_message *m, void *arg);
@@ -84,6 +86,8 @@ static inline void tap_conn_take(struct tap_conn *c, const struct ami_message *m
         tap_conn_login(c, m);
     } else if (text_eq(m->name, TEXT("Ping"))) {
         c->peer->pings++;
+        if (c->peer->before_pong && c->peer->pongs_plain-- == 0)
+            tap_conn_say(c, c->peer->before_pong);
         snprintf(line, sizeof line, "Response: Success\r\nPing: Pong\r\nTimestamp: %s\r\n", c->peer->ping_time);
         tap_conn_answer(c, m, line);
     } else if (text_eq(m->name, TEXT("Logoff"))) {
