@@ -1,10 +1,10 @@
-/* Writes the changes of a plan as a unified diff. */
+/* Makes the changes of a plan: as a unified diff, or as whole files. */
 #include "audit/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { AROUND = 3 };
+enum { AROUND = 3, WHOLE_MAX = 256 * 1024 * 1024 };
 
 struct lines {
     struct text *items;
@@ -41,24 +41,35 @@ static const struct plan_move *move_at(const struct plan *p, const char *file, s
 
 static void line_put(struct buf *out, const struct lines *l, size_t i, char sign)
 {
-    buf_addf(out, "%c%.*s\n", sign, TEXT_ARG(l->items[i]));
+    buf_add_char(out, sign);
+    buf_add_text(out, l->items[i]);
+    buf_add_char(out, '\n');
     if (i + 1 == l->count && !l->has_end)
         buf_add_text(out, TEXT("\\ No newline at end of file\n"));
 }
 
 /* The first line keeps the priority and the label; the old line stays, for when nobody answers. BUSY: the script did not begin. After any other
- * state it may have run, and is not run twice. */
-static void change_put(struct buf *out, const struct lines *l, size_t i, const struct plan_move *m)
+ * state it may have run, and is not run twice. Added as text: a file may hold a NUL, at which a format would end. */
+static void fresh_put(struct buf *out, struct text line, const struct plan_move *m, const char *sign)
 {
     const struct inventory_use *u = m->use;
     const size_t at = u->step->app_column - 1;
+    const unsigned n = u->place.line;
 
+    buf_add_text(out, text_of(sign));
+    buf_add_text(out, text_head(line, at));
+    buf_addf(out, "Set(SIDETONE_STATUS=)\n%s same => n,AGI(agi://127.0.0.1:4573/%s%s", sign, m->route->name, u->args.n ? "," : "");
+    buf_add_text(out, u->args);
+    buf_addf(out, ")\n%s same => n,GotoIf($[\"${SIDETONE_STATUS}\" != \"\" & \"${SIDETONE_STATUS}\" != \"BUSY\"]?sidetone-%u)\n", sign, n);
+    buf_addf(out, "%s same => n,", sign);
+    buf_add_text(out, text_skip(line, at));
+    buf_addf(out, "\n%s same => n(sidetone-%u),NoOp(${SIDETONE_STATUS})\n", sign, n);
+}
+
+static void change_put(struct buf *out, const struct lines *l, size_t i, const struct plan_move *m)
+{
     line_put(out, l, i, '-');
-    buf_addf(out, "+%.*sSet(SIDETONE_STATUS=)\n", TEXT_ARG(text_head(l->items[i], at)));
-    buf_addf(out, "+ same => n,AGI(agi://127.0.0.1:4573/%s%s%.*s)\n", m->route->name, u->args.n ? "," : "", TEXT_ARG(u->args));
-    buf_addf(out, "+ same => n,GotoIf($[\"${SIDETONE_STATUS}\" != \"\" & \"${SIDETONE_STATUS}\" != \"BUSY\"]?sidetone-%zu)\n", i + 1);
-    buf_addf(out, "+ same => n,%.*s\n", TEXT_ARG(text_skip(l->items[i], at)));
-    buf_addf(out, "+ same => n(sidetone-%zu),NoOp(${SIDETONE_STATUS})\n", i + 1);
+    fresh_put(out, l->items[i], m, "+");
 }
 
 static void hunks_put(struct buf *out, const struct plan *p, const char *file, const struct lines *l)
@@ -93,33 +104,85 @@ static void hunks_put(struct buf *out, const struct plan *p, const char *file, c
     }
 }
 
-static int file_patch(struct buf *out, const struct plan *p, const char *file)
+/* A file, read once more: is it what the plan saw? */
+struct opened {
+    const char *file;
+    struct text content;
+    struct lines lines;
+};
+
+static void opened_free(struct opened *o)
+{
+    free(o->lines.items);
+    free((char *)o->content.p);
+}
+
+static int opened_read(struct opened *o, const struct plan *p, const char *file)
 {
     const struct conf_source *const disk = p->audit->opt.source;
+    int err;
+
+    *o = (struct opened){ .file = file };
+    err = disk->read(disk->arg, file, &o->content);
+    if (err)
+        return err;
+    err = lines_split(&o->lines, o->content);
+    for (size_t i = 0; !err && i < p->move_count; i++) {
+        const struct plan_move *const m = &p->moves[i];
+
+        if (m->state == PLAN_PATCH && strcmp(m->use->place.file, file) == 0 &&
+            (m->use->place.line > o->lines.count || !plan_line_fits(m->use->step, o->lines.items[m->use->place.line - 1])))
+            err = -ESTALE;
+    }
+    if (err)
+        opened_free(o);
+    return err;
+}
+
+static int file_patch(struct buf *out, const struct plan *p, const char *file)
+{
     const char *name = file + strlen(p->audit->opt.folder);
-    struct lines l = { 0 };
-    struct text t;
-    int err = disk->read(disk->arg, file, &t);
+    struct opened o;
+    const int err = opened_read(&o, p, file);
 
     if (err)
         return err;
     while (*name == '/')
         name++;
-    err = lines_split(&l, t);
-    for (size_t i = 0; !err && i < p->move_count; i++) { /* read once more: is it what the plan saw? */
-        const struct plan_move *const m = &p->moves[i];
+    buf_addf(out, "--- %s\n+++ %s\n", name, name);
+    hunks_put(out, p, file, &o.lines);
+    opened_free(&o);
+    return out->err;
+}
 
-        if (m->state == PLAN_PATCH && strcmp(m->use->place.file, file) == 0 &&
-            (m->use->place.line > l.count || !plan_line_fits(m->use->step, l.items[m->use->place.line - 1])))
-            err = -ESTALE;
+static void whole_put(struct buf *out, const struct plan *p, const struct opened *o)
+{
+    for (size_t i = 0; i < o->lines.count; i++) {
+        const struct plan_move *const m = move_at(p, o->file, i + 1);
+
+        if (m) {
+            fresh_put(out, o->lines.items[i], m, "");
+            continue;
+        }
+        buf_add_text(out, o->lines.items[i]);
+        if (i + 1 < o->lines.count || o->lines.has_end)
+            buf_add_char(out, '\n');
     }
-    if (!err) {
-        buf_addf(out, "--- %s\n+++ %s\n", name, name);
-        hunks_put(out, p, file, &l);
-        err = out->err;
-    }
-    free(l.items);
-    free((char *)t.p);
+}
+
+static int file_whole(const struct plan *p, const char *file, plan_file_fn *on_file, void *arg)
+{
+    struct opened o;
+    struct buf b;
+    int err = opened_read(&o, p, file);
+
+    if (err)
+        return err;
+    buf_init(&b, WHOLE_MAX);
+    whole_put(&b, p, &o);
+    err = b.err ? b.err : on_file(arg, file, o.content, buf_text(&b));
+    buf_free(&b);
+    opened_free(&o);
     return err;
 }
 
@@ -138,5 +201,15 @@ int plan_patch(const struct plan *p, struct buf *out)
     for (size_t i = 0; !err && i < p->move_count; i++)
         if (is_first_of_file(p, i))
             err = file_patch(out, p, p->moves[i].use->place.file);
+    return err;
+}
+
+int plan_files(const struct plan *p, plan_file_fn *on_file, void *arg)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < p->move_count; i++)
+        if (is_first_of_file(p, i))
+            err = file_whole(p, p->moves[i].use->place.file, on_file, arg);
     return err;
 }

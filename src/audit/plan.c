@@ -259,7 +259,7 @@ static void state_put(const struct plan *p, enum plan_state state, const char *t
         putc('\n', to);
 }
 
-static void routes_put(const struct plan *p, FILE *to)
+void plan_routes_write(const struct plan *p, FILE *to)
 {
     for (int risk = INVENTORY_RISK_LOW; risk <= INVENTORY_RISK_HIGH; risk++)
         for (size_t i = 0; i < p->route_count; i++) {
@@ -279,7 +279,7 @@ void plan_write(const struct plan *p, FILE *to)
     }
     if (p->route_count) {
         fputs("1. Give each script a route in sidetone.conf (low risk first), and restart the daemon; nothing changes for callers yet:\n\n", to);
-        routes_put(p, to);
+        plan_routes_write(p, to);
         state_put(p, PLAN_PATCH, "2. Change these places; where the daemon does not answer, or is full, the old line runs as before:", to);
         fputs("   sidetone audit --patch ", to);
         clean_put(text_of(p->audit->opt.folder), to);

@@ -40,8 +40,13 @@ struct plan {
 int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const char *agi_dir) MUST_USE;
 /* The ordered steps, with the lines to paste. */
 void plan_write(const struct plan *p, FILE *to);
+/* The [route] sections alone, low risk first. */
+void plan_routes_write(const struct plan *p, FILE *to);
 /* patch.c: a unified diff with names from the folder on. Lines are the files' own, secrets in them too. A file that cannot be read again as it was
  * is an error. 0, -ENOMEM, -ENOBUFS, what reading gave. */
 int plan_patch(const struct plan *p, struct buf *out) MUST_USE;
+/* patch.c: each file that the patch changes, whole, as it is and as it becomes; both end with the call. What on_file gives, if not 0, ends it. */
+typedef int plan_file_fn(void *arg, const char *path, struct text before, struct text after);
+int plan_files(const struct plan *p, plan_file_fn *on_file, void *arg) MUST_USE;
 /* The text of a whole line as it is in the file is fit to be changed: its application stands where the step says. */
 bool plan_line_fits(const struct dialplan_step *s, struct text line);

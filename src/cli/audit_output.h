@@ -12,7 +12,7 @@ struct audit_request {
     bool never_fails;
     size_t max;
     const char *baseline, *write_baseline, *html; /* files; NULL: none */
-    bool wants_inventory, wants_plan, wants_patch;
+    bool wants_inventory, wants_plan, wants_patch, wants_apply;
     const char *agi_dir;           /* NULL: as asterisk.conf says */
 };
 

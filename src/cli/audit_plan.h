@@ -1,4 +1,4 @@
-/* What `sidetone audit --plan` and `--patch` print. */
+/* What `sidetone audit --plan` and `--patch` print, and `--apply` writes. */
 #pragma once
 
 #include "audit/audit.h"

@@ -1,9 +1,10 @@
-/* The verb `audit`: what an Asterisk configuration says, and what can go wrong with it. Reads files; runs and changes nothing. */
+/* The verb `audit`: what an Asterisk configuration says, and what can go wrong with it. Runs nothing, and changes nothing but by --apply and --undo. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/audit_apply.h"
 #include "app/config.h"
 #include "audit/inventory_report.h"
 #include "audit/report.h"
@@ -64,10 +65,15 @@ static int tell_inventory(struct audit *a, const struct audit_request *q)
     return err ? CLI_WRONG_USE : cli_done(CLI_FINE);
 }
 
+static bool is_of_plan(const struct audit_request *q)
+{
+    return q->wants_plan || q->wants_patch || q->wants_apply;
+}
+
 static int audit_one(const struct audit_request *q, const struct conf_source *source)
 {
     const struct audit_options opt = { .folder = q->folder, .source = source };
-    const bool is_of_scripts = q->wants_inventory || q->wants_plan || q->wants_patch;
+    const bool is_of_scripts = q->wants_inventory || is_of_plan(q);
     struct audit *a = NULL;
     int code, err = folder_fault(q->folder);
 
@@ -80,7 +86,7 @@ static int audit_one(const struct audit_request *q, const struct conf_source *so
         audit_free(a);
         return CLI_WRONG_USE;
     }
-    code = q->wants_plan || q->wants_patch ? audit_plan(a, q) : q->wants_inventory ? tell_inventory(a, q) : audit_output(a, q);
+    code = is_of_plan(q) ? audit_plan(a, q) : q->wants_inventory ? tell_inventory(a, q) : audit_output(a, q);
     if (!is_of_scripts && q->form == AUDIT_FORM_TEXT && !q->only && !q->write_baseline && code != CLI_WRONG_USE && tell_inventory(a, q))
         code = CLI_WRONG_USE;
     audit_free(a);
@@ -129,7 +135,7 @@ int cmd_audit(int argc, char **argv)
     struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
     const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL, *live = NULL,
                *config_path = NULL;
-    bool wants_rules = false, as_json = false, as_sarif = false;
+    bool wants_rules = false, as_json = false, as_sarif = false, wants_undo = false;
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
         { .name = "sarif", .help = "SARIF 2.1.0, as code scanners read it", .is_set = &as_sarif },
@@ -146,6 +152,8 @@ int cmd_audit(int argc, char **argv)
         { .name = "inventory", .help = "every place where AGI is used, and what each script does, instead of findings", .is_set = &q.wants_inventory },
         { .name = "plan", .help = "the steps by which the scripts move behind agi://, with the lines to paste", .is_set = &q.wants_plan },
         { .name = "patch", .help = "the changes of the dialplan for that, as a unified diff; it holds lines as they are, secrets too", .is_set = &q.wants_patch },
+        { .name = "apply", .help = "make those changes: all files or none, each with a backup beside it", .is_set = &q.wants_apply },
+        { .name = "undo", .help = "take the newest --apply back, where the files still are as it left them", .is_set = &wants_undo },
         { .name = "agi-dir", .takes = "DIR", .help = "where the scripts are (default: as asterisk.conf says)", .value = &q.agi_dir },
         { .name = "rules", .help = "every rule, a line each", .is_set = &wants_rules },
     };
@@ -153,10 +161,11 @@ int cmd_audit(int argc, char **argv)
         .verb = "audit",
         .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
                  "       [--html FILE] [--baseline FILE] [--write-baseline FILE]\n"
-                 "       | --inventory [--agi-dir DIR] [--json] | --plan | --patch | --explain CODE | --rules",
+                 "       | --inventory [--agi-dir DIR] [--json] | --plan | --patch | --apply | --undo | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
-                 "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, changes nothing there. A comment `; audit-ignore CODE` on a line, or on the\n"
-                 "line before it, silences that rule there. Exit status 0: no error and no warning, 1: some, 2: wrong use or nothing to read.",
+                 "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, and changes nothing there without --apply or --undo.\n"
+                 "A comment `; audit-ignore CODE` on a line, or on the line before it, silences that rule there.\n"
+                 "Exit status 0: no error and no warning, 1: some, or refused, 2: wrong use or nothing to read.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .words_max = 1,
@@ -176,9 +185,13 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
     if (q.wants_inventory && (as_sarif || q.only || q.html || q.baseline || q.write_baseline))
         return cli_wrong_use("audit", "--inventory goes with --json and --agi-dir only");
-    if ((q.wants_plan || q.wants_patch) &&
-        (q.wants_plan == q.wants_patch || as_json || as_sarif || q.wants_inventory || q.only || q.html || q.baseline || q.write_baseline))
-        return cli_wrong_use("audit", "--plan and --patch each go with --agi-dir only");
+    if (is_of_plan(&q) && (q.wants_plan + q.wants_patch + q.wants_apply > 1 || as_json || as_sarif || q.wants_inventory || q.only || q.html ||
+                           q.baseline || q.write_baseline))
+        return cli_wrong_use("audit", "--plan, --patch and --apply each go with --agi-dir only");
+    if (wants_undo && (is_of_plan(&q) || as_json || as_sarif || q.wants_inventory || q.only || q.html || q.baseline || q.write_baseline || q.agi_dir))
+        return cli_wrong_use("audit", "--undo goes with a folder only");
+    if ((q.wants_apply || wants_undo) && live)
+        return cli_wrong_use("audit", "--live does not go with --apply or --undo: those change files");
     if (as_json && as_sarif)
         return cli_wrong_use("audit", "--json and --sarif both want the output");
     if (q.html && q.write_baseline)
@@ -191,5 +204,7 @@ int cmd_audit(int argc, char **argv)
         return CLI_WRONG_USE;
     if (config_path && !live)
         return cli_wrong_use("audit", "--config goes with --live NODE");
+    if (wants_undo)
+        return audit_undo(q.folder, stdout, stderr) ? CLI_FAILED : cli_done(CLI_FINE);
     return live ? audit_running(&q, live, config_path) : audit_one(&q, NULL);
 }
