@@ -271,6 +271,17 @@ void plan_routes_write(const struct plan *p, FILE *to)
         }
 }
 
+static void command_put(const struct plan *p, const char *option, const char *why, FILE *to)
+{
+    fprintf(to, "   sidetone audit %s ", option);
+    clean_put(text_of(p->audit->opt.folder), to);
+    if (p->agi_dir) {
+        fputs(" --agi-dir ", to);
+        clean_put(text_of(p->agi_dir), to);
+    }
+    fprintf(to, "%s\n", why);
+}
+
 void plan_write(const struct plan *p, FILE *to)
 {
     if (p->move_count == 0) {
@@ -281,15 +292,9 @@ void plan_write(const struct plan *p, FILE *to)
         fputs("1. Give each script a route in sidetone.conf (low risk first), and restart the daemon; nothing changes for callers yet:\n\n", to);
         plan_routes_write(p, to);
         state_put(p, PLAN_PATCH, "2. Change these places; where the daemon does not answer, or is full, the old line runs as before:", to);
-        fputs("   sidetone audit --patch ", to);
-        clean_put(text_of(p->audit->opt.folder), to);
-        if (p->agi_dir) {
-            fputs(" --agi-dir ", to);
-            clean_put(text_of(p->agi_dir), to);
-        }
-        fputs(" > agi.patch\n   patch -b -z .before-sidetone -p0 -d ", to);
-        clean_put(text_of(p->audit->opt.folder), to);
-        fputs(" < agi.patch\n   asterisk -rx 'dialplan reload'\n\n", to);
+        command_put(p, "--patch", "   # look at them", to);
+        command_put(p, "--apply", "   # make them; --undo takes them back", to);
+        fputs("   asterisk -rx 'dialplan reload'\n\n", to);
         fputs("3. Record calls (`record = yes`), and rewrite what is asked often as a handler, with proof: docs/migration.md\n\n", to);
     }
     state_put(p, PLAN_HAND, "By hand:", to);

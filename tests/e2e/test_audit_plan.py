@@ -23,7 +23,7 @@ def test_patch_applies_and_a_second_one_is_empty(context):
     context.write("agi/other.sh", "#!/bin/sh\necho SET VARIABLE A 1\n")
     etc, more = context.path("etc"), ("--agi-dir", context.path("agi"))
     code, out, err = run(context, "audit", etc, "--plan", *more)
-    assert code == 0 and not err and "[route lookup]" in out and "[route other]" in out and "Moved already" not in out, (out, err)
+    assert code == 0 and not err and "[route lookup]" in out and "[route other]" in out and "sidetone audit --apply " in out and "Moved already" not in out, (out, err)
     code, diff, err = run(context, "audit", etc, "--patch", *more)
     assert code == 0 and not err and diff.count("\n@@ ") == 2, (diff, err)
     with open(context.path("etc/extensions.conf"), encoding="utf-8") as f:
