@@ -9,6 +9,7 @@ import time
 from caller import Caller
 from daemon import Daemon, free_port
 from house import House
+from wire import Wire
 
 SCRIPT = "wait-speech 20s\nwait-hangup 40s\n"
 CONTROL_WAYS = """[sidetone]
@@ -149,6 +150,29 @@ def take_over(pbx, app):
         head += s.recv(4096)
     assert b" 101 " in head, head
     return s
+
+
+def test_a_talk_outlives_the_loss_of_ari(context):
+    """The connection of events and requests breaks in mid-talk: the caller notices nothing, and is given back over the next one."""
+    house = House(context, node="ari = http://127.0.0.1:@WIRE@")
+    wire = Wire(context, house.pbx.http_port)
+    with open(house.conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(house.conf, "w", encoding="utf-8") as f:
+        f.write(text.replace("@WIRE@", str(wire.port)))
+    house.start()
+    caller = Caller(context, SCRIPT)
+    house.ami.originate(caller.channel, "test", "talk")
+    caller.wait("heard-start")
+    wire.cut()
+    house.daemon.wait_log("mod=ari event=up", 20, count=2)
+    digit(house, caller)
+    back = house.resumed(30)
+    assert (back["Status"], back["Reason"]) == ("OK", "operator"), (back, house.daemon.text()[-3000:])
+    assert caller.finish() == 0, caller.story()
+    assert len(house.facts("talk.start")) == 1 and not house.facts("provider.failed")
+    house.nothing_left()
+    assert house.daemon.stop() == 0
 
 
 def test_a_name_that_another_program_takes(context):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""End-to-end tests of the program against scripted peers. usage: run.py [--build DIR] [WORD ...]"""
+"""End-to-end tests of the program against scripted peers. usage: run.py [--build DIR] [--without WORD,...] [WORD ...]
+--without: leaves out the files whose names have one of the words."""
 import argparse
 import os
 import sys
@@ -11,9 +12,12 @@ import runner  # noqa: E402
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--build", default="build")
 parser.add_argument("--list", action="store_true")
+parser.add_argument("--without", default="")
 parser.add_argument("only", nargs="*")
 options = parser.parse_args()
 tests = runner.load(HERE)
+left_out = [word for word in options.without.split(",") if word]
+tests = [t for t in tests if not any(word in os.path.basename(t.__code__.co_filename) for word in left_out)]
 if options.list:
     print("\n".join(t.__name__ for t in tests))
     sys.exit(0)
