@@ -13,6 +13,7 @@
 
 struct audit;
 struct dialplan;
+struct inventory;
 struct taint_world;
 
 /* Files that rules look at. Each is optional in a folder; realtime (extconfig.conf) may stand in for any of them. */
@@ -74,6 +75,7 @@ struct audit {
     struct conf *files[AUDIT_FILE_COUNT];  /* NULL: not there, or not readable (then a finding says so) */
     struct dialplan *dialplan;     /* NULL: no extensions.conf; see dialplan.h */
     struct taint_world *taint;     /* NULL until a rule asks for it: taint_world.h */
+    struct inventory *inventory;   /* NULL until somebody asks for it: inventory.h */
     struct audit_finding *findings;    /* after audit_run: by file, line, column, code */
     size_t finding_count, finding_room;
     size_t findings_dropped;       /* beyond AUDIT_FINDINGS_MAX */

@@ -19,6 +19,7 @@ struct maker {
     struct audit *a;
     const struct conf_source *disk;
     const char *agi_dir;
+    size_t *first_use;             /* by number of the extension; SIZE_MAX: it has none. Uses stand in the dialplan's order */
 };
 
 /* ---- names ---- */
@@ -316,7 +317,7 @@ static int on_step(struct ways *w, const struct audit_rule *self, size_t node, c
     int err = 0;
 
     (void)node;
-    for (size_t i = 0; i < m->v->use_count && !err; i++)
+    for (size_t i = m->first_use[s->extension->number]; i < m->v->use_count && m->v->uses[i].step->extension == s->extension && !err; i++)
         if (m->v->uses[i].step == s)
             err = entry_add(m, &m->v->uses[i], w->entry->context);
     return err;
@@ -325,6 +326,23 @@ static int on_step(struct ways *w, const struct audit_rule *self, size_t node, c
 static int on_node(struct ways *w, const struct audit_rule *self, size_t node)
 {
     return ways_each_step(w, self, node, on_step);
+}
+
+static int entries_find(struct maker *m)
+{
+    const struct inventory *const v = m->v;
+    const size_t extensions = m->a->dialplan ? m->a->dialplan->extension_count : 0;
+
+    if (v->use_count == 0)
+        return 0;
+    m->first_use = arena_take(m->a->memory, extensions * sizeof *m->first_use);
+    if (!m->first_use)
+        return -ENOMEM;
+    for (size_t i = 0; i < extensions; i++)
+        m->first_use[i] = SIZE_MAX;
+    for (size_t i = v->use_count; i-- > 0;)
+        m->first_use[v->uses[i].step->extension->number] = i;
+    return ways_each(m->a, &m->rule, on_node);
 }
 
 /* ---- the whole ---- */
@@ -343,18 +361,23 @@ static const char *folder_of(struct audit *a, const char *given)
 
 int inventory_make(struct inventory **out, struct audit *a, const char *agi_dir)
 {
-    struct maker m = { .a = a, .disk = a->opt.source, .agi_dir = folder_of(a, agi_dir) };
+    struct maker m = { .a = a, .disk = a->opt.source };
     int err = 0;
 
+    if (a->inventory) {
+        *out = a->inventory;
+        return 0;
+    }
+    m.agi_dir = folder_of(a, agi_dir);
     m.v = arena_take(a->memory, sizeof *m.v);
     if (!m.v || !m.agi_dir)
         return -ENOMEM;
     if (a->dialplan)
         err = uses_find(&m);
     scripts_link(m.v);
-    if (!err && m.v->use_count > 0)
-        err = ways_each(a, &m.rule, on_node);
     if (!err)
-        *out = m.v;
+        err = entries_find(&m);
+    if (!err)
+        *out = a->inventory = m.v;
     return err;
 }

@@ -69,7 +69,7 @@ struct inventory {
     size_t script_count, script_room;
 };
 
-/* agi_dir: NULL = astagidir of asterisk.conf, else /usr/share/asterisk/agi-bin. 0 or -ENOMEM. */
+/* Made once for an audit: what the first call gave is given again. agi_dir: NULL = astagidir of asterisk.conf, else /usr/share/asterisk/agi-bin. 0 or -ENOMEM. */
 int inventory_make(struct inventory **out, struct audit *a, const char *agi_dir) MUST_USE;
 const char *inventory_kind_name(enum inventory_kind k);
 const char *inventory_language_name(enum inventory_language l);

@@ -30,13 +30,55 @@ static int lines_split(struct lines *l, struct text t)
     return 0;
 }
 
-/* The move that changes this line; a template's line is seen in several contexts, and changed once. */
-static const struct plan_move *move_at(const struct plan *p, const char *file, size_t line)
+/* A file, read once more: is it what the plan saw? */
+struct opened {
+    const char *file;
+    struct text content;
+    struct lines lines;
+    const struct plan_move **moves; /* by line, from 0: what changes it; a template's line is seen in several contexts, and changed once */
+};
+
+static void opened_free(struct opened *o)
 {
-    for (size_t i = 0; i < p->move_count; i++)
-        if (p->moves[i].state == PLAN_PATCH && p->moves[i].use->place.line == line && strcmp(p->moves[i].use->place.file, file) == 0)
-            return &p->moves[i];
-    return NULL;
+    free(o->moves);
+    free(o->lines.items);
+    free((char *)o->content.p);
+}
+
+static int moves_find(struct opened *o, const struct plan *p)
+{
+    o->moves = calloc(o->lines.count + 1, sizeof *o->moves);
+    if (!o->moves)
+        return -ENOMEM;
+    for (size_t i = 0; i < p->move_count; i++) {
+        const struct plan_move *const m = &p->moves[i];
+        const size_t line = m->use->place.line;
+
+        if (m->state != PLAN_PATCH || strcmp(m->use->place.file, o->file) != 0)
+            continue;
+        if (line > o->lines.count || !plan_line_fits(m->use->step, o->lines.items[line - 1]))
+            return -ESTALE;
+        if (!o->moves[line - 1])
+            o->moves[line - 1] = m;
+    }
+    return 0;
+}
+
+static int opened_read(struct opened *o, const struct plan *p, const char *file)
+{
+    const struct conf_source *const disk = p->audit->opt.source;
+    int err;
+
+    *o = (struct opened){ .file = file };
+    err = disk->read(disk->arg, file, &o->content);
+    if (err)
+        return err;
+    err = lines_split(&o->lines, o->content);
+    if (!err)
+        err = moves_find(o, p);
+    if (err)
+        opened_free(o);
+    return err;
 }
 
 static void line_put(struct buf *out, const struct lines *l, size_t i, char sign)
@@ -72,30 +114,29 @@ static void change_put(struct buf *out, const struct lines *l, size_t i, const s
     fresh_put(out, l->items[i], m, "+");
 }
 
-static void hunks_put(struct buf *out, const struct plan *p, const char *file, const struct lines *l)
+static void hunks_put(struct buf *out, const struct opened *o)
 {
+    const struct lines *const l = &o->lines;
     size_t i = 0, more = 0;
 
     while (i < l->count) {
         size_t from, to, changes = 0;
 
-        if (!move_at(p, file, i + 1)) {
+        if (!o->moves[i]) {
             i++;
             continue;
         }
         from = i > AROUND ? i - AROUND : 0;
         for (to = i; to < l->count && to <= i + 2 * AROUND; to++) /* the next change near enough joins in */
-            if (move_at(p, file, to + 1)) {
+            if (o->moves[to]) {
                 i = to;
                 changes++;
             }
         to = i + AROUND + 1 < l->count ? i + AROUND + 1 : l->count;
         buf_addf(out, "@@ -%zu,%zu +%zu,%zu @@\n", from + 1, to - from, from + 1 + more, to - from + changes * 4);
         for (size_t k = from; k < to; k++) {
-            const struct plan_move *const m = move_at(p, file, k + 1);
-
-            if (m)
-                change_put(out, l, k, m);
+            if (o->moves[k])
+                change_put(out, l, k, o->moves[k]);
             else
                 line_put(out, l, k, ' ');
         }
@@ -104,43 +145,9 @@ static void hunks_put(struct buf *out, const struct plan *p, const char *file, c
     }
 }
 
-/* A file, read once more: is it what the plan saw? */
-struct opened {
-    const char *file;
-    struct text content;
-    struct lines lines;
-};
-
-static void opened_free(struct opened *o)
+static int file_patch(const struct plan *p, const char *file, void *arg)
 {
-    free(o->lines.items);
-    free((char *)o->content.p);
-}
-
-static int opened_read(struct opened *o, const struct plan *p, const char *file)
-{
-    const struct conf_source *const disk = p->audit->opt.source;
-    int err;
-
-    *o = (struct opened){ .file = file };
-    err = disk->read(disk->arg, file, &o->content);
-    if (err)
-        return err;
-    err = lines_split(&o->lines, o->content);
-    for (size_t i = 0; !err && i < p->move_count; i++) {
-        const struct plan_move *const m = &p->moves[i];
-
-        if (m->state == PLAN_PATCH && strcmp(m->use->place.file, file) == 0 &&
-            (m->use->place.line > o->lines.count || !plan_line_fits(m->use->step, o->lines.items[m->use->place.line - 1])))
-            err = -ESTALE;
-    }
-    if (err)
-        opened_free(o);
-    return err;
-}
-
-static int file_patch(struct buf *out, const struct plan *p, const char *file)
-{
+    struct buf *const out = arg;
     const char *name = file + strlen(p->audit->opt.folder);
     struct opened o;
     const int err = opened_read(&o, p, file);
@@ -150,18 +157,16 @@ static int file_patch(struct buf *out, const struct plan *p, const char *file)
     while (*name == '/')
         name++;
     buf_addf(out, "--- %s\n+++ %s\n", name, name);
-    hunks_put(out, p, file, &o.lines);
+    hunks_put(out, &o);
     opened_free(&o);
     return out->err;
 }
 
-static void whole_put(struct buf *out, const struct plan *p, const struct opened *o)
+static void whole_put(struct buf *out, const struct opened *o)
 {
     for (size_t i = 0; i < o->lines.count; i++) {
-        const struct plan_move *const m = move_at(p, o->file, i + 1);
-
-        if (m) {
-            fresh_put(out, o->lines.items[i], m, "");
+        if (o->moves[i]) {
+            fresh_put(out, o->lines.items[i], o->moves[i], "");
             continue;
         }
         buf_add_text(out, o->lines.items[i]);
@@ -170,8 +175,14 @@ static void whole_put(struct buf *out, const struct plan *p, const struct opened
     }
 }
 
-static int file_whole(const struct plan *p, const char *file, plan_file_fn *on_file, void *arg)
+struct whole_to {
+    plan_file_fn *on_file;
+    void *arg;
+};
+
+static int file_whole(const struct plan *p, const char *file, void *arg)
 {
+    const struct whole_to *const to = arg;
     struct opened o;
     struct buf b;
     int err = opened_read(&o, p, file);
@@ -179,37 +190,54 @@ static int file_whole(const struct plan *p, const char *file, plan_file_fn *on_f
     if (err)
         return err;
     buf_init(&b, WHOLE_MAX);
-    whole_put(&b, p, &o);
-    err = b.err ? b.err : on_file(arg, file, o.content, buf_text(&b));
+    whole_put(&b, &o);
+    err = b.err ? b.err : to->on_file(to->arg, file, o.content, buf_text(&b));
     buf_free(&b);
     opened_free(&o);
     return err;
 }
 
-static bool is_first_of_file(const struct plan *p, size_t at)
+/* Each file that is changed, once, in the order of the plan. names: room for as many as there are moves. */
+static size_t files_find(const struct plan *p, const char **names)
 {
-    for (size_t i = 0; i < at; i++)
-        if (p->moves[i].state == PLAN_PATCH && strcmp(p->moves[i].use->place.file, p->moves[at].use->place.file) == 0)
-            return false;
-    return p->moves[at].state == PLAN_PATCH;
+    size_t count = 0, k;
+
+    for (size_t i = 0; i < p->move_count; i++) {
+        const char *const file = p->moves[i].use->place.file;
+
+        if (p->moves[i].state != PLAN_PATCH)
+            continue;
+        for (k = count; k > 0 && strcmp(names[k - 1], file) != 0; k--)  /* mostly the one before */
+            ;
+        if (k == 0)
+            names[count++] = file;
+    }
+    return count;
+}
+
+typedef int visit_file(const struct plan *p, const char *file, void *arg);
+
+static int files_each(const struct plan *p, visit_file *visit, void *arg)
+{
+    const char **names = calloc(p->move_count + 1, sizeof *names);
+    size_t count;
+    int err = 0;
+
+    if (!names)
+        return -ENOMEM;
+    count = files_find(p, names);
+    for (size_t i = 0; !err && i < count; i++)
+        err = visit(p, names[i], arg);
+    free(names);
+    return err;
 }
 
 int plan_patch(const struct plan *p, struct buf *out)
 {
-    int err = 0;
-
-    for (size_t i = 0; !err && i < p->move_count; i++)
-        if (is_first_of_file(p, i))
-            err = file_patch(out, p, p->moves[i].use->place.file);
-    return err;
+    return files_each(p, file_patch, out);
 }
 
 int plan_files(const struct plan *p, plan_file_fn *on_file, void *arg)
 {
-    int err = 0;
-
-    for (size_t i = 0; !err && i < p->move_count; i++)
-        if (is_first_of_file(p, i))
-            err = file_whole(p, p->moves[i].use->place.file, on_file, arg);
-    return err;
+    return files_each(p, file_whole, &(struct whole_to){ .on_file = on_file, .arg = arg });
 }
