@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ai/deepgram_internal.h"
+#include "ai/tool_answer.h"
 #include "audio/g711.h"
 #include "base/clock.h"
 
@@ -224,21 +225,6 @@ static void on_cancelled(struct deepgram *p, const struct deepgram_event *e)
                 p->tools[k].is_void = true;
 }
 
-static void content_write(struct buf *b, int err, struct text result)
-{
-    if (!err) {
-        buf_add_text(b, result);
-    } else {
-        buf_add_text(b, TEXT("{\"error\":\""));
-        buf_add_json(b, result);
-        buf_add_text(b, TEXT("\"}"));
-    }
-    if (b->err) {
-        buf_clear(b);
-        buf_add_text(b, TEXT("{\"error\":\"the result is too long\"}"));
-    }
-}
-
 void deepgram_tool_answer(struct deepgram *p, uint32_t number, int err, struct text result)
 {
     struct deepgram_tool_call *slot = p->tools;
@@ -250,12 +236,12 @@ void deepgram_tool_answer(struct deepgram *p, uint32_t number, int err, struct t
         return;
     buf_init(&b, 256 * 1024);
     if (slot->id && !slot->is_void && p->state == DEEPGRAM_LIVE) {
-        content_write(&b, err, result);
+        tool_answer_write(&b, err, result);
         result_send(p, text_of(slot->id), text_of(slot->name), buf_text(&b));
         deepgram_owe(p, true);
     } else if (!slot->is_void) {
         buf_add_text(&b, TEXT("A tool that was asked before the interruption answers: "));
-        content_write(&b, err, text_head(result, ASIDE_MAX));
+        tool_answer_write(&b, err, text_head(result, ASIDE_MAX));
         talk_words_add(&p->words, false, 0, buf_text(&b));
         deepgram_ask(p, buf_text(&b));
     }

@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 
 #include "ai/openai_internal.h"
+#include "ai/tool_answer.h"
 #include "audio/g711.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -286,16 +287,7 @@ void openai_tool_answer(struct openai *p, uint32_t number, int err, struct text 
             continue;
         buf_init(&b, 256 * 1024);
         buf_add_text(&b, slot->call_id ? TEXT("") : TEXT("A tool that was asked before the interruption answers: "));
-        buf_add_text(&b, err ? TEXT("{\"error\":\"") : TEXT(""));
-        if (err)
-            buf_add_json(&b, result);
-        else
-            buf_add_text(&b, result);
-        buf_add_text(&b, err ? TEXT("\"}") : TEXT(""));
-        if (b.err) {
-            buf_clear(&b);
-            buf_add_text(&b, TEXT("{\"error\":\"the result is too long\"}"));
-        }
+        tool_answer_write(&b, err, result);
         if (p->state == OPENAI_LIVE && slot->call_id)
             tool_output_send(p, text_of(slot->call_id), buf_text(&b));
         else if (!slot->call_id)

@@ -4,6 +4,8 @@
 
 #include "ai/pipeline_internal.h"
 
+#include "ai/tool_answer.h"
+
 enum {
     ROUNDS_MAX = 8,                /* of calls in one turn; then they are refused, and then it is a fault */
     RESULT_MAX = 16 * 1024,
@@ -33,21 +35,6 @@ static struct pipeline_tool_call *slot_numbered(struct pipeline *p, uint32_t num
 
 /* ---- results ---- */
 
-static void result_write(struct buf *b, int err, struct text result)
-{
-    if (!err) {
-        buf_add_text(b, result);
-    } else {
-        buf_add_text(b, TEXT("{\"error\":\""));
-        buf_add_json(b, result);
-        buf_add_text(b, TEXT("\"}"));
-    }
-    if (b->err) {
-        buf_clear(b);
-        buf_add_text(b, TEXT("{\"error\":\"the result is too long\"}"));
-    }
-}
-
 void pipeline_tool_answer(struct pipeline *p, uint32_t number, int err, struct text result)
 {
     struct pipeline_tool_call *slot = slot_numbered(p, number);
@@ -56,7 +43,7 @@ void pipeline_tool_answer(struct pipeline *p, uint32_t number, int err, struct t
     if (!slot)
         return;
     buf_init(&b, RESULT_MAX);
-    result_write(&b, err, result);
+    tool_answer_write(&b, err, result);
     if (chat_history_add_call(&p->history, text_of(slot->id), text_of(slot->name), text_of(slot->arguments), buf_text(&b)))
         log_warn(&p->log, "result_lost", kv_str("tool", slot->name));
     buf_free(&b);
