@@ -1,6 +1,5 @@
 /* The verb `bench call`: many callers at once, who bring their calls to a daemon by AudioSocket (`accept = any`) and measure what they hear. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,25 +9,6 @@
 #include "cli/load_result.h"
 
 enum { APART_MS = 10, WARM_S = 3 /* sessions are being made */, SECONDS_MIN = 4, SECONDS_MAX = 70, VOICE_MAX = 30 * 8000 };
-
-static int speak(const struct media_load_options *opt, bool as_json)
-{
-    struct media_load_result *r = malloc(sizeof *r);
-    int err = r ? media_load_run(opt, r) : -ENOMEM;
-
-    if (err) {
-        fprintf(stderr, "sidetone bench call: %s\n", err_text(err));
-        free(r);
-        return CLI_FAILED;
-    }
-    if (as_json)
-        load_result_json(r);
-    else
-        load_result_text(r);
-    err = r->broken_legs > 0 || (opt->voice ? r->cut_us.count == 0 : r->counted == 0);
-    free(r);
-    return cli_done(err ? CLI_FAILED : CLI_FINE);
-}
 
 static int voice_load(const char *path, int16_t **voice, size_t *n)
 {
@@ -40,13 +20,6 @@ static int voice_load(const char *path, int16_t **voice, size_t *n)
         err = -EINVAL;
     }
     return err;
-}
-
-static int take_number(const char *text, const char *what, int64_t low, int64_t high, int64_t *out)
-{
-    if (!text || (text_to_i64(text_of(text), out) == 0 && *out >= low && *out <= high))
-        return CLI_GO_ON;
-    return cli_wrong_use("bench call", "--%s takes a whole number from %" PRId64 " to %" PRId64 ", not \"%s\"", what, low, high, text);
 }
 
 int cmd_bench_call(int argc, char **argv)
@@ -76,9 +49,9 @@ int cmd_bench_call(int argc, char **argv)
     int code = cli_read(&syntax, argc, argv, NULL, &words), err;
 
     if (code == CLI_GO_ON)
-        code = take_number(calls_text, "calls", 1, MEDIA_LOAD_LEGS_MAX, &calls);
+        code = load_number("bench call", calls_text, "calls", 1, MEDIA_LOAD_LEGS_MAX, &calls);
     if (code == CLI_GO_ON)
-        code = take_number(seconds_text, "seconds", SECONDS_MIN, SECONDS_MAX, &seconds);
+        code = load_number("bench call", seconds_text, "seconds", SECONDS_MIN, SECONDS_MAX, &seconds);
     if (code != CLI_GO_ON)
         return code;
     if (!target || address_parse(text_of(target), &opt.target))
@@ -94,7 +67,7 @@ int cmd_bench_call(int argc, char **argv)
     opt.legs = (unsigned)calls;
     opt.seconds = (double)seconds;
     load_files_raise();
-    code = speak(&opt, as_json);
+    code = load_run("bench call", &opt, as_json);
     free(voice);
     return code;
 }

@@ -44,31 +44,6 @@ static int serve(const struct address *at, unsigned legs)
 
 /* ---- the callers ---- */
 
-static int speak(const struct media_load_options *opt, bool as_json)
-{
-    struct media_load_result *r = malloc(sizeof *r);
-    int err = r ? media_load_run(opt, r) : -ENOMEM;
-
-    if (err) {
-        free(r);
-        return failed(err);
-    }
-    if (as_json)
-        load_result_json(r);
-    else
-        load_result_text(r);
-    err = r->broken_legs > 0 || r->counted == 0;
-    free(r);
-    return cli_done(err ? CLI_FAILED : CLI_FINE);
-}
-
-static int take_number(const char *text, const char *what, int64_t high, int64_t *out)
-{
-    if (!text || (text_to_i64(text_of(text), out) == 0 && *out >= 1 && *out <= high))
-        return CLI_GO_ON;
-    return cli_wrong_use("bench media", "--%s takes a whole number from 1 to %" PRId64 ", not \"%s\"", what, high, text);
-}
-
 int cmd_bench_media(int argc, char **argv)
 {
     const char *target = NULL, *at = NULL, *legs_text = NULL, *seconds_text = NULL;
@@ -95,9 +70,9 @@ int cmd_bench_media(int argc, char **argv)
     int code = cli_read(&syntax, argc, argv, NULL, &words);
 
     if (code == CLI_GO_ON)
-        code = take_number(legs_text, "legs", MEDIA_LOAD_LEGS_MAX, &legs);
+        code = load_number("bench media", legs_text, "legs", 1, MEDIA_LOAD_LEGS_MAX, &legs);
     if (code == CLI_GO_ON)
-        code = take_number(seconds_text, "seconds", SECONDS_MAX, &seconds);
+        code = load_number("bench media", seconds_text, "seconds", 1, SECONDS_MAX, &seconds);
     if (code != CLI_GO_ON)
         return code;
     if (!at == !target)
@@ -107,5 +82,5 @@ int cmd_bench_media(int argc, char **argv)
     load_files_raise();
     if (at)
         return serve(&where, (unsigned)legs);
-    return speak(&(struct media_load_options){ .target = where, .legs = (unsigned)legs, .seconds = (double)seconds }, as_json);
+    return load_run("bench media", &(struct media_load_options){ .target = where, .legs = (unsigned)legs, .seconds = (double)seconds }, as_json);
 }
