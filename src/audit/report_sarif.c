@@ -32,7 +32,7 @@ static void put_words(struct buf *b, const char *name, const char *words)
     buf_add_char(b, '}');
 }
 
-/* Braces are doubled (section 3.11.5), and "](" becomes "] (": text of the configuration makes no placeholder and no link. */
+/* Braces are doubled (section 3.11.5), and "](" becomes "] (": text of the configuration is neither filled in nor a link. */
 static void add_escaped(struct buf *b, struct text t)
 {
     for (size_t i = 0; i < t.n; i++) {

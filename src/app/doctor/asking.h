@@ -15,7 +15,7 @@ struct asking_ami {
     struct doctor_ami *out;
     struct ami_client *client;
     unsigned waiting;           /* answers that are due */
-    size_t module;              /* asked for now */
+    size_t module;              /* the one whose answer is awaited */
     unsigned pings;             /* sent */
     int64_t ping_us;            /* when, by the steady clock */
     int64_t ping_wall_us;
