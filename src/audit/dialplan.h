@@ -1,5 +1,5 @@
-/* extensions.conf as Asterisk loads it (pbx/pbx_config.c of 22.10.1): contexts, extensions, steps. Immutable once built; texts belong to the
- * conf it was made of, or to the arena. */
+/* The dialplan as Asterisk loads it (pbx/pbx_config.c of 22.10.1): contexts, extensions, steps of extensions.conf, of AEL and of extensions.lua
+ * together. Immutable once built; texts belong to the conf it was made of, or to the arena. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +10,12 @@
 
 struct dialplan_context;
 struct dialplan_extension;
+
+/* Who wrote an extension.
+ * DIALPLAN_AEL: steps are those that Asterisk's compiler makes of it (res/ael/pval.c); such as it makes itself have app_column 0.
+ * DIALPLAN_LUA: steps are the calls of applications in the function, in the order in which they are written. Each may be left out or come again:
+ * what is between them is not known. Nothing may be said of their order, of an end that is missing, or of steps that are never reached. */
+enum dialplan_origin { DIALPLAN_CONF, DIALPLAN_AEL, DIALPLAN_LUA };
 
 struct dialplan_step {
     struct conf_place place;       /* of the application's name */
@@ -30,6 +36,7 @@ struct dialplan_extension {
     size_t step_count, step_room;
     struct text hint;              /* TEXT_NONE: none */
     size_t number;                 /* among all of the dialplan, from 0 */
+    enum dialplan_origin origin;   /* of its first step */
 };
 
 struct dialplan_include {
@@ -77,7 +84,7 @@ struct dialplan {
     struct arena *memory;
 };
 
-/* 0 or -ENOMEM. Memory is the arena's; conf must outlive the result. */
+/* dialplan_conf.c: of extensions.conf; c NULL: empty. 0 or -ENOMEM. Memory is the arena's; conf must outlive the result. */
 int dialplan_build(struct dialplan **out, struct arena *memory, const struct conf *c) MUST_USE;
 
 const struct dialplan_context *dialplan_context_of(const struct dialplan *d, struct text name);

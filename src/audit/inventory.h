@@ -49,7 +49,7 @@ struct inventory_script {
 };
 
 struct inventory_use {
-    const struct dialplan_step *step; /* NULL: from AEL or extensions.lua, place only */
+    const struct dialplan_step *step;
     struct conf_place place;
     enum inventory_kind kind;
     struct text target, args;      /* as written: file or URL; the rest */

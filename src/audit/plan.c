@@ -108,6 +108,8 @@ static const char *why_not_there(const struct maker *m, const struct dialplan_st
 {
     const struct dialplan_extension *e = s->extension;
 
+    if (e->origin != DIALPLAN_CONF)
+        return "it is written in another language than extensions.conf: change it by hand";
     if (!flow_is(s->app, "AGI") && !flow_is(s->app, "DeadAGI"))
         return "another application runs it: change it by hand";
     if (!plan_line_fits(s, source_line(m->source, s->place.file, s->place.line)))
