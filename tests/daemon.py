@@ -1,15 +1,10 @@
 """Starts `sidetone serve` for a test and reads its log."""
 import os
 import signal
-import socket
 import subprocess
 import time
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from ports import free_port  # noqa: F401  (handed on)
 
 
 def run(context, *args, timeout=30, env=None):

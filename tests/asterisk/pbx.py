@@ -10,6 +10,7 @@ import time
 
 from ami import Ami
 from ari import Ari
+from ports import free_port
 from runner import Skip
 
 
@@ -55,6 +56,8 @@ class Pbx:
         self.dir = context.path(name)
         plan = dialplan_file or context.write(f"{name}.dialplan", dialplan)
         command = [context.program, "sim", "pbx", "--dir", self.dir, "--dialplan", plan, "--name", name, "--json", *chosen, *arguments]
+        for option in ("--ami-port", "--http-port", "--sip-port"):
+            command += [] if option in arguments else [option, str(free_port())]
         for key, value in (marks or {}).items():
             command += ["--mark", f"{key}={value}"]
         for key, text in (configs or {}).items():

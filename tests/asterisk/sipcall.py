@@ -3,10 +3,10 @@ import array
 import math
 import os
 import shutil
-import socket
 import subprocess
 from xml.sax.saxutils import escape
 
+from ports import free_port, free_udp_ports
 from runner import Skip
 
 # sipp parses no WAV header and takes no blank line after the SDP; -mp must differ between two at once (notes of its manual and seen).
@@ -104,19 +104,6 @@ Content-Length: 0
 """
 
 
-def free_udp_pair():
-    """An even port whose successor is free too, below the range from which the kernel takes ports."""
-    for port in range(32000 + 2 * (os.getpid() % 300), 32766, 2):
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b:
-                a.bind(("127.0.0.1", port))
-                b.bind(("127.0.0.1", port + 1))
-                return port
-        except OSError:
-            continue
-    raise AssertionError("no free UDP ports")
-
-
 def mulaw(sample):
     """One 16-bit sample as G.711 mu-law."""
     sign = 0x80 if sample < 0 else 0
@@ -154,19 +141,13 @@ class SipCall:
         for key, value in words.items():
             steps = steps.replace("{" + key + "}", str(value))
         scenario = context.write(f"{label}.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="call">\n' + steps + "</scenario>\n")
-        media = free_udp_pair()
-        command = ["sipp", f"127.0.0.1:{sip_port}", "-sf", scenario, "-i", "127.0.0.1", "-p", str(self._free_port()), "-mp", str(media),
+        media = free_udp_ports(4)  # audio, and behind it video, which it binds in any case
+        command = ["sipp", f"127.0.0.1:{sip_port}", "-sf", scenario, "-i", "127.0.0.1", "-p", str(free_port()), "-mp", str(media),
                    "-s", exten, "-m", "1", "-nostdin", "-timeout", "60",
                    "-trace_msg", "-message_file", self.messages, "-message_overwrite", "true"]
         self.out = open(context.path(f"{label}.out"), "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, cwd=context.dir)
         context.at_end(self.kill)
-
-    @staticmethod
-    def _free_port():
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.bind(("127.0.0.1", 0))
-            return s.getsockname()[1]
 
     def finish(self, seconds=90):
         """sipp's exit status: 0 when the call went as the scenario says."""

@@ -1,5 +1,6 @@
 """A real browser without a window, by its own debugging pipe: opens a page, asks it questions, takes a picture."""
 import base64
+import fcntl
 import json
 import os
 import select
@@ -13,6 +14,14 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 DEADLINE = 120  # the machine may be busy; an answer is awaited, never slept for
 
 
+def _pipe_with_end(end):
+    """A pipe; that end of it has a number above 4, so that putting it to 3 or 4 overwrites no other."""
+    pair = list(os.pipe())
+    low, pair[end] = pair[end], fcntl.fcntl(pair[end], fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(low)
+    return pair
+
+
 class Browser:
     def __init__(self, context):
         program = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -20,10 +29,11 @@ class Browser:
             if os.environ.get("CI") == "true":
                 raise AssertionError("no browser: tools/install-deps test installs one")
             raise Skip("no browser here (Debian: chromium-headless-shell)")
-        ours_in, its_out = os.pipe()
-        its_in, ours_out = os.pipe()
+        ours_in, its_out = _pipe_with_end(1)
+        its_in, ours_out = _pipe_with_end(0)
         # The browser speaks by its descriptors 3 and 4. A shell puts them there, so that nothing of this process is touched.
-        command = ["/bin/sh", "-c", f'exec "$@" 3<&{its_in} 4>&{its_out}', "sh", program, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        # (bash: others know no descriptors above 9.)
+        command = ["bash", "-c", f'exec "$@" 3<&{its_in} 4>&{its_out}', "sh", program, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
                    "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb", "--remote-debugging-pipe",
                    "--user-data-dir=" + context.path("browser"), "about:blank"]
         with open(context.path("browser.log"), "wb") as log:

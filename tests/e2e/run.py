@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""End-to-end tests of the program against scripted peers. usage: run.py [--build DIR] [--without WORD,...] [WORD ...]
+"""End-to-end tests of the program against scripted peers. usage: run.py [--build DIR] [--lanes N] [--without WORD,...] [WORD ...]
 --without: leaves out the files whose names have one of the words."""
 import argparse
 import os
@@ -11,6 +11,7 @@ import runner  # noqa: E402
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--build", default="build")
+parser.add_argument("--lanes", type=int, default=1, help="run so many tests at a time")
 parser.add_argument("--list", action="store_true")
 parser.add_argument("--without", default="")
 parser.add_argument("only", nargs="*")
