@@ -78,6 +78,8 @@ struct dialplan {
     size_t context_count, context_room;
     struct dialplan_problem *problems;
     size_t problem_count, problem_room;
+    struct dialplan_line *globals; /* of AEL; those of extensions.conf are in its section [globals] */
+    size_t global_count, global_room;
     size_t step_count, extension_count;
     struct dialplan_slot *slots;   /* contexts and extensions by name */
     size_t slot_count, slots_used;
