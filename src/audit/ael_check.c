@@ -153,6 +153,8 @@ static void walk(struct check *c, struct ael_node *n, struct ael_node *dad, size
             macro_finish(c->t, n);
         else if (n->kind == AEL_SWITCH)
             switch_finish(c->t, n);
+        else if (n->kind == AEL_CALL && text_eq_nocase(n->name, TEXT("MacroExit")))
+            n->kind = AEL_RETURN;  /* Asterisk makes that of it */
         else if (n->kind == AEL_LABEL)
             keep(c, &c->labels->labels, n);
         else if (n->kind == AEL_EXTENSION)
@@ -237,11 +239,11 @@ static const struct ael_node *label_around(const struct ael_labels *l, const str
 {
     const struct ael_node *found = label_in(l, scope, extension, label);
 
-    for (const struct ael_node *n = scope->child; !found && depth < INCLUDES_DEEP && n; n = n->next) {
+    for (const struct ael_node *n = scope->child; !found && depth > 0 && n; n = n->next) {
         const struct ael_node *included = n->kind == AEL_INCLUDE ? object_of(l, n->name) : NULL;
 
         if (included && included->kind == AEL_CONTEXT)
-            found = label_around(l, included, extension, label, depth + 1);
+            found = label_around(l, included, extension, label, depth - 1);
     }
     return found;
 }
@@ -253,22 +255,22 @@ static const struct ael_node *target_named(const struct ael_labels *l, const str
 
     for (size_t i = found_at(in, jump->part[0], 0); !found && i < in->count && text_eq(in->of[i]->name, jump->part[0]); i++)
         found = label_in(l, in->of[i], jump->part[1], jump->part[2]);
-    return found || !first || first->kind == AEL_MACRO ? found : label_around(l, first, jump->part[1], jump->part[2], 0);
+    return found || !first || first->kind == AEL_MACRO ? found : label_around(l, first, jump->part[1], jump->part[2], INCLUDES_DEEP);
 }
 
-const struct ael_node *ael_target(const struct ael_labels *labels, const struct ael_node *jump)
+const struct ael_node *ael_target(const struct ael_labels *labels, const struct ael_node *jump, bool is_compiling)
 {
     const struct ael_node *scope;
 
     if (is_variable(jump))
         return NULL;
     if (jump->part_count == 3)
-        return target_named(labels, jump);
+        return is_compiling ? NULL : target_named(labels, jump);
     scope = around(jump, jump->part_count == 1);
     if (!scope)
         return NULL;
     if (jump->part_count == 2) /* Asterisk looks for extensions in a macro's arguments, and finds none */
-        return scope->kind == AEL_MACRO ? NULL : label_around(labels, scope, jump->part[0], jump->part[1], 0);
+        return scope->kind == AEL_MACRO ? NULL : label_around(labels, scope, jump->part[0], jump->part[1], is_compiling ? 0 : INCLUDES_DEEP);
     if (scope->kind == AEL_EXTENSION && text_eq(jump->part[0], TEXT("1")))
         return scope->child;
     /* Asterisk looks on behind the extension, too, as far as the list goes that it stands in. */
@@ -291,7 +293,7 @@ static void check_jump(struct check *c, const struct ael_node *n)
 {
     const bool is_elsewhere = n->part_count == 3 && !object_of(c->labels, n->part[0]); /* in extensions.conf, perhaps */
 
-    if (!is_variable(n) && !is_elsewhere && !ael_target(c->labels, n))
+    if (!is_variable(n) && !is_elsewhere && !ael_target(c->labels, n, false))
         ael_problem(&c->t->lexer, n->place, DIALPLAN_SKIPPED, "Asterisk's compiler finds no label \"%.*s\" for this jump: " REFUSED,
                     TEXT_ARG(text_head(n->part[n->part_count - 1], 60)));
 }

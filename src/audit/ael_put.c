@@ -33,12 +33,10 @@ static struct text goto_args(struct ael_code *c, const struct ael_step *to)
 /* A jump to a label in a case goes to the extension of the case. */
 static struct text jump_args(struct ael_code *c, const struct ael_step *s)
 {
-    const struct ael_node *n = s->origin, *target = ael_target(c->labels, n);
+    const struct ael_node *n = s->origin, *target = ael_target(c->labels, n, true);
 
     if (!target || target->kind != AEL_LABEL || !target->compiled.p || !ael_is_in_case(target))
         return s->args;
-    if (n->part_count == 3)
-        return ael_text(c->b, "%.*s,%.*s,%.*s", TEXT_ARG(n->part[0]), TEXT_ARG(target->compiled), TEXT_ARG(n->part[2]));
     return ael_text(c->b, "%.*s,%.*s", TEXT_ARG(target->compiled), TEXT_ARG(n->part[n->part_count - 1]));
 }
 
@@ -69,11 +67,8 @@ static void step_finish(struct ael_code *c, struct ael_step *s)
 
 static struct text global_of(const struct ael_code *c, struct text name)
 {
-    struct text value = TEXT_NONE;
+    const struct text value = dialplan_global_of(c->b->d, name);
 
-    for (const struct dialplan_line *g = c->b->d->globals; g < c->b->d->globals + c->b->d->global_count; g++)
-        if (text_eq(g->name, name))
-            value = g->value;
     return value.p || !c->audit->files[AUDIT_EXTENSIONS] ? value : conf_get(c->audit->files[AUDIT_EXTENSIONS], TEXT("globals"), name);
 }
 

@@ -75,8 +75,9 @@ struct ael_labels {
 
 /* Adds what Asterisk adds (return, default), finds the labels, and tells what makes Asterisk refuse the file. False: no memory. */
 bool ael_check(struct ael_tree *t, struct ael_labels *labels);
-/* What a goto leads to, NULL: nothing that is known. */
-const struct ael_node *ael_target(const struct ael_labels *labels, const struct ael_node *jump);
+/* What a goto leads to, NULL: nothing that is known. is_compiling: the compiler has forgotten the other contexts (pval.c: current_db is 0 by then), so
+ * a jump that names a context is never led into a case. */
+const struct ael_node *ael_target(const struct ael_labels *labels, const struct ael_node *jump, bool is_compiling);
 bool ael_is_in_case(const struct ael_node *n);
 /* The arguments of a list, cut at the commas outside of "()". */
 bool ael_cut(struct text *rest, struct text *one);

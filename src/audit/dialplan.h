@@ -93,6 +93,8 @@ const struct dialplan_context *dialplan_context_of(const struct dialplan *d, str
 /* The extension of exactly that name and caller as written. NULL: none. */
 const struct dialplan_extension *dialplan_extension_of(const struct dialplan *d, const struct dialplan_context *c, struct text name,
                                                        struct text caller);
+/* A global variable of AEL; TEXT_NONE: none. d NULL passes. */
+struct text dialplan_global_of(const struct dialplan *d, struct text name);
 const struct dialplan_step *dialplan_step_of(const struct dialplan_extension *e, unsigned priority);
 const struct dialplan_step *dialplan_label_of(const struct dialplan_extension *e, struct text label);
 
