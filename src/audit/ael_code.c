@@ -163,6 +163,7 @@ static void leap_add(struct ael_code *c, struct ael_routine *r, const struct ael
 
     s->origin = n;
     s->yes = to;
+    s->args_column = n->place.column; /* dead or not, nobody minds; what stands behind it is told */
     if (to)
         ael_step_add(c, r, s, mother);
     else if (n->kind == AEL_CONTINUE && r->is_case)

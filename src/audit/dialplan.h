@@ -12,7 +12,8 @@ struct dialplan_context;
 struct dialplan_extension;
 
 /* Who wrote an extension.
- * DIALPLAN_AEL: steps are those that Asterisk's compiler makes of it (res/ael/pval.c); such as it makes itself have app_column 0.
+ * DIALPLAN_AEL: steps are those that Asterisk's compiler makes of it (res/ael/pval.c); such as it makes itself have app_column 0;
+ * args_column is 0, too, but for break and continue.
  * DIALPLAN_LUA: steps are the calls of applications in the function, in the order in which they are written. Each may be left out or come again:
  * what is between them is not known. Nothing may be said of their order, of an end that is missing, or of steps that are never reached. */
 enum dialplan_origin { DIALPLAN_CONF, DIALPLAN_AEL, DIALPLAN_LUA };

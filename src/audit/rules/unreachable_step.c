@@ -26,6 +26,12 @@ static bool is_loop_end(const struct dialplan_step *s)
     return flow_is(s->app, "EndWhile") || flow_is(s->app, "EndIf") || flow_is(s->app, "Else") || flow_is(s->app, "ElseIf");
 }
 
+/* What Asterisk's compiler of AEL adds may well be dead; and what it jumps over is the other branch. */
+static bool is_made(const struct dialplan_step *s)
+{
+    return s->extension->origin == DIALPLAN_AEL && (!s->app_column || (!s[-1].app_column && !s[-1].args_column));
+}
+
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_extension *e)
 {
     int err = 0;
@@ -33,7 +39,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
     for (size_t i = 1; !err && i < e->step_count; i++) {
         const struct dialplan_step *s = e->steps + i;
 
-        if (s->priority != s[-1].priority + 1 || !flow_ends(s - 1) || is_loop_end(s) || is_wanted(a, s))
+        if (s->priority != s[-1].priority + 1 || !flow_ends(s - 1) || is_loop_end(s) || is_made(s) || is_wanted(a, s))
             continue;
         err = audit_find(a, self, s->place, "%.*s is never reached: %.*s on line %u does not go on", TEXT_ARG(s->app), TEXT_ARG(s[-1].app),
                          s[-1].place.line);
@@ -51,6 +57,10 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,GotoIf(${X}?x:y)\n same => n,NoOp(here)\n same => n(x),Hangup()\n same => n(y),Hangup()\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,GotoIf(${X}?5)\n same => n,Hangup()\n same => n(more),Answer()\n same => n,Hangup()\n same => n,Busy(5)\n same => n,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,If(${X})\n same => n,Hangup()\n same => n,EndIf()\n same => n,Answer()\n", .is_bad = false },
+    { .file = "extensions.ael", .text = "context a { 1 => { if (${X}) { Hangup(); } else { goto 2,1; } } 2 => { while (1) { Wait(1); break; NoOp(dead); } Hangup(); } }\n", .is_bad = true },
+    { .file = "extensions.ael",
+      .text = "context a { 1 => { if (\"${X}\" = \"\") { Hangup(); } else { goto 2,1; } } 2 => { switch (${X}) { case 1: Busy(); break; default: goto 1,1; } Hangup(); } }\n",
+      .is_bad = false },
 };
 
 const struct audit_rule audit_rule_unreachable_step = {
