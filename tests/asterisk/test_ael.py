@@ -146,6 +146,9 @@ context many.words-here { "q" => NoOp("a b"); *9#8 => Hangup(); 1<2>3! => NoOp()
 context crlf { 
   1 => { NoOp(x); } 
 }
+context odd { 1 => NoOp(1); /* two stars are no end **/ 2 => NoOp(2); /* one is */ 3 => { NoOp(3)% ; default$x(1); defaultx; } }
+macro inc() { includes { default; } }
+macro exits() { MacroExit(); NoOp(dead); }
 context uni { 1 => NoOp(ä ö); ü => NoOp(); a\,b => NoOp(); }
 """
 

@@ -4,6 +4,12 @@
 #include "audit/rules/each.h"
 
 /* Labels and numbers may be jumped to from outside of the file: only steps that no name leads to count. */
+/* Of AEL: it leads to its cases only. */
+static bool is_switch(const struct dialplan_step *s)
+{
+    return s->extension->origin == DIALPLAN_AEL && flow_is(s->app, "Goto") && text_starts(s->args, TEXT("sw_"));
+}
+
 static bool is_wanted(const struct audit *a, const struct dialplan_step *s)
 {
     struct flow_target targets[FLOW_TARGETS_MAX];
@@ -15,7 +21,7 @@ static bool is_wanted(const struct audit *a, const struct dialplan_step *s)
         const size_t n = flow_targets(a->dialplan, e->steps + i, targets);
 
         for (size_t k = 0; k < n; k++)
-            if (targets[k].step == s || (targets[k].state == FLOW_DYNAMIC && !targets[k].is_named))
+            if (targets[k].step == s || (targets[k].state == FLOW_DYNAMIC && !targets[k].is_named && !is_switch(e->steps + i)))
                 return true;
     }
     return false;
@@ -58,6 +64,7 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,GotoIf(${X}?5)\n same => n,Hangup()\n same => n(more),Answer()\n same => n,Hangup()\n same => n,Busy(5)\n same => n,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,If(${X})\n same => n,Hangup()\n same => n,EndIf()\n same => n,Answer()\n", .is_bad = false },
     { .file = "extensions.ael", .text = "context a { 1 => { if (${X}) { Hangup(); } else { goto 2,1; } } 2 => { while (1) { Wait(1); break; NoOp(dead); } Hangup(); } }\n", .is_bad = true },
+    { .file = "extensions.ael", .text = "context a { 1 => { switch (${X}) { case 1: Busy(); } return; NoOp(dead); } }\n", .is_bad = true },
     { .file = "extensions.ael",
       .text = "context a { 1 => { if (\"${X}\" = \"\") { Hangup(); } else { goto 2,1; } } 2 => { switch (${X}) { case 1: Busy(); break; default: goto 1,1; } Hangup(); } }\n",
       .is_bad = false },
