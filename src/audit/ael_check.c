@@ -114,6 +114,8 @@ static void switch_finish(struct ael_tree *t, struct ael_node *n)
 {
     struct ael_node **last = &n->child;
 
+    if (!n->child && n->is_damaged)
+        return;
     if (!n->child) {
         ael_problem(&t->lexer, n->place, DIALPLAN_SKIPPED, "a switch without a case: Asterisk crashes when it loads this");
         return;

@@ -367,6 +367,7 @@ static struct ael_node *switch_statement(struct ael_tree *t)
     last = &n->child;
     while (t->token.sign != AEL_CLOSE && t->token.sign != AEL_END) {
         if (t->token.sign != KW_CASE && t->token.sign != KW_PATTERN && t->token.sign != KW_DEFAULT) {
+            n->is_damaged = true;
             ael_damage(t, "\"case\", \"pattern\" or \"default\"");
             continue;
         }

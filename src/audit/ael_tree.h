@@ -22,7 +22,7 @@ struct ael_node {
      * MACRO: its arguments. INCLUDE: the times. SWITCH_LINE: "switch" or "eswitch". EXTENSION: the hint. */
     struct text part[3];
     unsigned part_count;           /* GOTO: up to 3; CALL, MACRO_CALL: 0 without brackets, or with none between them */
-    bool is_regexten, is_extended, is_made; /* is_made: by Asterisk, not in the file */
+    bool is_regexten, is_extended, is_made, is_damaged; /* is_made: by Asterisk, not in the file */
     struct ael_node *child, *otherwise; /* statements; the else branch */
     struct ael_node *next, *dad;
     struct text compiled;          /* LABEL: the extension that it came to stand in */
