@@ -10,20 +10,26 @@ static bool is_switch(const struct dialplan_step *s)
     return s->extension->origin == DIALPLAN_AEL && flow_is(s->app, "Goto") && text_starts(s->args, TEXT("sw_"));
 }
 
-static bool is_wanted(const struct audit *a, const struct dialplan_step *s)
+static bool leads_to(const struct audit *a, const struct dialplan_step *from, const struct dialplan_step *to)
 {
     struct flow_target targets[FLOW_TARGETS_MAX];
+    const size_t n = flow_targets(a->dialplan, from, targets);
+
+    for (size_t k = 0; k < n; k++)
+        if (targets[k].step == to || (targets[k].state == FLOW_DYNAMIC && !targets[k].is_named && !is_switch(from)))
+            return true;
+    return false;
+}
+
+static bool is_wanted(const struct audit *a, const struct dialplan_step *s)
+{
     const struct dialplan_extension *e = s->extension;
 
-    if (s->label.n)
+    if (s->label.n || leads_to(a, s - 1, s)) /* mostly it is the one before it */
         return true;
-    for (size_t i = 0; i < e->step_count; i++) {
-        const size_t n = flow_targets(a->dialplan, e->steps + i, targets);
-
-        for (size_t k = 0; k < n; k++)
-            if (targets[k].step == s || (targets[k].state == FLOW_DYNAMIC && !targets[k].is_named && !is_switch(e->steps + i)))
-                return true;
-    }
+    for (size_t i = 0; i < e->step_count; i++)
+        if (leads_to(a, e->steps + i, s))
+            return true;
     return false;
 }
 
