@@ -359,9 +359,18 @@ static void statement_add(struct ael_code *c, struct ael_routine *r, struct text
     }
 }
 
+static bool has_room(struct ael_code *c, const struct ael_node *n)
+{
+    if (!c->is_full && c->looked++ % 1024 == 0 && arena_used(c->b->d->memory) > AEL_DIALPLAN_MAX) {
+        c->is_full = true;
+        ael_problem(&c->t->lexer, n->place, DIALPLAN_SKIPPED, "the dialplan takes more than %d MiB: the rest is not read", AEL_DIALPLAN_MAX >> 20);
+    }
+    return !c->is_full;
+}
+
 void ael_body(struct ael_code *c, struct ael_routine *r, struct text label, struct ael_node *body, struct ael_routine *mother)
 {
     look_for_switch(c, r, mother, body);
-    for (; body && !c->b->err; body = body->next)
+    for (; body && !c->b->err && has_room(c, body); body = body->next)
         statement_add(c, r, label, body, mother);
 }

@@ -5,6 +5,10 @@
 
 enum ael_step_kind { AEL_STEP_CALL, AEL_STEP_LABEL, AEL_STEP_GOTO, AEL_STEP_LOOP, AEL_STEP_IF, AEL_STEP_IFTIME };
 
+/* AEL_DIALPLAN_MAX: bytes that the whole dialplan may take; long names within each other make long texts. AEL_LABELLED_MAX: steps of an extension behind
+ * which labels are left out, because each is looked for among the steps. */
+enum { AEL_DIALPLAN_MAX = 256 << 20, AEL_LABELLED_MAX = 30000 };
+
 struct ael_routine;
 
 /* One step. GOTO leads to `yes`; LOOP and IF lead to the next one, or to `no`; IFTIME to the one behind the next. */
@@ -38,6 +42,8 @@ struct ael_code {
     const struct audit *audit;
     struct ael_routine *first, *last; /* in the order in which they go into the dialplan */
     unsigned count;                /* of statements that get a number of their own */
+    unsigned looked;               /* statements so far */
+    bool is_full;                  /* a ceiling is met, and told */
     struct ael_step none;          /* stands for what there is no memory for */
 };
 

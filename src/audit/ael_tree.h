@@ -4,7 +4,7 @@
 #include "audit/ael_lexer.h"
 
 /* AEL_DEPTH_MAX: statements within each other. AEL_NODES_MAX: of all files. */
-enum { AEL_DEPTH_MAX = 400, AEL_NODES_MAX = 2000000 };
+enum { AEL_DEPTH_MAX = 400, AEL_NODES_MAX = 500000 };
 
 enum ael_kind {
     AEL_CONTEXT, AEL_MACRO, AEL_GLOBALS, AEL_EXTENSION, AEL_INCLUDE, AEL_SWITCH_LINE, AEL_IGNOREPAT,
