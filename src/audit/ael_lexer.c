@@ -92,8 +92,9 @@ static char closer_of(char c)
 
 /* ---- texts as they stand ---- */
 
-/* Goes on until the bracket that is open closes (is_taken then), or, with open '\0', until a ";". */
-static bool brackets_walk(struct ael_lexer *x, struct ael_file *f, char open, const char *what)
+/* Goes on until the bracket that is open closes, or, with open '\0', until a ";". is_lenient: one "]" or "}" that closes nothing is taken for text before
+ * the first comma (the grammar puts two words together there: ael.y, word_list). */
+static bool brackets_walk(struct ael_lexer *x, struct ael_file *f, char open, const char *what, bool is_lenient)
 {
     char closers[AEL_BRACKETS_MAX];
     const size_t start = f->at;
@@ -105,6 +106,7 @@ static bool brackets_walk(struct ael_lexer *x, struct ael_file *f, char open, co
     for (; f->at < f->content.n; step(f)) {
         const char c = f->content.p[f->at];
 
+        is_lenient &= c != ',' || depth > 1;
         if (!strchr("()[]{};", c) || !c || is_escaped(f, start))
             continue;
         if (c == ';') {
@@ -116,6 +118,9 @@ static bool brackets_walk(struct ael_lexer *x, struct ael_file *f, char open, co
                 return false;
             }
             closers[depth++] = closer_of(c);
+        } else if (is_lenient && c != ')' && closers[depth - 1] != c) {
+            ael_problem(x, here(f), DIALPLAN_CUT, "\"%c\" closes nothing in %s: Asterisk takes it for text", c, what);
+            is_lenient = false;
         } else if (!depth || closers[depth - 1] != c) {
             ael_problem(x, here(f), DIALPLAN_SKIPPED, "expected \"%c\" in %s, and found \"%c\": Asterisk loads nothing of extensions.ael",
                         depth ? closers[depth - 1] : ';', what, c);
@@ -137,7 +142,8 @@ bool ael_lexer_verbatim(struct ael_lexer *x, enum ael_verbatim kind, struct ael_
     *out = (struct ael_token){ .sign = AEL_WORD, .place = here(f), .text = text_make(f->content.p + start, 0) };
     if (x->is_full)
         return false;
-    is_whole = brackets_walk(x, f, kind == AEL_VALUE ? '\0' : '(', kind == AEL_VALUE ? "the value" : kind == AEL_CONDITION ? "the condition" : "the list of arguments");
+    is_whole = brackets_walk(x, f, kind == AEL_VALUE ? '\0' : '(', kind == AEL_VALUE ? "the value" : kind == AEL_CONDITION ? "the condition" : "the list of arguments",
+                             kind == AEL_ARGUMENTS);
     out->text.n = f->at - start;
     if (is_whole && kind != AEL_VALUE)
         step(f);
@@ -167,7 +173,7 @@ static bool reference_walk(struct ael_lexer *x, struct ael_file *f)
     const char open = at(f, 1);
 
     f->at += 2;
-    if (!brackets_walk(x, f, open, "the expression"))
+    if (!brackets_walk(x, f, open, "the expression", false))
         return false;
     step(f);
     return true;

@@ -189,6 +189,8 @@ static const struct {
 } damaged[] = {
     { "context a { 1 => { Answer() Hangup(); } 2 => NoOp(); }\n", "1:29: expected \";\" behind the application, and found \"Hangup\"" },
     { "context a { 1 => { if (x { NoOp(); } } 2 => NoOp(); }\n", "1:38: expected \")\" in the condition, and found \"}\"" },
+    { "context a { 2 => NoOp(); 1 => { for (;; x}) NoOp(); } }\n", "1:42: expected \")\" in the condition, and found \"}\"" },
+    { "context a { 1 => NoOp(x}); 2 => NoOp(); }\n", "1:24: \"}\" closes nothing in the list of arguments: Asterisk takes it for text" },
     { "context a {\n 2 => NoOp(); 1 => NoOp(x;\n", "2:25: the list of arguments that begins here has no end" },
     { "context a { 2 => NoOp(); /* open\n", "1:26: the comment that begins here has no end" },
     { "}\ncontext a { 2 => NoOp(); }\n", "1:1: expected \"context\", \"macro\" or \"globals\", and found \"}\"" },
