@@ -42,7 +42,7 @@ struct ael_tree {
 /* Reads all of it; problems are told. The tree's texts live as long as the dialplan, its nodes as long as t->memory. */
 void ael_parse(struct ael_tree *t);
 
-/* ---- between ael_parse.c and ael_parse_statement.c ---- */
+/* ---- between ael_parse.c, ael_parse_statement.c and ael_parse_words.c ---- */
 
 void ael_take(struct ael_tree *t);                    /* the next token comes into t->token */
 bool ael_has(struct ael_tree *t, enum ael_sign sign); /* takes it if it is there */
@@ -61,6 +61,9 @@ struct ael_node *ael_statements(struct ael_tree *t);
 struct ael_node *ael_assignment(struct ael_tree *t, struct ael_token name, enum ael_kind kind);
 /* "hours|days of the week|days|months", commas between. Absent: damaged. */
 struct text ael_times(struct ael_tree *t);
+/* "goto ...;" and "jump ...;", from the keyword on. NULL: damaged. */
+struct ael_node *ael_goto(struct ael_tree *t);
+struct ael_node *ael_jump(struct ael_tree *t);
 
 /* ---- ael_check.c ---- */
 
