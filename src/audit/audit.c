@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/ael.h"
 #include "audit/audit_internal.h"
 #include "audit/dialplan.h"
 
@@ -54,6 +55,8 @@ static int verdict(const struct audit *a)
 {
     int err = -ENOENT;
 
+    if (a->dialplan)
+        return 0;
     for (size_t f = 0; f < AUDIT_LIVE; f++) {
         if (a->files[f])
             return 0;
@@ -73,6 +76,24 @@ static int copy_options(struct audit *a, const struct audit_options *opt)
     return a->opt.folder && a->opt.version ? 0 : -ENOMEM;
 }
 
+/* extensions.conf, then what else fills the dialplan. Without any of them a->dialplan stays NULL. */
+static int read_dialplan(struct audit *a)
+{
+    struct dialplan_build b = { .origin = DIALPLAN_CONF };
+    int err = dialplan_build(&a->dialplan, a->memory, a->files[AUDIT_EXTENSIONS]);
+
+    if (err)
+        return err;
+    b.d = a->dialplan;
+    err = ael_read(&b, a);
+    if (err)
+        return err;
+    dialplan_link(a->dialplan);
+    if (!a->files[AUDIT_EXTENSIONS] && !a->dialplan->context_count && !a->dialplan->problem_count)
+        a->dialplan = NULL;
+    return 0;
+}
+
 int audit_open(struct audit **out, const struct audit_options *opt)
 {
     struct audit *a;
@@ -89,9 +110,9 @@ int audit_open(struct audit **out, const struct audit_options *opt)
     for (size_t f = 0; !err && f < AUDIT_FILE_COUNT; f++)
         err = read_file(a, (enum audit_file)f);
     if (!err)
+        err = read_dialplan(a);
+    if (!err)
         err = verdict(a);
-    if (!err && a->files[AUDIT_EXTENSIONS])
-        err = dialplan_build(&a->dialplan, a->memory, a->files[AUDIT_EXTENSIONS]);
     if (err) {
         audit_free(a);
         return err;

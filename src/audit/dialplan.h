@@ -12,7 +12,8 @@ struct dialplan_context;
 struct dialplan_extension;
 
 /* Who wrote an extension.
- * DIALPLAN_AEL: steps are those that Asterisk's compiler makes of it (res/ael/pval.c); such as it makes itself have app_column 0.
+ * DIALPLAN_AEL: steps are those that Asterisk's compiler makes of it (res/ael/pval.c); such as it makes itself have app_column 0;
+ * args_column is 0, too, but for break and continue.
  * DIALPLAN_LUA: steps are the calls of applications in the function, in the order in which they are written. Each may be left out or come again:
  * what is between them is not known. Nothing may be said of their order, of an end that is missing, or of steps that are never reached. */
 enum dialplan_origin { DIALPLAN_CONF, DIALPLAN_AEL, DIALPLAN_LUA };
@@ -78,6 +79,8 @@ struct dialplan {
     size_t context_count, context_room;
     struct dialplan_problem *problems;
     size_t problem_count, problem_room;
+    struct dialplan_line *globals; /* of AEL; those of extensions.conf are in its section [globals] */
+    size_t global_count, global_room;
     size_t step_count, extension_count;
     struct dialplan_slot *slots;   /* contexts and extensions by name */
     size_t slot_count, slots_used;
@@ -91,6 +94,8 @@ const struct dialplan_context *dialplan_context_of(const struct dialplan *d, str
 /* The extension of exactly that name and caller as written. NULL: none. */
 const struct dialplan_extension *dialplan_extension_of(const struct dialplan *d, const struct dialplan_context *c, struct text name,
                                                        struct text caller);
+/* A global variable of AEL; TEXT_NONE: none. d NULL passes. */
+struct text dialplan_global_of(const struct dialplan *d, struct text name);
 const struct dialplan_step *dialplan_step_of(const struct dialplan_extension *e, unsigned priority);
 const struct dialplan_step *dialplan_label_of(const struct dialplan_extension *e, struct text label);
 

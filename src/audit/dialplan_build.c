@@ -164,6 +164,14 @@ struct dialplan_extension *dialplan_extension_put(struct dialplan_build *b, stru
     return e;
 }
 
+struct text dialplan_global_of(const struct dialplan *d, struct text name)
+{
+    for (size_t i = d ? d->global_count : 0; i > 0; i--)
+        if (text_eq(d->globals[i - 1].name, name))
+            return d->globals[i - 1].value;
+    return TEXT_NONE;
+}
+
 const struct dialplan_step *dialplan_step_of(const struct dialplan_extension *e, unsigned priority)
 {
     size_t low = 0, high = e->step_count;

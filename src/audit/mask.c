@@ -353,6 +353,40 @@ static bool mask_program(struct view *v, struct text words)
     return true;
 }
 
+/* The word that ends before the "(" at i; empty: none. */
+static struct text word_before(struct text t, size_t i)
+{
+    size_t from = i;
+
+    while (from > 0 && (isalnum((unsigned char)t.p[from - 1]) || t.p[from - 1] == '_'))
+        from--;
+    return text_make(t.p + from, i - from);
+}
+
+/* Arguments of an application that nobody knows: what a misspelt Authenticate asks for, say. Functions stand in ${}, macros behind "&". */
+static void mask_unknown_calls(struct view *v, struct text t)
+{
+    static const char *const words[] = { "if", "while", "for", "switch", "random", "ifTime", "hint", "Goto" };
+    size_t depth = 0;
+
+    for (size_t i = 0; i < t.n; i++) {
+        const struct text name = t.p[i] == '(' && depth == 0 ? word_before(t, i) : TEXT_NONE;
+
+        depth += strchr("([{", t.p[i]) && t.p[i] && (t.p[i] != '{' || (i > 0 && t.p[i - 1] == '$'));
+        depth -= depth > 0 && strchr(")]}", t.p[i]) && t.p[i];
+        if (name.n && !known_app_of(name) && !AMONG(name, words) && !(name.p > t.p && name.p[-1] == '&'))
+            mark(v, text_trim(text_skip(t, i + 1)), MASK_HIDDEN);
+    }
+}
+
+static bool mask_ael(struct view *v, struct text words)
+{
+    if (text_find_text(words, TEXT("*/")) >= 0 || !mask_program(v, words)) /* what stands before it is comment */
+        return false;
+    mask_unknown_calls(v, words);
+    return true;
+}
+
 /* ---- a line ---- */
 
 static struct text without_comment(struct view *v, const char *comment)
@@ -376,8 +410,11 @@ bool mask_line(const char *file, struct text line, unsigned char out[CONF_LINE_M
     if (!line.p || line.n > CONF_LINE_MAX)
         return false;
     memset(out, MASK_SHOWN, line.n);
-    if (text_ends(name, TEXT(".ael")))
-        return mask_program(&v, without_comment(&v, "//"));
+    if (text_ends(name, TEXT(".ael"))) {
+        const struct text code = without_comment(&v, "//"), before = without_comment(&v, "/*");
+
+        return mask_ael(&v, before.n < code.n ? before : code);
+    }
     if (text_ends(name, TEXT(".lua")))
         return mask_program(&v, without_comment(&v, "--"));
     if (text_find_text(line, TEXT("--;")) >= 0 || text_find(line, '\0') >= 0)

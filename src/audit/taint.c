@@ -15,7 +15,7 @@ static const char *const cleaners[] = { "FILTER", "URIENCODE", "SQL_ESC", "LEN",
                                         "KEYPADHASH", "DIALPLAN_EXISTS", "VALID_EXTEN", "BASE64_ENCODE", "ABS", "INC", "DEC", "DB_EXISTS", "STAT",
                                         "DEVICE_STATE", "EXTENSION_STATE", "BLACKLIST", "GROUP_COUNT" };
 /* Functions that take the name of a variable, not its value. */
-static const char *const by_name[] = { "CUT", "STRREPLACE", "REPLACE", "LISTFILTER", "SHIFT", "POP", "HASH", "ARRAY", "PASSTHRU", "GLOBAL", "SHARED" };
+static const char *const by_name[] = { "LOCAL", "CUT", "STRREPLACE", "REPLACE", "LISTFILTER", "SHIFT", "POP", "HASH", "ARRAY", "PASSTHRU", "GLOBAL", "SHARED" };
 static const char *const plain_variables[] = { "CALLERIDNUM", "CALLERIDNAME", "CALLERID", "DNID", "RDNIS", "INVALID_EXTEN", "SIPDOMAIN" };
 
 static bool is_among(struct text name, const char *const *list, size_t n)
@@ -99,12 +99,28 @@ static void read_by_name(const struct taint_state *s, const struct expression *e
         worse(out, known->level, e->text, known->origin);
 }
 
+/* "$[${X}]" or "$["a ${X}"]", as AEL writes assignments: no operator outside of quotes, so the text comes out as it is. */
+static bool is_passed_on(const struct expression *sum)
+{
+    bool is_quoted = false;
+
+    for (const struct expression *e = sum->parts; e; e = e->next)
+        for (size_t i = 0; e->kind == EXPRESSION_TEXT && i < e->text.n; i++) {
+            is_quoted ^= e->text.p[i] == '"';
+            if (!is_quoted && e->text.p[i] && strchr("=<>!&|+-*/%~?:()", e->text.p[i]))
+                return false;
+        }
+    return true;
+}
+
 static void read_tree(const struct taint_state *s, const struct expression *e, struct taint_value *out)
 {
     for (; e; e = e->next) {
         struct taint_value inner = { .level = TAINT_NONE };
         const struct taint_name *known;
 
+        if (e->kind == EXPRESSION_MATH && is_passed_on(e))
+            read_tree(s, e->parts, out);
         if (e->kind == EXPRESSION_TEXT || e->kind == EXPRESSION_MATH)
             continue; /* a sum or a comparison gives a number */
         known = name_of(s, e->name);

@@ -227,7 +227,7 @@ static int note_globals(struct taint_world *w, const struct taint_state *s, cons
     struct taint_name *old;
     ptrdiff_t close;
 
-    if (!flow_is(step->app, "Set"))
+    if (!flow_is(step->app, "Set") && !flow_is(step->app, "MSet"))
         return 0;
     if (text_starts(name, TEXT("DB("))) {
         name = taint_family(name);

@@ -1,6 +1,8 @@
 /* Judges devices. */
 #include "audit/trunk.h"
 
+#include "audit/dialplan.h"
+
 /* ${TRUNK}, ${GLOBAL(OUT_TRUNK)}: what everybody calls it. */
 static bool is_trunk_variable(struct text kind)
 {
@@ -23,7 +25,7 @@ static ptrdiff_t slash_of(struct text d)
     return -1;
 }
 
-/* What [globals] says "${OUT}" or "${GLOBAL(OUT)}" is; else the text itself. */
+/* What [globals], or AEL's globals, say "${OUT}" or "${GLOBAL(OUT)}" is; else the text itself. */
 static struct text resolved(const struct audit *a, struct text variable)
 {
     struct text name = variable, value;
@@ -33,7 +35,9 @@ static struct text resolved(const struct audit *a, struct text variable)
     name = text_make(name.p + 2, name.n - 3);
     if (text_starts(name, TEXT("GLOBAL(")) && text_ends(name, TEXT(")")))
         name = text_make(name.p + 7, name.n - 8);
-    value = conf_get(a->files[AUDIT_EXTENSIONS], TEXT("globals"), name);
+    value = dialplan_global_of(a->dialplan, name);
+    if (!value.p && a->files[AUDIT_EXTENSIONS])
+        value = conf_get(a->files[AUDIT_EXTENSIONS], TEXT("globals"), name);
     return value.p ? value : variable;
 }
 

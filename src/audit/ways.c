@@ -77,8 +77,11 @@ static void look_at_variable(struct ways *w, size_t node, const struct flow_call
 {
     struct text value = c->args, name;
 
-    if (!flow_is(c->app, "Set") || !expression_cut(&value, '=', &name) || !value.p)
+    if ((!flow_is(c->app, "Set") && !flow_is(c->app, "MSet")) || !expression_cut(&value, '=', &name) || !value.p)
         return;
+    value = text_trim(value);
+    if (text_starts(value, TEXT("$[")) && text_ends(value, TEXT("]"))) /* as AEL writes it */
+        value = text_trim(text_make(value.p + 2, value.n - 3));
     name = text_trim(name);
     while (name.n && name.p[0] == '_')
         name = text_skip(name, 1);

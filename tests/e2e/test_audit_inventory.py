@@ -1,5 +1,6 @@
 """The inventory of AGI: places and scripts, as text and as JSON; the secret of a script is not repeated; hostile names do not reach the terminal."""
 import json
+import os
 
 from daemon import run
 
@@ -40,6 +41,33 @@ def test_the_report_sums_it_up_and_another_folder_can_be_named(context):
     assert code == 1 and out.strip().splitlines()[-1].startswith("AGI: 3 places, 2 scripts"), out
     code, out, _ = run(context, "audit", etc, "--inventory", "--agi-dir", context.path("nowhere"))
     assert code == 0 and "No such file" in out, out
+
+
+AEL = """macro look(who) {
+    AGI(lookup.py,${who});
+}
+context default {
+    100 => { Answer(); &look(${EXTEN}); jump 1@inner; }
+}
+context inner {
+    1 => { if ("${X}" = "1") { EAGI(talk.py); } Hangup(); }
+}
+"""
+
+
+def test_the_inventory_of_ael(context):
+    context.write("etc/extensions.ael", AEL)
+    etc = context.path("etc")
+    code, out, err = run(context, "audit", etc, "--inventory", "--json")
+    assert code == 0 and not err, err
+    places = json.loads(out)["agi"]["places"]
+    assert [(p["line"], p["kind"], p["context"], p["reached_from"]) for p in places] == [
+        (2, "AGI", "look", ["default"]), (8, "EAGI", "inner", ["default"])], places
+    for option in ("--plan", "--patch", "--apply"):
+        code, out, err = run(context, "audit", etc, option)
+        assert code in (0, 1) and "+++" not in out and len(err.splitlines()) <= 1, (option, code, out, err)
+    with open(os.path.join(etc, "extensions.ael"), encoding="utf-8") as still:
+        assert still.read() == AEL
 
 
 def test_what_does_not_go_with_the_inventory_is_one_line(context):

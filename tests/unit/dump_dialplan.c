@@ -32,7 +32,7 @@ int main(int argc, char **argv)
     const int err = audit_open(&a, &opt);
 
     if (err || !a->dialplan) {
-        fprintf(stderr, "%s: %s\n", opt.folder, err ? err_text(err) : "no extensions.conf");
+        fprintf(stderr, "%s: %s\n", opt.folder, err ? err_text(err) : "no dialplan");
         return 1;
     }
     for (size_t i = 0; i < a->dialplan->context_count; i++) {

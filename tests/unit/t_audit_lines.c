@@ -165,6 +165,11 @@ static void test_programs(void **state)
     assert_string_equal(shown("extensions.lua", TEXT("app.dial('PJSIP/1') -- hunter2"), out, sizeof out), "app.dial('PJSIP/1') ");
     assert_null(shown("extensions.lua", TEXT("local password = 'hunter2'"), out, sizeof out));
     assert_null(shown("extensions.ael", TEXT("  Authenticate(hunter2);"), out, sizeof out));
+    assert_string_equal(shown("extensions.ael", TEXT("  NoOp(1); /* hunter2"), out, sizeof out), "  NoOp(1); ");
+    assert_null(shown("extensions.ael", TEXT("  hunter2 */ NoOp(1);"), out, sizeof out));
+    assert_string_equal(shown("extensions.ael", TEXT("  Authentcat(hunter2);"), out, sizeof out), "  Authentcat(*");
+    assert_string_equal(shown("extensions.ael", TEXT("  if (${LEN(${X})} > 3) { &ring(100,${X}); }"), out, sizeof out),
+                        "  if (${LEN(${X})} > 3) { &ring(100,${X}); }");
 }
 
 /* A line longer than Asterisk reads is not shown; one of that length is. */

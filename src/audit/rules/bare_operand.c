@@ -16,7 +16,7 @@ static bool begins_with_operator(struct text t)
 /* Counts and numbers that Asterisk itself sets are never empty. */
 static bool is_always_set(struct text name)
 {
-    static const char *const always[] = { "EPOCH", "PRIORITY", "EXTEN", "CONTEXT", "HANGUPCAUSE", "LEN", "GROUP_COUNT", "ISNULL", "EXISTS", "REGEX", "MATH",
+    static const char *const always[] = { "EPOCH", "PRIORITY", "EXTEN", "~~EXTEN~~", "CONTEXT", "HANGUPCAUSE", "LEN", "GROUP_COUNT", "ISNULL", "EXISTS", "REGEX", "MATH",
                                           "DIALPLAN_EXISTS", "DB_EXISTS", "RAND", "FIELDQTY", "IF", "STRFTIME", "INC", "DEC", "TIMEOUT", "ARGC",
                                           "VALID_EXTEN", "DEVICE_STATE", "QUEUE_WAITING_COUNT", "QUEUE_MEMBER", "QUEUE_EXISTS", "MODULE_EXISTS", "DB_KEYCOUNT" };
 
@@ -56,7 +56,11 @@ static bool is_set_before(const struct dialplan_step *s, struct text name)
     for (t = s - t > BEFORE_MAX ? s - BEFORE_MAX : t; t < s; t++) {
         struct text value = t->args, to;
 
-        if (!text_eq_nocase(t->app, TEXT("Set")) || !expression_cut(&value, '=', &to) || !value.n || !expression_is_plain(value))
+        if ((!text_eq_nocase(t->app, TEXT("Set")) && !text_eq_nocase(t->app, TEXT("MSet"))) || !expression_cut(&value, '=', &to))
+            continue;
+        if (t->extension->origin == DIALPLAN_AEL && text_starts(value, TEXT("$[")) && text_ends(value, TEXT("]")))
+            value = text_trim(text_make(value.p + 2, value.n - 3)); /* "x=0;" */
+        if (!value.n || !expression_is_plain(value))
             continue;
         to = text_trim(to);
         while (to.n && to.p[0] == '_')
@@ -97,6 +101,8 @@ static const struct audit_rule_example examples[] = {
               " same => n,GotoIf($[${LEN(${X})} > 3]?x)\n same => n,Set(N=$[${N} + 1])\n"
               " same => n(x),Hangup()\n",
       .is_bad = false },
+    { .file = "extensions.ael", .text = "context a { 1 => { while (${X} < 3) Wait(1); Hangup(); } }\n", .is_bad = true },
+    { .file = "extensions.ael", .text = "context a { 1 => { X=0; while (${X} < 3) Wait(1); Hangup(); } }\n", .is_bad = false },
 };
 
 const struct audit_rule audit_rule_bare_operand = {

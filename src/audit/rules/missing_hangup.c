@@ -28,6 +28,8 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
 
     if (text_starts(e->context->name, TEXT("macro-"))) /* its end is the way back */
         return 0;
+    if (last && e->origin == DIALPLAN_AEL && !last->app_column) /* the end of an if: its branches may all have left */
+        return 0;
     if (!last || is_end(last) || is_special(e->name) || e->context->has_switch)
         return 0;
     if (!e->is_pattern && dialplan_match(a->dialplan, e->context, e->name, last->priority + 1, &is_open))
@@ -43,6 +45,8 @@ static int check(struct audit *a, const struct audit_rule *self)
 static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Answer()\n same => n,Playback(bye)\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Answer()\n same => n,Hangup()\nexten => h,1,NoOp(x)\nexten => 2,hint,PJSIP/2\nexten => 3,1,Goto(1,1)\n", .is_bad = false },
+    { .file = "extensions.ael", .text = "context a { 1 => Answer(); }\n", .is_bad = true },
+    { .file = "extensions.ael", .text = "context a { 1 => { if (${X}) Hangup(); else Busy(); } }\n", .is_bad = false },
 };
 
 const struct audit_rule audit_rule_missing_hangup = {

@@ -36,12 +36,20 @@ static bool is_target(const struct audit *a, const struct dialplan_step *s)
     return false;
 }
 
+/* Asterisk's compiler of AEL begins the cases of a switch with 10, and jumps there. */
+static bool is_case(const struct dialplan_extension *e)
+{
+    return e->origin == DIALPLAN_AEL && e->steps[0].priority == 10;
+}
+
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_extension *e)
 {
     int err = 0;
 
     if (!e->step_count)
         return 0; /* a hint alone */
+    if (is_case(e))
+        return 0;
     if (e->steps[0].priority != 1 && !e->steps[0].label.n && !is_elsewhere(a, e, 1)) /* a label: Gosub(name) of an including context */
         return audit_find(a, self, e->steps[0].place, "extension %.*s begins with priority %u: no call enters it", TEXT_ARG(e->name),
                           e->steps[0].priority);
@@ -68,6 +76,8 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => _1X,1,Answer()\nexten => 12,2,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => _X.,30000(time),Answer()\n same => n,Return()\n[b]\ninclude => a\nexten => 1,1,Gosub(time)\n same => n,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 7,hint,PJSIP/7\n", .is_bad = false },
+    { .file = "extensions.ael", .text = "context a { regexten 1 => Hangup(); }\n", .is_bad = true },
+    { .file = "extensions.ael", .text = "context a { 1 => { switch (${X}) { case 2: Busy(); } Hangup(); } }\n", .is_bad = false },
 };
 
 const struct audit_rule audit_rule_no_first_priority = {
