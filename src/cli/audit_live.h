@@ -9,6 +9,7 @@
 struct audit_live {
     char path[PATH_MAX];        /* where the view would lie */
     struct buf text;
+    char version[80], from[160]; /* of the running Asterisk, and who told it; "": nobody did */
     struct conf_source source;  /* for audit_options; arg points here, so it does not move */
 };
 
