@@ -99,6 +99,9 @@
     RULE(live_not_loaded) \
     RULE(live_changed) \
     RULE(live_module) \
+    RULE(live_user_extra) \
+    RULE(live_user_missing) \
+    RULE(live_user_differs) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;

@@ -3,13 +3,14 @@
 
 #include <limits.h>
 
-#include "base/buf.h"
+#include "app/live_view.h"
 #include "wire/conf.h"
 
 struct audit_live {
     char path[PATH_MAX];        /* where the view would lie */
-    struct buf text;
-    char version[80], from[160]; /* of the running Asterisk, and who told it; "": nobody did */
+    struct live_view view;
+    const char *version;        /* of the running Asterisk; NULL: nobody told it */
+    char from[160];             /* who told it */
     struct conf_source source;  /* for audit_options; arg points here, so it does not move */
 };
 

@@ -101,7 +101,7 @@ static int audit_running(const struct audit_request *q, const char *node, const 
     struct audit_live live;
     int code = audit_live_ask(&live, node, config_path, q->folder);
 
-    if (!q->version && live.version[0]) {
+    if (!q->version && live.version) {
         running.version = live.version;
         running.version_from = live.from;
     }
