@@ -1,6 +1,10 @@
 /* Looks into the live view. */
 #include "audit/live.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 enum { WORD_MAX = 40 };
 
 const struct conf_section *live_section(const struct audit *a, const char *name)
@@ -19,6 +23,33 @@ bool live_has(const struct conf_section *s, struct text value)
         if (text_eq(s->items[i].value, value))
             return true;
     return false;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct text *x = a, *y = b;
+    const size_t n = x->n < y->n ? x->n : y->n;
+    const int order = n ? memcmp(x->p, y->p, n) : 0;
+
+    return order ? order : (x->n > y->n) - (x->n < y->n);
+}
+
+int live_names_of(struct live_names *out, struct audit *a, const struct conf_section *s)
+{
+    struct text *names = arena_take(a->memory, (s->count + 1) * sizeof *names);
+
+    if (!names)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->count; i++)
+        names[i] = s->items[i].value;
+    qsort(names, s->count, sizeof *names, compare);
+    *out = (struct live_names){ .names = names, .count = s->count };
+    return 0;
+}
+
+bool live_names_have(const struct live_names *n, struct text name)
+{
+    return n->count && bsearch(&name, n->names, n->count, sizeof *n->names, compare);
 }
 
 bool live_is_plain(struct text name)

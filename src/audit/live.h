@@ -18,6 +18,14 @@
 /* The section of that name, or NULL: then nothing is known. */
 const struct conf_section *live_section(const struct audit *a, const char *name);
 bool live_has(const struct conf_section *s, struct text value);
+/* The values of a section, sorted: for who looks up many. */
+struct live_names {
+    struct text *names;
+    size_t count;
+};
+/* 0 or -ENOMEM; memory is the audit's. */
+int live_names_of(struct live_names *out, struct audit *a, const struct conf_section *s) MUST_USE;
+bool live_names_have(const struct live_names *n, struct text name);
 /* May the name stand in the view as it is? Others are left out of both sides. */
 bool live_is_plain(struct text name);
 /* Of an application and its arguments, which may hold secrets. */

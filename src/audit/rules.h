@@ -102,6 +102,8 @@
     RULE(live_user_extra) \
     RULE(live_user_missing) \
     RULE(live_user_differs) \
+    RULE(live_step_extra) \
+    RULE(live_step_missing) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;

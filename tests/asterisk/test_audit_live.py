@@ -83,3 +83,33 @@ def test_audit_live_compares_users(context):
     }
     fresh.pbx.ami("off").command("manager reload")
     assert granted(fresh, context) == set()
+
+
+def test_audit_live_compares_steps(context):
+    fresh = Fresh(context)
+    odd = """
+[odd]
+exten => 1,1,NoOp(a\\;b, "q" ${EXTEN})
+ same => n(top), Set (X=a\\,b)
+ same => n,NoOp( blanks )
+exten => 2/100,1,Hangup()
+exten => 2,1,Answer()
+exten => 2,2,Hangup()
+exten => _[1-5]-22,1,Playback(a,b(c))
+exten => 5,hint,PJSIP/5
+exten => 1 2 3,1,NoOp
+exten => _X.,1,Dial(PJSIP/${EXTEN}@uas,20)
+"""
+    edit(fresh, "extensions.conf", lambda text: text + odd)
+    ami = fresh.pbx.ami("off")
+    ami.command("dialplan reload")
+    assert live(fresh, context) == set()
+    for words in ("77,1,NoOp,by hand", "77,2,Hangup", "5,1,Hangup", "1,4,NoOp,more"):
+        ami.command(f"dialplan add extension {words} into odd")
+    edit(fresh, "extensions.conf", lambda text: text.replace("exten => 2,2,Hangup()", "exten => 2,2,Busy(3)\nexten => 6,1,Hangup()"))
+    assert live(fresh, context) == {
+        ("ST910", 'context "odd" has 2 extensions and 1 step (1 priority 4, 5, 77) loaded that extensions.conf does not have'),
+        ("ST911", '1 extension and 1 step (2 priority 2, 6) of context "odd" are not loaded as the file has them'),
+    }
+    ami.command("dialplan reload")
+    assert live(fresh, context) == set()
