@@ -102,6 +102,8 @@
     RULE(live_user_extra) \
     RULE(live_user_missing) \
     RULE(live_user_differs) \
+    RULE(live_port_open) \
+    RULE(live_port_silent) \
     RULE(live_step_extra) \
     RULE(live_step_missing) \
     /* end */

@@ -113,3 +113,22 @@ exten => _X.,1,Dial(PJSIP/${EXTEN}@uas,20)
     }
     ami.command("dialplan reload")
     assert live(fresh, context) == set()
+
+
+def test_audit_live_compares_ports(context):
+    """Without any right the process of this machine tells its ports; with `command` Asterisk says them, too."""
+    fresh = Fresh(context)
+    assert live(fresh, context) == set()
+    moved, sip, old = free_port(), free_port(), fresh.pbx.http_port
+    edit(fresh, "http.conf", lambda text: text + f"[general](+)\nbindport = {moved}\n")
+    edit(fresh, "pjsip.conf", lambda text: text + f"\n[late]\ntype = transport\nprotocol = tcp\nbind = 127.0.0.1:{sip}\n")
+    silent = ("ST909", f"the running system does not listen on 127.0.0.1:{sip}, where the file opens transport late")
+    assert live(fresh, context) == {("ST909", f"the running system does not listen on 127.0.0.1:{moved}, where the file opens HTTP"), silent}
+    grant_command(fresh)
+    assert granted(fresh, context) == {("ST909", f"HTTP listens on 127.0.0.1:{old}, not on 127.0.0.1:{moved} as the file says"), silent}
+    edit(fresh, "http.conf", lambda text: text + f"[general](+)\nbindport = {old}\nenabled = no\n")
+    edit(fresh, "manager.conf", lambda text: text + "[general](+)\nbindaddr = 0.0.0.0\n")
+    assert granted(fresh, context) == {
+        ("ST908", f"HTTP listens on 127.0.0.1:{old}; the file switches it off"), silent,
+        ("ST909", f"AMI listens on 127.0.0.1:{fresh.pbx.ami_port}, not on 0.0.0.0:{fresh.pbx.ami_port} as the file says"),
+    }
