@@ -165,6 +165,7 @@ static bool read_transport(struct text line, struct text *type, struct text *add
 bool live_cli_transports(struct buf *out, struct text output)
 {
     static const char *const types[] = { "udp", "tcp", "tls" };
+    const size_t before = out->n;
     struct text line, type, address;
     bool is_whole = false;
 
@@ -176,5 +177,7 @@ bool live_cli_transports(struct buf *out, struct text output)
             if (text_eq(type, text_of(types[i])))
                 buf_addf(out, "%s = %.*s\n", types[i], TEXT_ARG(address));
     }
+    if (!is_whole)
+        out->n = before;
     return is_whole;
 }

@@ -52,7 +52,7 @@ bool live_address_read(struct live_address *out, struct text t, uint16_t port)
         number = text_skip(host, (size_t)colon + 1);
         host = text_head(host, (size_t)colon);
     }
-    if ((number.p && !read_port(number, &a.port)) || !a.port || !put_host(&a, host))
+    if (text_find(host, '[') >= 0 || (number.p && !read_port(number, &a.port)) || !a.port || !put_host(&a, host))
         return false;
     *out = a;
     return true;
