@@ -43,6 +43,13 @@ static void leave(struct asking *s)
     s->is_closing = true;
 }
 
+/* The connection broke, or the answer took too long. */
+static void break_off(struct asking *s)
+{
+    s->out->is_late = true;
+    leave(s);
+}
+
 static void send(struct asking *s, const char *action, const char *header, const char *value, ami_on_item *on_item, ami_on_answer *on_answer)
 {
     struct ami_writer w;
@@ -51,7 +58,7 @@ static void send(struct asking *s, const char *action, const char *header, const
     if (header)
         ami_write(&w, text_of(header), text_of(value));
     if (ami_send(NULL, s->client, &w, on_item, on_answer, s))
-        leave(s);
+        break_off(s);
     ami_writer_free(&w);
 }
 
@@ -81,7 +88,7 @@ static void on_user(int err, const struct ami_message *m, void *arg)
         s->out->unasked++;
     buf_free(&b);
     if (err)
-        leave(s);
+        break_off(s);
     else
         ask_user(s);
 }
@@ -117,7 +124,7 @@ static void on_output(int err, const struct ami_message *m, void *arg)
     struct buf *b = &s->out->outputs[s->output];
 
     if (err) {
-        leave(s);
+        break_off(s);
         return;
     }
     s->out->has_output[s->output] = ami_succeeded(m) && !m->is_cut && output_of(m, b).p;
@@ -186,7 +193,9 @@ static void on_shown(int err, const struct ami_message *m, void *arg)
 
     s->out->has_dialplan = !err && ami_succeeded(m) && !s->out->contexts.err;
     s->out->has_steps = s->out->has_dialplan && !s->out->steps.err;
-    if (!err && s->out->may_command)
+    if (err)
+        break_off(s);
+    else if (s->out->may_command)
         ask_output(s);
     else
         leave(s);
@@ -211,7 +220,7 @@ static void on_settings(int err, const struct ami_message *m, void *arg)
     if (!err && ami_succeeded(m))
         text_copy(s->out->version, sizeof s->out->version, ami_get(m, TEXT("AsteriskVersion")));
     if (err)
-        leave(s);
+        break_off(s);
     else
         ask_dialplan(s);
 }
@@ -222,9 +231,11 @@ static void on_commands(int err, const struct ami_message *m, void *arg)
     struct asking *s = arg;
 
     if (err || !ami_succeeded(m)) {
+        s->out->is_late = err != 0;
         leave(s);
         return;
     }
+    s->out->has_rights = true;
     s->may_show = ami_get(m, TEXT("ShowDialPlan")).p;
     s->may_settings = ami_get(m, TEXT("CoreSettings")).p;
     s->out->may_command = ami_get(m, TEXT("Command")).p;

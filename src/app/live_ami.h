@@ -8,7 +8,7 @@
 enum live_output { LIVE_SETTINGS, LIVE_HTTP, LIVE_TRANSPORTS, LIVE_USERS, LIVE_OUTPUTS };
 
 struct live_ami {
-    bool is_in, may_command;
+    bool is_in, has_rights, may_command; /* has_rights: may_command is known */
     char why[200];              /* why not in */
     char version[80];           /* "": not told */
     bool has_dialplan;          /* contexts is whole */
@@ -19,7 +19,7 @@ struct live_ami {
     struct buf users;           /* lines of the live view; whole where has_users */
     bool has_users;
     size_t unasked;             /* users whose rights were not asked for */
-    bool is_late;               /* the time was up before all was told */
+    bool is_late;               /* the connection broke, or the time was up, before all was told */
 };
 
 /* Within limit_ms, all in all. 0 (whatever the node said), or what setting up gave. live_ami_free afterwards also on error. */

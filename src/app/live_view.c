@@ -32,7 +32,7 @@ static void add_dialplan(struct live_view *v, const struct live_ami *a)
 {
     if (a->has_dialplan)
         add_section(&v->text, "contexts", &a->contexts);
-    else
+    else if (!a->is_late)
         buf_addf(&v->notes, "the loaded dialplan was not told: control_user must be let in and have write = reporting\n");
     if (a->has_steps)
         add_section(&v->text, "steps", &a->steps);
@@ -53,16 +53,17 @@ static void add_doors(struct live_view *v, const struct live_ami *a)
 static void add_users(struct live_view *v, const struct live_ami *a)
 {
     if (!a->may_command) {
-        buf_addf(&v->notes, "users of the manager, and Asterisk's own words about its ports, are left out: " COMMAND_ADVICE "\n");
+        if (a->has_rights)
+            buf_addf(&v->notes, "users of the manager, and Asterisk's own words about its ports, are left out: " COMMAND_ADVICE "\n");
         return;
     }
     add_doors(v, a);
     if (a->has_users)
         add_section(&v->text, "users", &a->users);
-    else
+    else if (!a->is_late)
         buf_addf(&v->notes, "users of the manager are left out: \"manager show users\" was not told as expected\n");
     if (a->has_users && a->unasked)
-        buf_addf(&v->notes, "the rights of %zu users of the manager were not told\n", a->unasked);
+        buf_addf(&v->notes, "the rights of %zu user%s of the manager were not told\n", a->unasked, a->unasked == 1 ? "" : "s");
 }
 
 static int add_ami(struct live_view *v, const struct config_node *n)
@@ -81,7 +82,7 @@ static int add_ami(struct live_view *v, const struct config_node *n)
         add_dialplan(v, &a);
         add_users(v, &a);
         if (a.is_late)
-            buf_addf(&v->notes, "AMI did not tell everything in time\n");
+            buf_addf(&v->notes, "AMI broke off or took too long: what it had not told by then is not compared\n");
     } else if (!err) {
         buf_addf(&v->notes, "AMI did not let control_user in (%s): the loaded dialplan is not compared\n", a.why);
     }

@@ -8,6 +8,14 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/live_ami.h"
 #include "app/live_cli.h"
 #include "app/live_sockets.h"
 
@@ -206,11 +214,95 @@ static void test_whose(void **state)
     buf_free(&b);
 }
 
+/* ---- a node that is slow ---- */
+
+static int listen_on(char *url, size_t size)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof at;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 4) == 0 && getsockname(fd, (struct sockaddr *)&at, &n) == 0);
+    snprintf(url, size, "tcp://127.0.0.1:%u", ntohs(at.sin_port));
+    return fd;
+}
+
+/* Says its banner, lets anybody in, and answers nothing more. */
+static void *let_in(void *arg)
+{
+    char text[1000], answer[300];
+    size_t n = 0;
+    ssize_t got;
+    const char *id;
+    const int fd = accept(*(int *)arg, NULL, NULL);
+
+    if (fd < 0 || write(fd, "Asterisk Call Manager/11.0.0\r\n", 30) != 30)
+        return NULL;
+    while (n < sizeof text - 1 && (got = read(fd, text + n, sizeof text - 1 - n)) > 0) {
+        n += (size_t)got;
+        text[n] = '\0';
+        id = strstr(text, "ActionID: ");
+        if (id && strstr(text, "\r\n\r\n")) {
+            got = snprintf(answer, sizeof answer, "Response: Success\r\nActionID: %.*s\r\nMessage: Authentication accepted\r\n\r\n", (int)strcspn(id + 10, "\r"), id + 10);
+            if (write(fd, answer, (size_t)got) != got)
+                break;
+            n = sizeof text;
+        }
+    }
+    while (read(fd, text, sizeof text) > 0)
+        continue;
+    close(fd);
+    return NULL;
+}
+
+static void ask(struct live_ami *told, const char *url)
+{
+    struct config_node node = { .ami = url, .ami_plain = true, .control_user = "control" };
+
+    node.head.name = "pbx1";
+    assert_int_equal(secret_from(&node.control_secret, TEXT("s3")), 0);
+    assert_int_equal(live_ami_ask(told, &node, 400), 0);
+    secret_free(&node.control_secret);
+}
+
+static void test_silent_port(void **state)
+{
+    struct live_ami told;
+    char url[64];
+    const int fd = listen_on(url, sizeof url);
+
+    (void)state;
+    ask(&told, url);
+    assert_false(told.is_in || told.has_dialplan || told.has_users);
+    assert_string_equal(told.why, "it did not answer in time");
+    live_ami_free(&told);
+    close(fd);
+}
+
+static void test_silent_after_login(void **state)
+{
+    struct live_ami told;
+    char url[64];
+    pthread_t thread;
+    int fd = listen_on(url, sizeof url);
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, let_in, &fd), 0);
+    ask(&told, url);
+    assert_true(told.is_late);
+    assert_false(told.has_rights || told.has_dialplan || told.has_users);
+    live_ami_free(&told);
+    shutdown(fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_console),     cmocka_unit_test(test_damaged), cmocka_unit_test(test_full),  cmocka_unit_test(test_plain_names),
         cmocka_unit_test(test_sockets),     cmocka_unit_test(test_too_many_sockets), cmocka_unit_test(test_whose),
+        cmocka_unit_test(test_silent_port), cmocka_unit_test(test_silent_after_login),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
