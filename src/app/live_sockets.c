@@ -161,7 +161,7 @@ static bool add_sockets(struct buf *out, const struct live_socket *all, size_t c
     return true;
 }
 
-bool live_sockets_add(struct buf *out, const char *url)
+int live_sockets_add(struct buf *out, const char *url)
 {
     struct live_socket *all;
     const struct live_socket *door;
@@ -170,10 +170,10 @@ bool live_sockets_add(struct buf *out, const char *url)
     bool is_told = false;
 
     if (!read_url(url, &port))
-        return false;
+        return -ENOENT;
     all = calloc(LIVE_SOCKETS_MAX, sizeof *all);
     if (!all)
-        return false;
+        return -ENOMEM;
     count = read_table(all, count, "/proc/net/tcp", true);
     count = read_table(all, count, "/proc/net/tcp6", true);
     count = read_table(all, count, "/proc/net/udp", false);
@@ -182,5 +182,5 @@ bool live_sockets_add(struct buf *out, const char *url)
     if (door)
         is_told = add_sockets(out, all, count, door);
     free(all);
-    return is_told;
+    return is_told ? 0 : -EACCES;
 }

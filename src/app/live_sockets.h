@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 
 struct live_socket {
     bool is_tcp;
@@ -20,6 +21,6 @@ enum { LIVE_SOCKETS_MAX = 4096 };
 /* Of the text of /proc/net/tcp, tcp6, udp or udp6: those that listen (UDP: that are not connected). Lines that are none are passed over.
  * Returns how many are in out now; used are there already. Pure. */
 size_t live_sockets_read(struct live_socket *out, size_t used, struct text table, bool is_tcp);
-/* url: "tcp://127.0.0.1:5038", a manager port that Asterisk itself has. Adds [sockets]. False: another machine's, or the process cannot be told;
- * then nothing was added, but for a sticky error of out. */
-bool live_sockets_add(struct buf *out, const char *url);
+/* url: "tcp://127.0.0.1:5038", a manager port that Asterisk itself has. Adds [sockets]. 0; -ENOENT: another machine's, or none of a
+ * port; -EACCES: the process that has it is not seen, or is no Asterisk (a tunnel, a proxy). Then nothing was added, but for a sticky error of out. */
+int live_sockets_add(struct buf *out, const char *url) MUST_USE;

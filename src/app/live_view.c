@@ -162,6 +162,15 @@ static int add_ari(struct live_view *v, const struct config_node *n, const char 
     return err;
 }
 
+static int add_sockets(struct live_view *v, const char *url)
+{
+    const int err = live_sockets_add(&v->text, url);
+
+    if (err == -EACCES)
+        buf_addf(&v->notes, "the process behind its manager port cannot be seen, or is no Asterisk of this machine: where it listens is not looked at\n");
+    return err == -ENOMEM ? err : 0;
+}
+
 int live_view_collect(struct live_view *out, const struct config_node *n, const char *folder)
 {
     size_t begin;
@@ -178,7 +187,7 @@ int live_view_collect(struct live_view *out, const struct config_node *n, const 
     if (!err && out->text.n == begin)
         err = -EACCES;
     if (!err && n->ami)
-        (void)live_sockets_add(&out->text, n->ami);
+        err = add_sockets(out, n->ami);
     return err ? err : out->text.err;
 }
 

@@ -161,7 +161,7 @@ int cmd_audit(int argc, char **argv)
         { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
         { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
-        { .name = "live", .takes = "NODE", .help = "ask this running node, too, and compare what it has loaded with the files", .value = &live },
+        { .name = "live", .takes = "NODE", .help = "ask this running node, too: compare dialplan, modules, ports, users of the manager with the files", .value = &live },
         { .name = "config", .takes = "FILE", .help = "our configuration, which names the node (default " CONFIG_DEFAULT_PATH ")", .value = &config_path },
         { .name = "asterisk", .takes = "VERSION", .help = "the version to judge by, such as 22.4.1: only holes that it has are told", .value = &q.version },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
