@@ -14,6 +14,7 @@ enum {
     LIST_MS = 30000,            /* of one answer: 100,000 steps take Asterisk seconds */
     ITEMS_MAX = 1000000,
     STEPS_BYTES = 12 << 20,
+    CONTEXTS_BYTES = 8 << 20,
     NAMES_BYTES = 2 << 20,
     NAME_BYTES = 256,
     USERS_ASKED_MAX = 200
@@ -30,7 +31,7 @@ struct asking {
     struct ami_client *client;
     bool may_show, may_settings, is_closing, was_up;
     unsigned output;            /* the command under way */
-    char context[NAME_BYTES], extension[NAME_BYTES]; /* items of one come together */
+    char context[NAME_BYTES], other[NAME_BYTES], extension[NAME_BYTES]; /* of pbx_config; of another registrar. Items of one context come together */
     struct buf names;           /* of users */
     struct text names_left;     /* of them, not yet asked */
     size_t users_asked;
@@ -146,15 +147,22 @@ static void ask_output(struct asking *s)
 
 /* ---- the dialplan ---- */
 
-static void note_context(struct asking *s, const char *key, struct text context)
+static void note_context(struct asking *s, struct text context)
 {
     if (text_eq(context, text_of(s->context)))
         return;
     text_copy(s->context, sizeof s->context, context);
     s->extension[0] = '\0';
-    buf_addf(&s->out->contexts, "%s = %s\n", key, s->context);
-    if (strcmp(key, "context") == 0)
-        buf_addf(&s->out->steps, "context = %s\n", s->context);
+    buf_addf(&s->out->contexts, "context = %s\n", s->context);
+    buf_addf(&s->out->steps, "context = %s\n", s->context);
+}
+
+static void note_other(struct asking *s, struct text context)
+{
+    if (text_eq(context, text_of(s->other)))
+        return;
+    text_copy(s->other, sizeof s->other, context);
+    buf_addf(&s->out->contexts, "other = %s\n", s->other);
 }
 
 static void note_step(struct asking *s, const struct ami_message *m)
@@ -177,14 +185,15 @@ static void on_item(const struct ami_message *m, void *arg)
 {
     struct asking *s = arg;
     const struct text context = ami_get(m, TEXT("Context")), registrar = ami_get(m, TEXT("Registrar"));
-    const bool is_conf = text_eq(registrar, TEXT("pbx_config"));
 
     if (!context.n || context.n >= sizeof s->context || !live_is_plain(context))
         return;
-    if (is_conf || text_eq(registrar, TEXT("pbx_ael")) || text_eq(registrar, TEXT("pbx_lua")))
-        note_context(s, is_conf ? "context" : "other", context);
-    if (is_conf)
+    if (text_eq(registrar, TEXT("pbx_config"))) {
+        note_context(s, context);
         note_step(s, m);
+    } else if (text_eq(registrar, TEXT("pbx_ael")) || text_eq(registrar, TEXT("pbx_lua"))) {
+        note_other(s, context);
+    }
 }
 
 static void on_shown(int err, const struct ami_message *m, void *arg)
@@ -291,7 +300,7 @@ static void on_time_up(void *arg)
 static void prepare(struct live_ami *out)
 {
     *out = (struct live_ami){ 0 };
-    buf_init(&out->contexts, NAMES_BYTES);
+    buf_init(&out->contexts, CONTEXTS_BYTES);
     buf_init(&out->steps, STEPS_BYTES);
     buf_init(&out->users, NAMES_BYTES);
     for (size_t i = 0; i < LIVE_OUTPUTS; i++)

@@ -32,6 +32,8 @@ static void add_dialplan(struct live_view *v, const struct live_ami *a)
 {
     if (a->has_dialplan)
         add_section(&v->text, "contexts", &a->contexts);
+    else if (a->contexts.err)
+        buf_addf(&v->notes, "the loaded dialplan is too large: it is not compared\n");
     else if (!a->is_late)
         buf_addf(&v->notes, "the loaded dialplan was not told: control_user must be let in and have write = reporting\n");
     if (a->has_steps)

@@ -124,6 +124,18 @@ def test_audit_live_tells_a_context_once(context):
     assert ("ST910", 'context "a" has 5000 extensions (10, 100, 1000, ...) loaded that extensions.conf does not have') in found, found
 
 
+def test_audit_live_passes_over_other_registrars(context):
+    """Extensions of one context come sorted by name, whoever made them."""
+    node = Node(context, plan=PLAN + "[b]\nexten => 5,1,Hangup()\n[c]\n[m]\nexten => 1,1,Hangup()\n")
+    node.steps += [("b", "1", 1, "NoOp", "", "pbx_ael"), ("b", "5", 1, "Hangup", "", "pbx_config"), ("b", "6", 1, "NoOp", "", "pbx_ael"),
+                   ("b", "7", 1, "NoOp", "", "pbx_config"), ("lua", "1", 1, "NoOp", "", "pbx_lua"), ("m", "1", 1, "Park", "", "res_parking")]
+    found, _, _ = node.found()
+    assert {f for f in found if f[0] > "ST900"} == {
+        ("ST902", 'context "m" is in the file, but not loaded'),
+        ("ST910", 'context "b" has 1 extension (7) loaded that extensions.conf does not have'),
+    }, found
+
+
 def test_audit_live_ends_where_a_node_dies(context):
     node = Node(context)
 
