@@ -74,6 +74,8 @@ def test_audit_live_asks_only_what_is_granted(context):
                                                       "GHSA-33x6-fj46-6rfh (CVE-2024-53566)")], found
     assert err.count("\n") == 2 and "write = reporting,command" in err and UNSEEN in err, err
     assert {name for _, name in node.ami.actions} == {"Challenge", "Login", "ListCommands", "CoreSettings", "ShowDialPlan", "Logoff"}, node.ami.actions
+    _, out, _ = node.audit("--json", "--asterisk", "22.10.1")
+    assert json.loads(out)["asterisk"] == {"version": "22.10.1", "from": "--asterisk"} and "ST590" not in out, out
     node.ami.answers["ListCommands"] = "Response: Success\nPing: Keepalive. (Priv: <none>)\n"
     node.ami.actions.clear()
     code, out, err = node.audit("--json")
