@@ -19,6 +19,7 @@
 #include "app/live_ami.h"
 #include "app/live_cli.h"
 #include "app/live_sockets.h"
+#include "fail_alloc.h"
 
 typedef bool reader(struct buf *out, struct text output);
 
@@ -284,6 +285,35 @@ static void test_silent_port(void **state)
     close(fd);
 }
 
+/* Each allocation fails once: an error or a shorter answer, nothing worse. */
+static void test_no_memory(void **state)
+{
+    struct config_node node = { .ami_plain = true, .control_user = "control" };
+    char url[64];
+    const int fd = listen_on(url, sizeof url);
+    bool was_hit = true;
+
+    (void)state;
+    node.ami = url;
+    node.head.name = "pbx1";
+    assert_int_equal(secret_from(&node.control_secret, TEXT("s3")), 0);
+    for (long n = 1; was_hit; n++) {
+        struct live_ami told;
+        int err;
+
+        fail_alloc_at(n);
+        err = live_ami_ask(&told, &node, 5);
+        was_hit = fail_alloc_hit();
+        fail_alloc_off();
+        assert_true(err == 0 || (was_hit && err == -ENOMEM));
+        assert_false(told.is_in);
+        live_ami_free(&told);
+        assert_true(n < 500);
+    }
+    secret_free(&node.control_secret);
+    close(fd);
+}
+
 static void test_silent_after_login(void **state)
 {
     struct live_ami told;
@@ -308,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_console),     cmocka_unit_test(test_damaged), cmocka_unit_test(test_full),  cmocka_unit_test(test_plain_names),
         cmocka_unit_test(test_sockets),     cmocka_unit_test(test_too_many_sockets), cmocka_unit_test(test_whose),
         cmocka_unit_test(test_silent_port), cmocka_unit_test(test_silent_after_login),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
