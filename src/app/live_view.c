@@ -1,4 +1,4 @@
-/* Asks one node what it has loaded, within a time. */
+/* Puts together what one node says of itself, within a time. */
 #include "app/live_view.h"
 
 #include <dirent.h>
@@ -10,129 +10,85 @@
 #include <time.h>
 
 #include "app/doctor/asked.h"
-#include "net/dialer.h"
-#include "pbx/ami_client.h"
+#include "app/live_ami.h"
+#include "app/live_cli.h"
+#include "app/live_sockets.h"
 
-enum { ASK_MS = 10000, DIALPLAN_MS = 30000, ITEMS_MAX = 1000000, NAME_MAX_BYTES = 80 };
+enum { VIEW_MAX = 24 << 20, NOTES_MAX = 8192, ASK_MS = 10000, AMI_MS = 45000 };
 
-/* ---- the dialplan ---- */
+#define COMMAND_ADVICE \
+    "that needs write = reporting,command, which is the right to do anything: grant it for one run at most (add it, \"manager reload\", run this), and then " \
+    "write write = reporting again and reload"
 
-struct showing {
-    struct loop *loop;
-    struct ami_client *client;
-    struct buf *out;
-    char last[NAME_MAX_BYTES];          /* items of one context come together */
-    bool is_whole, is_closing;
-};
+/* ---- what AMI told ---- */
 
-static void leave(struct showing *s)
+static void add_section(struct buf *out, const char *name, const struct buf *lines)
 {
-    if (!s->is_closing)
-        ami_close(s->client);
-    s->is_closing = true;
+    buf_addf(out, "\n[%s]\n", name);
+    buf_add_text(out, buf_text(lines));
 }
 
-/* Contexts that modules make for themselves (parking, features) are in no file. */
-static void on_item(const struct ami_message *m, void *arg)
+static void add_dialplan(struct live_view *v, const struct live_ami *a)
 {
-    struct showing *s = arg;
-    const struct text context = ami_get(m, TEXT("Context")), registrar = ami_get(m, TEXT("Registrar"));
+    if (a->has_dialplan)
+        add_section(&v->text, "contexts", &a->contexts);
+    else if (a->contexts.err)
+        buf_addf(&v->notes, "the loaded dialplan is too large: it is not compared\n");
+    else if (!a->is_late)
+        buf_addf(&v->notes, "the loaded dialplan was not told: control_user must be let in and have write = reporting\n");
+    if (a->has_steps)
+        add_section(&v->text, "steps", &a->steps);
+    else if (a->has_dialplan)
+        buf_addf(&v->notes, "the loaded dialplan is too large: its contexts are compared, its steps are not\n");
+}
 
-    if (!text_eq(registrar, TEXT("pbx_config")) || !context.n || context.n >= sizeof s->last || !text_is_one_line(context) ||
-        text_find(context, ';') >= 0 || text_eq(context, text_of(s->last)))
+static void add_doors(struct live_view *v, const struct live_ami *a)
+{
+    bool (*const read[])(struct buf *, struct text) = { [LIVE_SETTINGS] = live_cli_settings, [LIVE_HTTP] = live_cli_http, [LIVE_TRANSPORTS] = live_cli_transports };
+
+    buf_add_text(&v->text, TEXT("\n[listens]\n"));
+    for (size_t i = LIVE_SETTINGS; i <= LIVE_TRANSPORTS; i++)
+        if (a->has_output[i])
+            (void)read[i](&v->text, buf_text(&a->outputs[i]));
+}
+
+static void add_users(struct live_view *v, const struct live_ami *a)
+{
+    if (!a->may_command) {
+        if (a->has_rights)
+            buf_addf(&v->notes, "users of the manager, and Asterisk's own words about its ports, are left out: " COMMAND_ADVICE "\n");
         return;
-    text_copy(s->last, sizeof s->last, context);
-    buf_addf(s->out, "context = %s\n", s->last);
-}
-
-static void on_shown(int err, const struct ami_message *m, void *arg)
-{
-    struct showing *s = arg;
-
-    s->is_whole = !err && ami_succeeded(m);
-    leave(s);
-}
-
-static void on_up(void *arg)
-{
-    struct showing *s = arg;
-    struct ami_writer w;
-
-    ami_writer_init(&w, AMI_FROM_CLIENT, TEXT("Action"), TEXT("ShowDialPlan"));
-    if (ami_send(NULL, s->client, &w, on_item, on_shown, s))
-        leave(s);
-    ami_writer_free(&w);
-}
-
-static void on_down(int err, const char *why, void *arg)
-{
-    (void)err;
-    (void)why;
-    leave(arg);
-}
-
-static void on_event(const struct ami_message *m, void *arg)
-{
-    (void)m;
-    (void)arg;
-}
-
-static void on_closed(void *arg)
-{
-    loop_stop(((struct showing *)arg)->loop);
-}
-
-static void on_time_up(void *arg)
-{
-    leave(arg);
-}
-
-static int show_dialplan(struct buf *out, const struct config_node *n, bool *is_whole)
-{
-    const struct log_sink sink = { .fd = -1, .level = LOG_OFF };
-    const struct log log = { .sink = &sink, .module = "live" };
-    const struct dialer_options dialing = { .tls = { .ca_file = n->ca, .pin = n->ami_pin, .insecure = n->insecure } };
-    const struct ami_options opt = { .node = n->head.name, .url = n->ami, .user = n->control_user, .secret = secret_reveal(&n->control_secret), .events = "off",
-                                     .is_plain = n->ami_plain, .action_ms = DIALPLAN_MS, .list_max = ITEMS_MAX };
-    const struct ami_handlers on = { .on_up = on_up, .on_down = on_down, .on_event = on_event, .on_closed = on_closed };
-    struct showing s = { .out = out };
-    struct dialer *dialer = NULL;
-    struct timer *time_up = NULL;
-    int err = loop_new(&s.loop, &log);
-
-    if (!err)
-        err = dialer_new(&dialer, s.loop, &dialing);
-    if (!err)
-        err = timer_new(&time_up, s.loop, on_time_up, &s);
-    if (!err)
-        err = ami_open(&s.client, s.loop, dialer, &opt, &on, &s, &log);
-    if (!err) {
-        timer_start(time_up, DIALPLAN_MS + ASK_MS);
-        loop_run(s.loop);
     }
-    *is_whole = s.is_whole;
-    timer_free(time_up);
-    dialer_free(dialer);
-    loop_free(s.loop);
-    return err;
+    add_doors(v, a);
+    if (a->has_users)
+        add_section(&v->text, "users", &a->users);
+    else if (!a->is_late)
+        buf_addf(&v->notes, "users of the manager are left out: \"manager show users\" was not told as expected\n");
+    if (a->has_users && a->unasked)
+        buf_addf(&v->notes, "the rights of %zu user%s of the manager were not told\n", a->unasked, a->unasked == 1 ? "" : "s");
 }
 
-static int add_dialplan(struct buf *out, const struct config_node *n, char *why, size_t size)
+static int add_ami(struct live_view *v, const struct config_node *n)
 {
-    const size_t before = out->n;
-    bool is_whole = false;
+    struct live_ami a;
     int err;
 
     if (!n->ami || !n->control_user || !secret_is_set(&n->control_secret)) {
-        snprintf(why, size, "the loaded dialplan cannot be asked for: the node has no control_user");
+        buf_addf(&v->notes, "the loaded dialplan cannot be asked for: the node has no control_user\n");
         return 0;
     }
-    buf_add_text(out, TEXT("\n[contexts]\n"));
-    err = show_dialplan(out, n, &is_whole);
-    if (!err && !is_whole) {
-        out->n = before;
-        snprintf(why, size, "the loaded dialplan was not told: control_user must be let in and have write = reporting");
+    err = live_ami_ask(&a, n, AMI_MS);
+    if (!err && a.is_in) {
+        text_copy(v->version, sizeof v->version, text_of(a.version));
+        v->version_by = "AMI";
+        add_dialplan(v, &a);
+        add_users(v, &a);
+        if (a.is_late)
+            buf_addf(&v->notes, "AMI broke off or took too long: what it had not told by then is not compared\n");
+    } else if (!err) {
+        buf_addf(&v->notes, "AMI did not let control_user in (%s): the loaded dialplan is not compared\n", a.why);
     }
+    live_ami_free(&a);
     return err;
 }
 
@@ -186,7 +142,7 @@ static void add_modules(struct buf *out, const struct doctor_asked *a)
             buf_addf(out, "module = %.*s\n", TEXT_ARG(one));
 }
 
-static int add_rest(struct buf *out, const struct config_node *n, const char *folder)
+static int add_ari(struct live_view *v, const struct config_node *n, const char *folder)
 {
     static const char *const none[] = { NULL };
     struct config_node ari_only = *n;
@@ -197,25 +153,48 @@ static int add_rest(struct buf *out, const struct config_node *n, const char *fo
     ari_only.ami_user = ari_only.control_user = NULL;
     err = doctor_ask(&asked, &ari_only, none, ASK_MS);
     if (!err && asked.has_modules)
-        add_modules(out, &asked);
+        add_modules(&v->text, &asked);
     if (!err && read_time(asked.ari.last_reload, &reloaded))
-        add_changed(out, folder, reloaded);
+        add_changed(&v->text, folder, reloaded);
+    if (!err && !v->version[0] && asked.ari.version[0]) {
+        text_copy(v->version, sizeof v->version, text_of(asked.ari.version));
+        v->version_by = "ARI";
+    }
     doctor_asked_free(&asked);
     return err;
 }
 
-int live_view_collect(struct buf *out, const struct config_node *n, const char *folder, char *why, size_t size)
+static int add_sockets(struct live_view *v, const char *url)
+{
+    const int err = live_sockets_add(&v->text, url);
+
+    if (err == -EACCES)
+        buf_addf(&v->notes, "the process behind its manager port cannot be seen, or is no Asterisk of this machine: where it listens is not looked at\n");
+    return err == -ENOMEM ? err : 0;
+}
+
+int live_view_collect(struct live_view *out, const struct config_node *n, const char *folder)
 {
     size_t begin;
     int err;
 
-    *why = '\0';
-    buf_addf(out, "; what node %s told\n", n->head.name);
-    begin = out->n;
-    err = add_dialplan(out, n, why, size);
+    *out = (struct live_view){ 0 };
+    buf_init(&out->text, VIEW_MAX);
+    buf_init(&out->notes, NOTES_MAX);
+    buf_addf(&out->text, "; what node %s told\n", n->head.name);
+    begin = out->text.n;
+    err = add_ami(out, n);
     if (!err)
-        err = add_rest(out, n, folder);
-    if (!err && out->n == begin)
+        err = add_ari(out, n, folder);
+    if (!err && out->text.n == begin)
         err = -EACCES;
-    return err ? err : out->err;
+    if (!err && n->ami)
+        err = add_sockets(out, n->ami);
+    return err ? err : out->text.err;
+}
+
+void live_view_free(struct live_view *v)
+{
+    buf_free(&v->text);
+    buf_free(&v->notes);
 }

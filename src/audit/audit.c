@@ -71,9 +71,10 @@ static int copy_options(struct audit *a, const struct audit_options *opt)
     a->opt = *opt;
     a->opt.folder = arena_text(a->memory, text_of(opt->folder));
     a->opt.version = arena_text(a->memory, text_of(opt->version ? opt->version : "22"));
+    a->opt.version_from = opt->version_from ? arena_text(a->memory, text_of(opt->version_from)) : NULL;
     if (!opt->source)
         a->opt.source = &conf_disk;
-    return a->opt.folder && a->opt.version ? 0 : -ENOMEM;
+    return a->opt.folder && a->opt.version && !opt->version_from == !a->opt.version_from ? 0 : -ENOMEM;
 }
 
 /* extensions.conf, then what else fills the dialplan. Without any of them a->dialplan stays NULL. */

@@ -67,6 +67,7 @@ struct audit_options {
     const char *folder;            /* "/etc/asterisk" */
     const struct conf_source *source; /* NULL: conf_disk */
     const char *version;           /* what the functions and applications are judged by; NULL: "22" */
+    const char *version_from;      /* who told the version, "node pbx1"; NULL: nobody, it is taken for granted */
 };
 
 struct audit {

@@ -87,6 +87,11 @@ static void add_head(struct buf *out, const struct audit_report *r)
     html_adds(out, r->audit->opt.folder);
     buf_add_text(out, TEXT("</h1>\n<p class=\"dim\">Asterisk "));
     html_adds(out, r->audit->opt.version);
+    if (r->audit->opt.version_from) {
+        buf_add_text(out, TEXT(" (from "));
+        html_adds(out, r->audit->opt.version_from);
+        buf_add_char(out, ')');
+    }
     buf_add_text(out, TEXT(" configuration, read by sidetone " SIDETONE_VERSION));
     if (r->made) {
         buf_add_text(out, TEXT(" on "));

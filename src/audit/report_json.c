@@ -85,6 +85,12 @@ int audit_report_json(const struct audit_report *r, struct buf *out)
     buf_addf(out, "{\"errors\":%zu,\"warnings\":%zu,\"notes\":%zu,\"silenced\":%zu", n.errors, n.warnings, n.notes, n.silenced);
     buf_addf(out, ",\"not_told\":%zu", a->findings_dropped + audit_report_untold(r));
     add_text(out, "folder", a->opt.folder);
+    buf_add_text(out, TEXT(",\"asterisk\":{\"version\":\""));
+    buf_add_json(out, text_of(a->opt.version));
+    buf_add_char(out, '"');
+    if (a->opt.version_from)
+        add_text(out, "from", a->opt.version_from);
+    buf_add_char(out, '}');
     if (r->baseline)
         add_stale(out, r);
     buf_add_text(out, TEXT(",\"findings\":["));

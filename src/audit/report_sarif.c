@@ -261,5 +261,11 @@ int audit_report_sarif(const struct audit_report *r, struct buf *out)
     free(s.rules);
     if (err)
         return err;
-    return buf_add_text(out, TEXT("]}]}"));
+    buf_add_text(out, TEXT("],\"properties\":{"));
+    put_string(out, "asteriskVersion", text_of(r->audit->opt.version));
+    if (r->audit->opt.version_from) {
+        buf_add_char(out, ',');
+        put_string(out, "asteriskVersionFrom", text_of(r->audit->opt.version_from));
+    }
+    return buf_add_text(out, TEXT("}}]}"));
 }

@@ -178,6 +178,13 @@ void audit_report_text(const struct audit_report *r, FILE *to)
     put_rules(r, to);
     put_stale(r, to);
     audit_count(r->audit, &n);
+    if (r->audit->opt.version_from) {
+        fputs("judged as Asterisk ", to);
+        clean_put(text_of(r->audit->opt.version), to);
+        fputs(", from ", to);
+        clean_put(text_of(r->audit->opt.version_from), to);
+        putc('\n', to);
+    }
     fprintf(to, "%zu error%s, %zu warning%s, %zu note%s", n.errors, s_of(n.errors), n.warnings, s_of(n.warnings), n.notes, s_of(n.notes));
     if (n.silenced)
         fprintf(to, ", %zu silenced", n.silenced);

@@ -99,6 +99,13 @@
     RULE(live_not_loaded) \
     RULE(live_changed) \
     RULE(live_module) \
+    RULE(live_user_extra) \
+    RULE(live_user_missing) \
+    RULE(live_user_differs) \
+    RULE(live_port_open) \
+    RULE(live_port_silent) \
+    RULE(live_step_extra) \
+    RULE(live_step_missing) \
     /* end */
 
 #define AUDIT_RULE_DECLARE(name) extern const struct audit_rule audit_rule_##name;

@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/live_view.h"
+#include "audit/clean.h"
+#include "audit/version.h"
 #include "cli/cli.h"
 #include "cli/problems.h"
-
-enum { VIEW_MAX = 16 << 20 };
 
 static int read_one(void *arg, const char *path, struct text *out)
 {
@@ -17,8 +16,8 @@ static int read_one(void *arg, const char *path, struct text *out)
 
     if (strcmp(path, l->path) != 0)
         return conf_disk.read(conf_disk.arg, path, out);
-    out->n = l->text.n;
-    out->p = text_dup(buf_text(&l->text));
+    out->n = l->view.text.n;
+    out->p = text_dup(buf_text(&l->view.text));
     return out->p ? 0 : -ENOMEM;
 }
 
@@ -36,19 +35,45 @@ static const struct config_node *node_named(const struct config *c, const char *
     return NULL;
 }
 
+/* What a node says is hostile text, too. */
+static void complain(const char *node, struct text what)
+{
+    fprintf(stderr, "sidetone audit: node %s: ", node);
+    clean_put(what, stderr);
+    putc('\n', stderr);
+}
+
+static void take_version(struct audit_live *l, const char *node)
+{
+    struct audit_version v;
+
+    if (!l->view.version[0]) {
+        complain(node, TEXT("its version was not told: holes are judged by the line 22 (--asterisk VERSION says it)"));
+    } else if (!audit_version_read(&v, text_of(l->view.version))) {
+        complain(node, TEXT("its version is not understood: holes are judged by the line 22 (--asterisk VERSION says it)"));
+    } else {
+        l->version = l->view.version;
+        snprintf(l->from, sizeof l->from, "node %s by %s", node, l->view.version_by);
+    }
+}
+
 static int collect(struct audit_live *l, const struct config *c, const char *node, const char *folder)
 {
     const struct config_node *n = node_named(c, node);
-    char why[300];
+    struct text rest, one;
     int err;
 
     if (!n)
         return cli_wrong_use("audit", "--live: no node %s in %s", node, c->path);
-    err = live_view_collect(&l->text, n, folder, why, sizeof why);
-    if (*why)
-        fprintf(stderr, "sidetone audit: node %s: %s\n", node, why);
+    err = live_view_collect(&l->view, n, folder);
+    rest = buf_text(&l->view.notes);
+    while (text_cut(&rest, '\n', &one))
+        if (one.n)
+            complain(node, one);
     if (err)
         fprintf(stderr, "sidetone audit: node %s told nothing (%s); sidetone doctor --node %s says why\n", node, err_text(err), node);
+    else
+        take_version(l, node);
     return err ? CLI_WRONG_USE : 0;
 }
 
@@ -57,8 +82,8 @@ int audit_live_ask(struct audit_live *l, const char *node, const char *config_pa
     struct config *c;
     int code;
 
+    *l = (struct audit_live){ 0 };
     l->source = (struct conf_source){ .read = read_one, .expand = expand, .arg = l };
-    buf_init(&l->text, VIEW_MAX);
     if (snprintf(l->path, sizeof l->path, "%s/" LIVE_VIEW_FILE, folder) >= (int)sizeof l->path)
         return cli_wrong_use("audit", "the folder's path is too long");
     if (config_load(&c, config_path, CONFIG_SOME_SECRETS, problem_print, stderr))
@@ -70,5 +95,5 @@ int audit_live_ask(struct audit_live *l, const char *node, const char *config_pa
 
 void audit_live_free(struct audit_live *l)
 {
-    buf_free(&l->text);
+    live_view_free(&l->view);
 }

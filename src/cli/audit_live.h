@@ -3,12 +3,14 @@
 
 #include <limits.h>
 
-#include "base/buf.h"
+#include "app/live_view.h"
 #include "wire/conf.h"
 
 struct audit_live {
     char path[PATH_MAX];        /* where the view would lie */
-    struct buf text;
+    struct live_view view;
+    const char *version;        /* of the running Asterisk; NULL: nobody told it */
+    char from[160];             /* who told it */
     struct conf_source source;  /* for audit_options; arg points here, so it does not move */
 };
 

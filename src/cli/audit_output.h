@@ -13,6 +13,7 @@ struct audit_request {
     size_t max;
     const char *baseline, *write_baseline, *html; /* files; NULL: none */
     bool wants_inventory, wants_plan, wants_patch, wants_apply;
+    const char *version, *version_from; /* NULL: as audit_options has it */
     const char *agi_dir;           /* NULL: as asterisk.conf says */
 };
 

@@ -8,12 +8,13 @@
 #include "app/config.h"
 #include "audit/inventory_report.h"
 #include "audit/report.h"
+#include "audit/version.h"
 #include "cli/audit_live.h"
 #include "cli/audit_output.h"
 #include "cli/audit_plan.h"
 #include "cli/cli.h"
 
-enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024 };
+enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024, OLDEST_LINE = 11 };
 
 static int explain(const char *code)
 {
@@ -72,7 +73,7 @@ static bool is_of_plan(const struct audit_request *q)
 
 static int audit_one(const struct audit_request *q, const struct conf_source *source)
 {
-    const struct audit_options opt = { .folder = q->folder, .source = source };
+    const struct audit_options opt = { .folder = q->folder, .source = source, .version = q->version, .version_from = q->version_from };
     const bool is_of_scripts = q->wants_inventory || is_of_plan(q);
     struct audit *a = NULL;
     int code, err = folder_fault(q->folder);
@@ -93,13 +94,19 @@ static int audit_one(const struct audit_request *q, const struct conf_source *so
     return code;
 }
 
+/* What the command line says of the version stands above what the node says. */
 static int audit_running(const struct audit_request *q, const char *node, const char *config_path)
 {
+    struct audit_request running = *q;
     struct audit_live live;
     int code = audit_live_ask(&live, node, config_path, q->folder);
 
+    if (!q->version && live.version) {
+        running.version = live.version;
+        running.version_from = live.from;
+    }
     if (!code)
-        code = audit_one(q, &live.source);
+        code = audit_one(&running, &live.source);
     audit_live_free(&live);
     return code;
 }
@@ -130,6 +137,18 @@ static int read_request(struct audit_request *q, const char *least, const char *
     return 0;
 }
 
+static int read_version(struct audit_request *q)
+{
+    struct audit_version v;
+
+    if (!q->version)
+        return 0;
+    if (!audit_version_read(&v, text_of(q->version)) || v.parts[0] < OLDEST_LINE)
+        return cli_wrong_use("audit", "--asterisk takes a version as \"asterisk -V\" says it, such as 22.4.1, not %s", q->version);
+    q->version_from = "--asterisk";
+    return 0;
+}
+
 int cmd_audit(int argc, char **argv)
 {
     struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
@@ -142,8 +161,9 @@ int cmd_audit(int argc, char **argv)
         { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
         { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
-        { .name = "live", .takes = "NODE", .help = "ask this running node, too, and compare what it has loaded with the files", .value = &live },
+        { .name = "live", .takes = "NODE", .help = "ask this running node, too: compare dialplan, modules, ports, users of the manager with the files", .value = &live },
         { .name = "config", .takes = "FILE", .help = "our configuration, which names the node (default " CONFIG_DEFAULT_PATH ")", .value = &config_path },
+        { .name = "asterisk", .takes = "VERSION", .help = "the version to judge by, such as 22.4.1: only holes that it has are told", .value = &q.version },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
@@ -200,7 +220,7 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "a baseline of one rule would drop the others: --only and --write-baseline do not go together");
     q.form = as_json ? AUDIT_FORM_JSON : as_sarif ? AUDIT_FORM_SARIF : AUDIT_FORM_TEXT;
     q.folder = folder[0];
-    if (read_request(&q, least, fail_on, max))
+    if (read_version(&q) || read_request(&q, least, fail_on, max))
         return CLI_WRONG_USE;
     if (config_path && !live)
         return cli_wrong_use("audit", "--config goes with --live NODE");

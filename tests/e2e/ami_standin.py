@@ -63,7 +63,11 @@ class Session:
             self.answer(a, "Response: Goodbye\nMessage: Thanks for all the fish.\n")
             raise ConnectionError
         elif name in self.home.answers:
-            self.answer(a, self.home.answers[name])
+            said = self.home.answers[name]
+            if callable(said):
+                said(self, a)
+            else:
+                self.answer(a, said)
         else:
             self.answer(a, "Response: Error\nMessage: Permission denied\n")
 
@@ -82,7 +86,7 @@ class AmiStandin:
     def __init__(self, context, secret="s3", port=0, certificate=None):
         self.secret, self.shift, self.channels = secret, 0.0, []
         self.sessions, self.actions, self.plain = {}, [], None
-        self.answers, self.greeting = {}, ""  # of actions that are not built in; what follows an accepted login
+        self.answers, self.greeting = {}, ""  # of actions that are not built in: text, or who answers (session, action); what follows an accepted login
         self.tls = None
         if certificate:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

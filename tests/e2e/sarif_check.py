@@ -8,7 +8,8 @@ LEVELS = {"none", "note", "warning", "error"}
 OBJECTS = {
     "log": {"$schema": (STRING, False), "version": ({"2.1.0"}, True), "runs": (["run"], True)},
     "run": {"tool": ("tool", True), "results": (["result"], False), "columnKind": ({"utf16CodeUnits", "unicodeCodePoints"}, False),
-            "invocations": (["invocation"], False)},
+            "invocations": (["invocation"], False), "properties": ("bag", False)},
+    "bag": {"asteriskVersion": (STRING, True), "asteriskVersionFrom": (STRING, False)},  # a property bag may hold anything (3.8); these are ours
     "invocation": {"executionSuccessful": (BOOLEAN, True)},
     "tool": {"driver": ("component", True)},
     "component": {"name": (STRING, True), "rules": (["rule"], False), "version": (STRING, False), "informationUri": (STRING, False)},

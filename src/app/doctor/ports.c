@@ -110,8 +110,16 @@ static bool has_socket(const char *pid, const char *wanted)
     return is_met;
 }
 
-/* 0: nobody whose descriptors we may see. */
-static pid_t find_owner(uint64_t inode)
+bool doctor_socket_is_of(pid_t pid, uint64_t inode)
+{
+    char process[24], wanted[64];
+
+    snprintf(process, sizeof process, "%d", (int)pid);
+    snprintf(wanted, sizeof wanted, "socket:[%" PRIu64 "]", inode);
+    return has_socket(process, wanted);
+}
+
+pid_t doctor_socket_owner(uint64_t inode)
 {
     char wanted[64];
     const struct dirent *e;
@@ -148,7 +156,7 @@ static void look_who(struct doctor_host *h, struct doctor_port *p, uint16_t port
 
     if (!inode)
         inode = find_inode("/proc/net/tcp6", port);
-    owner = inode ? find_owner(inode) : 0;
+    owner = inode ? doctor_socket_owner(inode) : 0;
     /* Whose descriptors may not be seen: while the daemon runs, it is the likely one. */
     if (h->daemon && (owner == h->daemon || !owner))
         p->state = DOCTOR_PORT_OURS;

@@ -3,8 +3,7 @@
 
 #include "audit/manager_users.h"
 #include "audit/rules/sections.h"
-
-#include <stdlib.h>
+#include "audit/version.h"
 
 /* The releases that closed it: one of each line; every later line has it. Found as "Resolves: #GHSA-..." in the commits of the tags. */
 struct advisory {
@@ -24,27 +23,25 @@ static const struct advisory identity = { "GHSA-mrq5-74j5-f5cr", "a damaged Iden
 
 static int64_t version_of(const char *text)
 {
-    int64_t part[3] = { 0, 0, 0 };
-    char *end;
+    struct audit_version v;
 
-    for (size_t i = 0; i < 3 && *text; i++, text = *end == '.' ? end + 1 : end)
-        part[i] = strtol(text, &end, 10);
-    return part[0] * 1000000 + part[1] * 1000 + part[2];
+    return audit_version_read(&v, text_of(text)) ? audit_version_number(&v) : 0;
 }
 
-/* Known to be closed: the version is told to its last number, and is not older than the release of its line. */
+/* Known to be closed: more than the line is told, and it is not older than the release of its line. */
 static bool is_closed(const char *version, const struct advisory *v)
 {
-    const int64_t have = version_of(version);
-    int64_t newest = 0;
+    struct audit_version told = { 0 };
+    int64_t newest = 0, have;
 
-    if (have % 1000000 == 0)
+    if (!audit_version_read(&told, text_of(version)) || told.count == 1)
         return false;
+    have = audit_version_number(&told);
     for (size_t i = 0; i < 5 && v->fixed[i]; i++) {
         const int64_t fixed = version_of(v->fixed[i]);
 
         newest = fixed > newest ? fixed : newest;
-        if (fixed / 1000000 == have / 1000000)
+        if (fixed / 1000000 == told.parts[0])
             return have >= fixed;
     }
     return have > newest;
@@ -52,7 +49,8 @@ static bool is_closed(const char *version, const struct advisory *v)
 
 static int tell(struct audit *a, const struct audit_rule *self, const struct advisory *v, struct conf_place place)
 {
-    const int64_t line = version_of(a->opt.version) / 1000000;
+    struct audit_version told = { 0 };
+    const int64_t line = audit_version_read(&told, text_of(a->opt.version)) ? told.parts[0] : 0;
     const char *fixed = v->fixed[0];
 
     if (is_closed(a->opt.version, v))

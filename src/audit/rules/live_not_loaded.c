@@ -14,10 +14,11 @@ static int check(struct audit *a, const struct audit_rule *self)
 {
     const struct conf_section *loaded = live_section(a, "contexts");
     const struct dialplan *d = a->dialplan;
-    int err = 0;
+    struct live_names names;
+    int err = loaded && d ? live_names_of(&names, a, loaded) : 0;
 
     for (size_t i = 0; loaded && d && !err && i < d->context_count; i++)
-        if (is_told(d->contexts[i]) && !live_has(loaded, d->contexts[i]->name))
+        if (is_told(d->contexts[i]) && live_is_plain(d->contexts[i]->name) && !live_names_have(&names, d->contexts[i]->name))
             err = audit_find(a, self, d->contexts[i]->place, "context \"%.*s\" is in the file, but not loaded", TEXT_ARG(d->contexts[i]->name));
     return err;
 }
