@@ -161,7 +161,7 @@ static void tell_applied(const struct work *w, const struct plan *p, FILE *out)
         putc('\n', out);
     }
     fputs("\nAdd to sidetone.conf, and restart the daemon (until then the old lines run as before):\n\n", out);
-    plan_routes_write(p, out);
+    plan_sections_write(p, out);
     fputs("Then:    asterisk -rx \"dialplan reload\"\nBack by: sidetone audit --undo ", out);
     clean_put(text_of(w->folder), out);
     putc('\n', out);

@@ -1,12 +1,12 @@
-/* Decides for each use of AGI how it moves, and tells the steps. */
+/* Decides for each use of AGI how it moves. */
 #include "audit/plan.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "audit/clean.h"
 #include "audit/flow.h"
 #include "audit/source.h"
+
+enum { ROUTE_MAX = 76 };
 
 struct maker {
     struct plan *p;
@@ -104,16 +104,29 @@ static bool is_inside(const char *folder, const char *file)
     return strncmp(file, folder, n) == 0 && file[n] == '/' && !strstr(file + n, "/../");
 }
 
-static const char *why_not_there(const struct maker *m, const struct dialplan_step *s)
+/* Asterisk passes over such lines whole: the longest that the patch makes of one is the old line behind our " same => n,", the start of it before
+ * our Set(), or the address with the old arguments. */
+static bool is_too_long(const struct maker *m, const struct inventory_use *u, struct text line)
 {
+    const size_t before = u->step->app_column - 1, room = CONF_LINE_MAX - ROUTE_MAX - 128;
+
+    return line.n - before > room || before > room || strlen(m->p->opt.agi) + u->args.n > room;
+}
+
+static const char *why_not_there(const struct maker *m, const struct inventory_use *u)
+{
+    const struct dialplan_step *s = u->step;
     const struct dialplan_extension *e = s->extension;
+    const struct text line = source_line(m->source, s->place.file, s->place.line);
 
     if (e->origin != DIALPLAN_CONF)
         return "it is written in another language than extensions.conf: change it by hand";
-    if (!flow_is(s->app, "AGI") && !flow_is(s->app, "DeadAGI"))
+    if (!flow_is(s->app, "AGI") && !flow_is(s->app, "DeadAGI") && !flow_is(s->app, "EAGI"))
         return "another application runs it: change it by hand";
-    if (!plan_line_fits(s, source_line(m->source, s->place.file, s->place.line)))
+    if (!plan_line_fits(s, line))
         return "its line holds an escape or a comment: change it by hand";
+    if (is_too_long(m, u, line))
+        return "a line of the change would be too long for Asterisk, which passes over such lines";
     if (!is_inside(m->a->opt.folder, s->place.file))
         return "its file is outside of the folder";
     if (strcmp(s->place.file, e->context->place.file) != 0 || s->place.line < e->context->place.line)
@@ -129,6 +142,36 @@ static const char *why_not_there(const struct maker *m, const struct dialplan_st
     return m->counted[e->number] > s->priority ? "a jump names a priority behind it by number: give it a label first" : NULL;
 }
 
+static bool is_talk(const struct inventory_use *u)
+{
+    return u->advice == INVENTORY_STASIS || u->kind == INVENTORY_EAGI;
+}
+
+static const char *why_no_talk(const struct maker *m, const struct inventory_use *u)
+{
+    const struct inventory_script *const s = u->script;
+
+    if (u->advice != INVENTORY_STASIS && s->language != INVENTORY_UNKNOWN && s->language != INVENTORY_BINARY)
+        return "as far as its source says, nothing in it listens to the caller's voice: write AGI() instead of EAGI(), and it can move behind agi://";
+    if (text_eq(u->step->extension->name, TEXT("h")))
+        return "there is nobody left to talk with in extension h";
+    if (!m->p->opt.with_talks)
+        return "it wants the caller's voice, which agi:// does not carry: make it an agent, whose words a person must write; with --with-talks the "
+               "patch enters Stasis() behind a guard (docs/conversation.md)";
+    return NULL;
+}
+
+static const char *why_not(const struct maker *m, const struct inventory_use *u)
+{
+    const char *const why = is_talk(u) ? why_no_talk(m, u) : NULL;
+
+    if (why)
+        return why;
+    if (script_jumps(u->script))
+        return "its script jumps in the dialplan, and lines put in behind it would move where it arrives: check that by hand";
+    return why_not_there(m, u);
+}
+
 static void move_judge(const struct maker *m, struct plan_move *v)
 {
     const struct inventory_use *u = v->use;
@@ -137,48 +180,53 @@ static void move_judge(const struct maker *m, struct plan_move *v)
     if (u->kind == INVENTORY_FASTAGI || u->kind == INVENTORY_ASYNCAGI) {
         v->state = PLAN_LEAVE;
         v->why = u->reason;
-    } else if (u->kind == INVENTORY_EAGI || u->advice == INVENTORY_STASIS) {
-        v->why = "it wants the caller's voice, which agi:// does not carry: make it an agent, and enter Stasis() behind a guard (docs/conversation.md)";
     } else if (u->is_dynamic || !u->script || !u->step) {
         v->why = "which script runs is decided in the call: give each that can run a route of its own";
-    } else if (u->script->err) {
-        v->why = "its script cannot be read: see the inventory";
     } else if (is_guarded(u->step)) {
         v->state = PLAN_DONE;
+    } else if (u->script->err) {
+        v->why = "its script cannot be read: see the inventory";
     } else if (u->advice == INVENTORY_KEEP) {
         v->state = PLAN_LEAVE;
         v->why = u->reason;
-    } else if (script_jumps(u->script)) {
-        v->why = "its script jumps in the dialplan, and lines put in behind it would move where it arrives: check that by hand";
     } else {
-        v->why = why_not_there(m, u->step);
+        v->why = why_not(m, u);
         v->state = v->why ? PLAN_HAND : PLAN_PATCH;
     }
 }
 
 /* ---- routes ---- */
 
+static bool is_taken(const struct maker *m, struct text name, bool is_talk)
+{
+    for (size_t i = 0; i < m->p->route_count; i++)
+        if (m->p->routes[i].is_talk == is_talk && text_eq(text_of(m->p->routes[i].name), name))
+            return true;
+    return text_eq(name, TEXT("default")); /* a route of that name takes what fits no other */
+}
+
 /* The file's name up to its dot; what a URL or a section's name could not hold becomes "-". */
-static const char *route_name(const struct maker *m, struct text target)
+static const char *route_name(const struct maker *m, struct text target, bool is_talk)
 {
     const ptrdiff_t slash = text_rfind(target, '/');
     struct text base = slash >= 0 ? text_skip(target, (size_t)slash + 1) : target;
     const ptrdiff_t dot = text_rfind(base, '.');
     struct buf b;
     const char *kept;
-    size_t same = 1;
+    size_t plain;
 
     base = dot > 0 ? text_head(base, (size_t)dot) : base;
     buf_init(&b, 256);
-    for (size_t i = 0; i < base.n && i < 60; i++) {
+    for (size_t i = 0; i < base.n && i < ROUTE_MAX - 16; i++) {
         const char c = base.p[i];
 
         buf_add_char(&b, (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ? c : '-');
     }
-    for (size_t i = 0; i < m->p->route_count; i++)
-        same += text_starts(text_of(m->p->routes[i].name), buf_text(&b));
-    if (same > 1)
-        buf_addf(&b, "-%zu", same);
+    plain = b.n;
+    for (size_t n = 2; !b.err && is_taken(m, buf_text(&b), is_talk); n++) {
+        b.n = plain;
+        buf_addf(&b, "-%zu", n);
+    }
     kept = b.err ? NULL : arena_text(m->a->memory, buf_text(&b));
     buf_free(&b);
     return kept;
@@ -187,20 +235,38 @@ static const char *route_name(const struct maker *m, struct text target)
 static int route_of(const struct maker *m, struct plan_move *v)
 {
     struct plan *p = m->p;
+    const bool talks = is_talk(v->use);
+    struct plan_route *r;
 
     for (size_t i = 0; i < p->route_count; i++)
-        if (p->routes[i].script == v->use->script) {
+        if (p->routes[i].script == v->use->script && p->routes[i].is_talk == talks) {
             v->route = &p->routes[i];
             return 0;
         }
-    p->routes[p->route_count] = (struct plan_route){ .script = v->use->script, .name = route_name(m, v->use->target), .target = v->use->target };
-    if (!p->routes[p->route_count].name)
+    r = &p->routes[p->route_count];
+    *r = (struct plan_route){ .script = v->use->script, .name = route_name(m, v->use->target, talks), .target = v->use->target, .is_talk = talks };
+    if (!r->name)
         return -ENOMEM;
-    v->route = &p->routes[p->route_count++];
+    v->route = r;
+    p->route_count++;
     return 0;
 }
 
-int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const char *agi_dir)
+/* One that its extension does not have yet: an older patch may have left one of the same line. */
+static int label_of(const struct maker *m, struct plan_move *v)
+{
+    struct buf b;
+
+    buf_init(&b, 256);
+    buf_addf(&b, "sidetone-%u", v->use->place.line);
+    while (!b.err && dialplan_label_of(v->use->step->extension, buf_text(&b)))
+        buf_add_char(&b, 'a');
+    v->label = b.err ? NULL : arena_text(m->a->memory, buf_text(&b));
+    buf_free(&b);
+    return v->label ? 0 : -ENOMEM;
+}
+
+int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const struct plan_options *opt)
 {
     struct maker m = { .a = a };
     int err;
@@ -209,9 +275,13 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
     if (!m.p)
         return -ENOMEM;
     m.p->audit = a;
-    m.p->agi_dir = agi_dir;
+    m.p->opt = *opt;
+    if (!opt->agi)
+        m.p->opt.agi = "127.0.0.1:4573";
+    if (!opt->app)
+        m.p->opt.app = "sidetone";
     m.p->moves = arena_take(a->memory, (v->use_count + 1) * sizeof *m.p->moves);
-    m.p->routes = arena_take(a->memory, (v->script_count + 1) * sizeof *m.p->routes);
+    m.p->routes = arena_take(a->memory, (2 * v->script_count + 1) * sizeof *m.p->routes /* a script may be run by both */);
     if (!m.p->moves || !m.p->routes)
         return -ENOMEM;
     if (a->dialplan && counted_find(&m))
@@ -222,7 +292,10 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
 
         move->use = &v->uses[i];
         move_judge(&m, move);
-        err = move->state == PLAN_PATCH ? route_of(&m, move) : 0;
+        if (move->state == PLAN_PATCH)
+            err = route_of(&m, move);
+        if (!err && move->state == PLAN_PATCH)
+            err = label_of(&m, move);
     }
     if (!err)
         err = source_error(m.source);
@@ -230,76 +303,4 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
     if (!err)
         *out = m.p;
     return err;
-}
-
-/* ---- the steps ---- */
-
-static void place_put(const struct plan_move *v, FILE *to)
-{
-    fputs("   ", to);
-    clean_put(text_of(v->use->place.file), to);
-    fprintf(to, ":%u: %s(", v->use->place.line, inventory_kind_name(v->use->kind));
-    clean_put(v->use->target, to);
-    fputs(")", to);
-    if (v->use->script && !v->use->script->err)
-        fprintf(to, "  %s, risk %s", inventory_class_name(v->use->script->class), inventory_risk_name(v->use->script->risk));
-    fprintf(to, "%s%s\n", v->why ? "\n      " : "", v->why ? v->why : "");
-}
-
-static void state_put(const struct plan *p, enum plan_state state, const char *title, FILE *to)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < p->move_count; i++) {
-        if (p->moves[i].state != state)
-            continue;
-        if (n++ == 0)
-            fprintf(to, "%s\n", title);
-        place_put(&p->moves[i], to);
-    }
-    if (n)
-        putc('\n', to);
-}
-
-void plan_routes_write(const struct plan *p, FILE *to)
-{
-    for (int risk = INVENTORY_RISK_LOW; risk <= INVENTORY_RISK_HIGH; risk++)
-        for (size_t i = 0; i < p->route_count; i++) {
-            if ((int)p->routes[i].script->risk != risk)
-                continue;
-            fprintf(to, "   [route %s]\n   script = ", p->routes[i].name);
-            clean_put(p->routes[i].target, to);
-            fputs("\n\n", to);
-        }
-}
-
-static void command_put(const struct plan *p, const char *option, const char *why, FILE *to)
-{
-    fprintf(to, "   sidetone audit %s ", option);
-    clean_put(text_of(p->audit->opt.folder), to);
-    if (p->agi_dir) {
-        fputs(" --agi-dir ", to);
-        clean_put(text_of(p->agi_dir), to);
-    }
-    fprintf(to, "%s\n", why);
-}
-
-void plan_write(const struct plan *p, FILE *to)
-{
-    if (p->move_count == 0) {
-        fputs("The dialplan uses no AGI: there is nothing to move.\n", to);
-        return;
-    }
-    if (p->route_count) {
-        fputs("1. Give each script a route in sidetone.conf (low risk first), and restart the daemon; nothing changes for callers yet:\n\n", to);
-        plan_routes_write(p, to);
-        state_put(p, PLAN_PATCH, "2. Change these places; where the daemon does not answer, or is full, the old line runs as before:", to);
-        command_put(p, "--patch", "   # look at them", to);
-        command_put(p, "--apply", "   # make them; --undo takes them back", to);
-        fputs("   asterisk -rx 'dialplan reload'\n\n", to);
-        fputs("3. Record calls (`record = yes`), and rewrite what is asked often as a handler, with proof: docs/migration.md\n\n", to);
-    }
-    state_put(p, PLAN_HAND, "By hand:", to);
-    state_put(p, PLAN_DONE, "Moved already:", to);
-    state_put(p, PLAN_LEAVE, "Left as it is:", to);
 }

@@ -16,8 +16,9 @@ enum plan_state {
 
 struct plan_route {                /* of each script that a patch moves */
     const struct inventory_script *script;
-    const char *name;              /* [route NAME] */
+    const char *name;              /* [route NAME], or [agent NAME] */
     struct text target;            /* script = TARGET */
+    bool is_talk;                  /* Stasis() to an agent instead of AGI() to a route */
 };
 
 struct plan_move {                 /* of each use */
@@ -25,23 +26,34 @@ struct plan_move {                 /* of each use */
     enum plan_state state;
     const char *why;               /* of PLAN_HAND and PLAN_LEAVE */
     const struct plan_route *route; /* of PLAN_PATCH */
+    const char *label;             /* of PLAN_PATCH: of the line behind the old one */
 };
+
+struct plan_options {
+    const char *agi_dir;           /* what the inventory was made with, for the commands to paste; NULL passes */
+    const char *config;            /* our configuration, likewise */
+    const char *agi;               /* where Asterisk finds our FastAGI, HOST:PORT; NULL: 127.0.0.1:4573 */
+    const char *app;               /* the application for Stasis(); NULL: sidetone */
+    bool with_talks;               /* scripts that listen become agents: the patch has them, too */
+};
+
+enum { PLAN_GUARD_SECONDS = 3600 };   /* what a call in Stasis() may last: longer than any talk, max_duration of its agent */
 
 struct plan {
     const struct audit *audit;
-    const char *agi_dir;           /* as given; NULL: not */
+    struct plan_options opt;       /* agi and app are set */
     struct plan_move *moves;       /* in the order of the inventory */
     size_t move_count;
     struct plan_route *routes;
     size_t route_count;
 };
 
-/* agi_dir: what the inventory was made with, for the commands to paste; NULL passes. 0 or -ENOMEM. */
-int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const char *agi_dir) MUST_USE;
-/* The ordered steps, with the lines to paste. */
+/* opt: its texts are borrowed for as long as the plan lives. 0 or -ENOMEM. */
+int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const struct plan_options *opt) MUST_USE;
+/* plan_write.c: the ordered steps, with the lines to paste. */
 void plan_write(const struct plan *p, FILE *to);
-/* The [route] sections alone, low risk first. */
-void plan_routes_write(const struct plan *p, FILE *to);
+/* plan_write.c: the [route] sections alone, low risk first, and the [agent] sections behind them. */
+void plan_sections_write(const struct plan *p, FILE *to);
 /* patch.c: a unified diff with names from the folder on. Lines are the files' own, secrets in them too. A file that cannot be read again as it was
  * is an error. 0, -ENOMEM, -ENOBUFS, what reading gave. */
 int plan_patch(const struct plan *p, struct buf *out) MUST_USE;

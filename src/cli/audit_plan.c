@@ -2,14 +2,50 @@
 #include "cli/audit_plan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "app/audit_apply.h"
+#include "app/config.h"
 #include "audit/plan.h"
 #include "cli/cli.h"
+#include "cli/problems.h"
 
 enum { PATCH_MAX = 256 * 1024 * 1024 };
 
-int audit_plan(struct audit *a, const struct audit_request *q)
+static bool is_any_host(const char *host)
+{
+    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+/* Where Asterisk finds our FastAGI. One that listens everywhere is found where the voices are; else on this machine. */
+static int agi_write(char *out, size_t size, const struct config *c)
+{
+    const struct address *const at = &c->fastagi.listen;
+    const struct text voices = text_of(c->audiosocket.advertise);
+    const ptrdiff_t colon = text_rfind(voices, ':');
+    const struct text host = text_head(voices, colon > 0 ? (size_t)colon : 0);
+
+    if (!at->port)
+        return cli_wrong_use("audit", "--config: fastagi/listen of %s has no port: agi:// needs one", c->path);
+    if (!is_any_host(at->host))
+        address_format(at, out, size);
+    else if (host.n && !text_eq(host, TEXT("0.0.0.0")) && !text_eq(host, TEXT("[::]")))
+        snprintf(out, size, "%.*s:%u", TEXT_ARG(host), at->port);
+    else
+        snprintf(out, size, "127.0.0.1:%u", at->port);
+    return 0;
+}
+
+/* The node that was asked, else the first one that takes calls in Stasis(). NULL: none, and then the usual name. */
+static const char *app_of(const struct config *c, const char *node)
+{
+    for (size_t i = 0; i < c->node_count; i++)
+        if (node ? strcmp(c->nodes[i].head.name, node) == 0 : config_node_has_ari(&c->nodes[i]))
+            return c->nodes[i].app;
+    return NULL;
+}
+
+static int plan_give(struct audit *a, const struct audit_request *q, const struct plan_options *opt)
 {
     struct inventory *v = NULL;
     struct plan *p = NULL;
@@ -18,7 +54,7 @@ int audit_plan(struct audit *a, const struct audit_request *q)
 
     buf_init(&b, PATCH_MAX);
     if (!err)
-        err = plan_make(&p, a, v, q->agi_dir);
+        err = plan_make(&p, a, v, opt);
     if (!err && q->wants_patch)
         err = plan_patch(p, &b);
     if (!err && q->wants_patch)
@@ -31,4 +67,24 @@ int audit_plan(struct audit *a, const struct audit_request *q)
     if (err)
         fprintf(stderr, "sidetone audit: the plan: %s\n", err_text(err));
     return err ? CLI_WRONG_USE : cli_done(code);
+}
+
+int audit_plan(struct audit *a, const struct audit_request *q)
+{
+    struct plan_options opt = { .agi_dir = q->agi_dir, .config = q->config, .with_talks = q->with_talks };
+    char agi[320];
+    struct config *c = NULL;
+    int code = 0;
+
+    if (q->config && config_load(&c, q->config, CONFIG_SKIP_SECRETS, problem_print, stderr))
+        return CLI_WRONG_USE;
+    if (c) {
+        code = agi_write(agi, sizeof agi, c);
+        opt.agi = agi;
+        opt.app = app_of(c, q->node);
+    }
+    if (!code)
+        code = plan_give(a, q, &opt);
+    config_free(c);
+    return code;
 }

@@ -16,7 +16,7 @@
 
 #define SCRIPT "\n;; file a.py\nfrom asterisk.agi import AGI\nagi.set_variable('X', agi.get_variable('Y'))\n"
 
-static struct plan *plan_of(struct audit **a, struct audit_files *f, const char *text)
+static struct plan *plan_with(struct audit **a, struct audit_files *f, const char *text, bool with_talks)
 {
     static const char *const none = "ST101";
     struct inventory *v = NULL;
@@ -25,8 +25,13 @@ static struct plan *plan_of(struct audit **a, struct audit_files *f, const char 
     audit_files_init(f, "extensions.conf", text);
     assert_int_equal(audit_files_run(a, f, &none, 1), 0);
     assert_int_equal(inventory_make(&v, *a, "/etc/asterisk"), 0);
-    assert_int_equal(plan_make(&p, *a, v, NULL), 0);
+    assert_int_equal(plan_make(&p, *a, v, &(struct plan_options){ .with_talks = with_talks }), 0);
     return p;
+}
+
+static struct plan *plan_of(struct audit **a, struct audit_files *f, const char *text)
+{
+    return plan_with(a, f, text, false);
 }
 
 static void test_patch(void **state)
@@ -152,7 +157,7 @@ static void test_memory_may_fail(void **state)
 
         buf_init(&b, 10000);
         fail_alloc_at(n);
-        err = plan_make(&p, a, v, NULL);
+        err = plan_make(&p, a, v, &(struct plan_options){ .with_talks = true });
         if (!err)
             err = plan_patch(p, &b);
         is_hit = fail_alloc_hit();
