@@ -1,0 +1,135 @@
+"""`audit --apply --with-talks` in a real Asterisk: a script under EAGI before, and an agent behind the guard after, with the old script where there is no talk."""
+import os
+import re
+
+from daemon import run
+from house import House
+
+SCRIPT = """#!/bin/sh
+while read -r line && [ -n "$line" ]; do :; done
+head -c 320 <&3 >/dev/null
+echo "SET VARIABLE RAN old"
+read -r line
+"""
+MARK = "UserEvent(Mark,What: talked,Ran: ${RAN},Status: ${SIDETONE_STATUS},Reason: ${SIDETONE_REASON},Stasis: ${STASISSTATUS},Limit: ${TIMEOUT(absolute)})"
+PLAN = f"""
+exten => desk,1,Answer()
+ same => n(talk),EAGI(desk.sh,${{EXTEN}})
+ same => n,{MARK}
+ same => n,Hangup()
+exten => limited,1,Answer()
+ same => n,Set(TIMEOUT(absolute)=50)
+ same => n,EAGI(desk.sh)
+ same => n,{MARK}
+ same => n,Hangup()
+exten => forgotten,1,Answer()
+ same => n,EAGI(forgotten.sh)
+ same => n,{MARK}
+ same => n,Hangup()
+
+"""
+# The caller ends each talk by a key, pressed until it is heard.
+PLAN += """exten => caller,1,Answer()
+ same => n(again),SendDTMF(#)
+ same => n,Wait(0.2)
+ same => n,Goto(again)
+
+"""
+AGENTS = """
+[agent desk]
+provider = echo
+[agent mirror]
+provider = echo
+[node a](+)
+calls_max = 1
+"""
+
+
+def talked(house, exten):
+    house.ami.originate("Local/caller@test/n", "test", exten)
+    at = house.ami.wait("UserEvent", seconds=30, UserEvent="Mark", What="talked")
+    return at.get("Ran", ""), at.get("Status", ""), at.get("Reason", ""), at["Limit"]
+
+
+def house_with_scripts(context):
+    house = House(context, agent="mirror", plan_more=PLAN, extra=AGENTS)
+    for name in ("desk.sh", "forgotten.sh"):
+        path = os.path.join(house.pbx.dir, "agi", name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(SCRIPT)
+        os.chmod(path, 0o755)
+    return house, os.path.join(house.pbx.dir, "etc")
+
+
+def complaints(house):
+    """Kinds of them: without times, and lines of the file. The stand-in's own [sip] has one."""
+    return {re.sub(r"^.*?(?:WARNING|ERROR)\[\d+\]|line \d+", "", line) for line in house.pbx.complaints()}
+
+
+def reload(house):
+    before = complaints(house)
+    house.ami.command("dialplan reload")
+    assert complaints(house) == before, house.pbx.complaints()
+
+
+def test_a_script_that_listens_becomes_a_talk_and_stays_the_way_out(context):
+    house, etc = house_with_scripts(context)
+    with open(os.path.join(etc, "extensions.conf"), "rb") as f:
+        before = f.read()
+    assert talked(house, "desk") == ("old", "", "", "0")
+    more = ("--with-talks", "--config", house.conf)
+    code, out, err = run(context, "audit", etc, "--apply", *more, env={"TEST_ARI": "x"})
+    assert code == 0 and not err and "[agent desk]" in out and "file = desk.agent" in out and "[agent forgotten]" in out, (out, err)
+    assert run(context, "audit", etc, "--patch", *more) == (0, "", "")
+    reload(house)
+    assert "[talk]" in house.ami.command("dialplan show desk@test")
+
+    assert talked(house, "desk") == ("old", "", "", "0")                   # nobody is there
+    house.start()
+    assert talked(house, "desk") == ("", "OK", "digit", "0")             # the agent, and not the script
+    ran, status, _, limit = talked(house, "limited")
+    assert (ran, status) == ("", "OK") and 1 < float(limit) < 50, (ran, status, limit) # the call's own limit stays
+    assert talked(house, "forgotten") == ("old", "ERROR", "no_agent", "0") # its agent was never written
+    house.ami.originate("Local/quiet@test/n", "test", "talk")
+    house.wait_fact("stasis.media")                                        # one place, and it is taken
+    assert talked(house, "desk") == ("old", "BUSY", "calls_max", "0")
+    for name in house.ami.channels():
+        if name.startswith("Local/"):
+            house.ami.action("Hangup", Channel=name)
+    house.nothing_left()
+
+    code, out, err = run(context, "audit", etc, "--undo")
+    assert code == 0 and not err, (out, err)
+    with open(os.path.join(etc, "extensions.conf"), "rb") as f:
+        assert f.read() == before
+    reload(house)
+    assert talked(house, "desk") == ("old", "", "", "0")
+    assert house.daemon.stop() == 0
+
+
+def test_the_guard_tells_a_talk_from_none(context):
+    """Its expression, as Asterisk computes it, for every way in which a call comes back."""
+    rows = [("FAILED", "", "", False), ("SUCCESS", "BUSY", "calls_max", False), ("SUCCESS", "OK", "operator", True), ("SUCCESS", "OK", "no_agent", True),
+            ("SUCCESS", "TIMEOUT", "max_duration", True), ("SUCCESS", "", "", True)]
+    rows += [("SUCCESS", "ERROR", reason, False) for reason in ("no_agent", "no_media", "talk_failed", "answer_failed", "answer_timeout", "bridge_failed",
+                                                                "join_timeout", "media_refused", "media_failed", "media_timeout")]
+    rows += [("SUCCESS", "ERROR", reason, True) for reason in ("media_lost", "provider_auth", "restart", "shutdown", "no_such_place", "ari_lost")]
+    context.write("etc/extensions.conf", "[a]\n" + PLAN)
+    for name in ("desk.sh", "forgotten.sh"):
+        context.write(f"agi/{name}", SCRIPT)
+    code, diff, err = run(context, "audit", context.path("etc"), "--patch", "--with-talks", "--agi-dir", context.path("agi"))
+    assert code == 0 and not err, err
+    guard = re.search(r"GotoIf\((\$\[.*STASISSTATUS.*\])\?sidetone-\d+\)\n", diff).group(1)
+    lines = ["exten => probe,1,Answer()"]
+    for number, (stasis, status, reason, _) in enumerate(rows):
+        lines += [f" same => n,Set(STASISSTATUS={stasis})", f" same => n,Set(SIDETONE_STATUS={status})", f" same => n,Set(SIDETONE_REASON={reason})",
+                  f" same => n,GotoIf({guard}?talked-{number})", f" same => n,UserEvent(Mark,What: row,Row: {number},Talked: no)",
+                  f" same => n,Goto(next-{number})", f" same => n(talked-{number}),UserEvent(Mark,What: row,Row: {number},Talked: yes)",
+                  f" same => n(next-{number}),NoOp()"]
+    house = House(context, plan_more="\n" + "\n".join(lines) + "\n same => n,Hangup()\n\n")
+    before = complaints(house)
+    house.ami.originate("Local/quiet@test/n", "test", "probe")
+    for number, (stasis, status, reason, is_talk) in enumerate(rows):
+        at = house.ami.wait("UserEvent", UserEvent="Mark", What="row", Row=number)
+        assert (at["Talked"] == "yes") == is_talk, (stasis, status, reason)
+    assert complaints(house) == before, house.pbx.complaints()
