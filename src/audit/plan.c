@@ -266,6 +266,18 @@ static int label_of(const struct maker *m, struct plan_move *v)
     return v->label ? 0 : -ENOMEM;
 }
 
+/* Routes before agents, each with the low risks first; what is alike stays in the order of the dialplan. */
+static void sections_order(struct plan *p)
+{
+    size_t n = 0;
+
+    for (int talks = 0; talks <= 1; talks++)
+        for (int risk = INVENTORY_RISK_LOW; risk <= INVENTORY_RISK_HIGH; risk++)
+            for (size_t i = 0; i < p->route_count; i++)
+                if (p->routes[i].is_talk == talks && (int)p->routes[i].script->risk == risk)
+                    p->order[n++] = i;
+}
+
 int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const struct plan_options *opt)
 {
     struct maker m = { .a = a };
@@ -280,9 +292,10 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
         m.p->opt.agi = "127.0.0.1:4573";
     if (!opt->app)
         m.p->opt.app = "sidetone";
+    m.p->order = arena_take(a->memory, (2 * v->script_count + 1) * sizeof *m.p->order);
     m.p->moves = arena_take(a->memory, (v->use_count + 1) * sizeof *m.p->moves);
     m.p->routes = arena_take(a->memory, (2 * v->script_count + 1) * sizeof *m.p->routes /* a script may be run by both */);
-    if (!m.p->moves || !m.p->routes)
+    if (!m.p->moves || !m.p->routes || !m.p->order)
         return -ENOMEM;
     if (a->dialplan && counted_find(&m))
         return -ENOMEM;
@@ -300,7 +313,28 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
     if (!err)
         err = source_error(m.source);
     source_free(m.source);
+    sections_order(m.p);
     if (!err)
         *out = m.p;
     return err;
+}
+
+/* ---- what is told of it ---- */
+
+const struct plan_route *plan_section(const struct plan *p, size_t i)
+{
+    return &p->routes[p->order[i]];
+}
+
+void plan_command(const struct plan *p, size_t i, struct buf *out)
+{
+    if (i == PLAN_COMMANDS - 1) {
+        buf_add_text(out, TEXT("asterisk -rx 'dialplan reload'"));
+        return;
+    }
+    buf_addf(out, "sidetone audit %s %s%s", i == 0 ? "--patch" : "--apply", p->audit->opt.folder, p->opt.with_talks ? " --with-talks" : "");
+    if (p->opt.agi_dir)
+        buf_addf(out, " --agi-dir %s", p->opt.agi_dir);
+    if (p->opt.config)
+        buf_addf(out, " --config %s", p->opt.config);
 }

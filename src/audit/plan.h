@@ -46,13 +46,22 @@ struct plan {
     size_t move_count;
     struct plan_route *routes;
     size_t route_count;
+    size_t *order;                 /* of the routes, as they are told */
 };
 
 /* opt: its texts are borrowed for as long as the plan lives. 0 or -ENOMEM. */
 int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const struct plan_options *opt) MUST_USE;
+enum { PLAN_COMMANDS = 3, PLAN_COMMAND_MAX = 16384 };
+
+/* The sections in the order in which they are told: routes, low risk first, then agents likewise. i: below route_count. */
+const struct plan_route *plan_section(const struct plan *p, size_t i);
+/* What is typed behind the sections: look at the patch, make it, have it loaded. i: below PLAN_COMMANDS. */
+void plan_command(const struct plan *p, size_t i, struct buf *out);
+/* plan_json.c: one object; docs/audit.md has its keys. 0, -ENOMEM, -ENOBUFS. */
+int plan_json(const struct plan *p, struct buf *out) MUST_USE;
 /* plan_write.c: the ordered steps, with the lines to paste. */
 void plan_write(const struct plan *p, FILE *to);
-/* plan_write.c: the [route] sections alone, low risk first, and the [agent] sections behind them. */
+/* plan_write.c: the sections alone. */
 void plan_sections_write(const struct plan *p, FILE *to);
 /* patch.c: a unified diff with names from the folder on. Lines are the files' own, secrets in them too. A file that cannot be read again as it was
  * is an error. 0, -ENOMEM, -ENOBUFS, what reading gave. */

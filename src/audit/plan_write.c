@@ -78,17 +78,16 @@ static bool has(const struct plan *p, bool is_talk)
 
 static void sections_put(const struct plan *p, bool is_talk, FILE *to)
 {
-    for (int risk = INVENTORY_RISK_LOW; risk <= INVENTORY_RISK_HIGH; risk++)
-        for (size_t i = 0; i < p->route_count; i++) {
-            const struct plan_route *const r = &p->routes[i];
+    for (size_t i = 0; i < p->route_count; i++) {
+        const struct plan_route *const r = plan_section(p, i);
 
-            if ((int)r->script->risk != risk || r->is_talk != is_talk)
-                continue;
-            if (is_talk)
-                agent_put(r, to);
-            else
-                route_put(r, to);
-        }
+        if (r->is_talk != is_talk)
+            continue;
+        if (is_talk)
+            agent_put(r, to);
+        else
+            route_put(r, to);
+    }
 }
 
 void plan_sections_write(const struct plan *p, FILE *to)
@@ -97,22 +96,21 @@ void plan_sections_write(const struct plan *p, FILE *to)
     sections_put(p, true, to);
 }
 
-static void option_put(const char *name, const char *value, FILE *to)
+static void commands_put(const struct plan *p, FILE *to)
 {
-    if (!value)
-        return;
-    fprintf(to, " %s ", name);
-    clean_put(text_of(value), to);
-}
+    static const char *const why[PLAN_COMMANDS] = { "   # look at them", "   # make them; --undo takes them back", "" };
 
-static void command_put(const struct plan *p, const char *option, const char *why, FILE *to)
-{
-    fprintf(to, "   sidetone audit %s ", option);
-    clean_put(text_of(p->audit->opt.folder), to);
-    fputs(p->opt.with_talks ? " --with-talks" : "", to);
-    option_put("--agi-dir", p->opt.agi_dir, to);
-    option_put("--config", p->opt.config, to);
-    fprintf(to, "%s\n", why);
+    for (size_t i = 0; i < PLAN_COMMANDS; i++) {
+        struct buf b;
+
+        buf_init(&b, PLAN_COMMAND_MAX);
+        plan_command(p, i, &b);
+        fputs("   ", to);
+        clean_put(buf_text(&b), to);
+        fprintf(to, "%s\n", why[i]);
+        buf_free(&b);
+    }
+    putc('\n', to);
 }
 
 static void steps_put(const struct plan *p, FILE *to)
@@ -130,9 +128,7 @@ static void steps_put(const struct plan *p, FILE *to)
     }
     fprintf(to, "%u. ", n++);
     state_put(p, PLAN_PATCH, "Change these places; where the daemon does not answer, or is full, the old line runs as before:", to);
-    command_put(p, "--patch", "   # look at them", to);
-    command_put(p, "--apply", "   # make them; --undo takes them back", to);
-    fputs("   asterisk -rx 'dialplan reload'\n\n", to);
+    commands_put(p, to);
     if (has(p, false))
         fprintf(to, "%u. Record calls (`record = yes`), and rewrite what is asked often as a handler, with proof: docs/migration.md\n\n", n);
 }

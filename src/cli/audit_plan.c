@@ -57,7 +57,9 @@ static int plan_give(struct audit *a, const struct audit_request *q, const struc
         err = plan_make(&p, a, v, opt);
     if (!err && q->wants_patch)
         err = plan_patch(p, &b);
-    if (!err && q->wants_patch)
+    if (!err && q->form == AUDIT_FORM_JSON)
+        err = plan_json(p, &b);
+    if (!err && (q->wants_patch || q->form == AUDIT_FORM_JSON))
         fwrite(b.p ? b.p : "", 1, b.n, stdout);
     else if (!err && q->wants_apply)
         code = audit_apply(p, stdout, stderr) ? CLI_FAILED : CLI_FINE;

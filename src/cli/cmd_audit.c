@@ -161,7 +161,8 @@ int cmd_audit(int argc, char **argv)
         .verb = "audit",
         .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
                  "       [--html FILE] [--baseline FILE] [--write-baseline FILE]\n"
-                 "       | --inventory [--agi-dir DIR] [--json] | --plan | --patch | --apply [--with-talks] [--config FILE] | --undo | --explain CODE | --rules",
+                 "       | --inventory [--agi-dir DIR] [--json] | --plan [--json] | --patch | --apply\n"
+                 "       [--with-talks] [--agi-dir DIR] [--config FILE] | --undo | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
                  "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, and changes nothing there without --apply or --undo.\n"
                  "A comment `; audit-ignore CODE` on a line, or on the line before it, silences that rule there.\n"
@@ -185,9 +186,9 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
     if (q.wants_inventory && (as_sarif || q.only || q.html || q.baseline || q.write_baseline))
         return cli_wrong_use("audit", "--inventory goes with --json and --agi-dir only");
-    if (is_of_plan(&q) && (q.wants_plan + q.wants_patch + q.wants_apply > 1 || as_json || as_sarif || q.wants_inventory || q.only || q.html ||
+    if (is_of_plan(&q) && (q.wants_plan + q.wants_patch + q.wants_apply > 1 || (as_json && !q.wants_plan) || as_sarif || q.wants_inventory || q.only || q.html ||
                            q.baseline || q.write_baseline))
-        return cli_wrong_use("audit", "--plan, --patch and --apply each go with --agi-dir, --config and --with-talks only");
+        return cli_wrong_use("audit", "--plan, --patch and --apply each go with --agi-dir, --config and --with-talks only, --plan with --json, too");
     if (wants_undo && (is_of_plan(&q) || as_json || as_sarif || q.wants_inventory || q.only || q.html || q.baseline || q.write_baseline || q.agi_dir))
         return cli_wrong_use("audit", "--undo goes with a folder only");
     if ((q.wants_apply || wants_undo) && q.node)

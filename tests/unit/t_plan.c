@@ -321,6 +321,8 @@ static void test_memory_may_fail(void **state)
         err = plan_make(&p, a, v, &(struct plan_options){ .with_talks = true });
         if (!err)
             err = plan_patch(p, &b);
+        if (!err)
+            err = plan_json(p, &b);
         is_hit = fail_alloc_hit();
         fail_alloc_off();
         assert_int_equal(err, is_hit ? -ENOMEM : 0);
