@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* SIDETONE_STATUS:SIDETONE_REASON of a call that came back without a talk. No group: with one, =~ would give its text, not a number. */
-#define NO_TALK "^ERROR:no_agent|^ERROR:no_media|^ERROR:talk_failed|^ERROR:answer_|^ERROR:bridge_|^ERROR:join_|^ERROR:media_[rft]"
+#include "audit/plan_lines.h"
 
 enum { AROUND = 3, WHOLE_MAX = 256 * 1024 * 1024 };
 
@@ -93,55 +92,10 @@ static void line_put(struct buf *out, const struct lines *l, size_t i, char sign
         buf_add_text(out, TEXT("\\ No newline at end of file\n"));
 }
 
-/* The lines between the first and the old one. BUSY: the script did not begin. After any other state it may have run, and is not run twice. */
-static void ask_route(struct buf *out, const struct plan *p, const struct plan_move *m, const char *sign)
-{
-    const struct inventory_use *u = m->use;
-
-    buf_addf(out, "%s same => n,AGI(agi://%s/%s%s", sign, p->opt.agi, m->route->name, u->args.n ? "," : "");
-    buf_add_text(out, u->args);
-    buf_addf(out, ")\n%s same => n,GotoIf($[\"${SIDETONE_STATUS}\" != \"\" & \"${SIDETONE_STATUS}\" != \"BUSY\"]?%s)\n", sign, m->label);
-}
-
-/* A limit that the call has already is the guard, and stays. The old script runs when nobody has the application, and when the daemon gave the call
- * back before a talk (docs/internals/calls.md: the reasons); STASISSTATUS alone does not tell. SIDETONE_REASON holds no quotes (talk_value_clean). */
-static void ask_agent(struct buf *out, const struct plan *p, const struct plan_move *m, const char *sign)
-{
-    buf_addf(out, "%s same => n,Set(SIDETONE_LIMIT=${TIMEOUT(absolute)})\n", sign);
-    buf_addf(out, "%s same => n,ExecIf($[\"${SIDETONE_LIMIT}\" = \"0\"]?Set(TIMEOUT(absolute)=%d))\n", sign, PLAN_GUARD_SECONDS);
-    buf_addf(out, "%s same => n,Stasis(%s,%s)\n", sign, p->opt.app, m->route->name);
-    buf_addf(out, "%s same => n,ExecIf($[\"${SIDETONE_LIMIT}\" = \"0\"]?Set(TIMEOUT(absolute)=0))\n", sign);
-    buf_addf(out, "%s same => n,GotoIf($[\"${STASISSTATUS}\" = \"SUCCESS\" & \"${SIDETONE_STATUS}\" != \"BUSY\" & "
-                  "(\"${SIDETONE_STATUS}:${SIDETONE_REASON}\" =~ \"" NO_TALK "\") = 0]?%s)\n", sign, m->label);
-}
-
-static size_t added(const struct plan_move *m)
-{
-    return m->route->is_talk ? 7 : 4;
-}
-
-/* The first line keeps the priority and the label; the old line stays, for when nobody answers. Added as text: a file may hold a NUL, at which a
- * format would end. */
-static void fresh_put(struct buf *out, const struct plan *p, struct text line, const struct plan_move *m, const char *sign)
-{
-    const size_t at = m->use->step->app_column - 1;
-
-    buf_add_text(out, text_of(sign));
-    buf_add_text(out, text_head(line, at));
-    buf_add_text(out, TEXT("Set(SIDETONE_STATUS=)\n"));
-    if (m->route->is_talk)
-        ask_agent(out, p, m, sign);
-    else
-        ask_route(out, p, m, sign);
-    buf_addf(out, "%s same => n,", sign);
-    buf_add_text(out, text_skip(line, at));
-    buf_addf(out, "\n%s same => n(%s),NoOp(${SIDETONE_STATUS})\n", sign, m->label);
-}
-
 static void change_put(struct buf *out, const struct plan *p, const struct lines *l, size_t i, const struct plan_move *m)
 {
     line_put(out, l, i, '-');
-    fresh_put(out, p, l->items[i], m, "+");
+    plan_lines(p, m, l->items[i], "+", out);
 }
 
 static void hunks_put(struct buf *out, const struct plan *p, const struct opened *o)
@@ -160,7 +114,7 @@ static void hunks_put(struct buf *out, const struct plan *p, const struct opened
         for (to = i; to < l->count && to <= i + 2 * AROUND; to++) /* the next change near enough joins in */
             if (o->moves[to]) {
                 i = to;
-                grown += added(o->moves[to]);
+                grown += plan_lines_added(o->moves[to]);
             }
         to = i + AROUND + 1 < l->count ? i + AROUND + 1 : l->count;
         buf_addf(out, "@@ -%zu,%zu +%zu,%zu @@\n", from + 1, to - from, from + 1 + more, to - from + grown);
@@ -196,7 +150,7 @@ static void whole_put(struct buf *out, const struct plan *p, const struct opened
 {
     for (size_t i = 0; i < o->lines.count; i++) {
         if (o->moves[i]) {
-            fresh_put(out, p, o->lines.items[i], o->moves[i], "");
+            plan_lines(p, o->moves[i], o->lines.items[i], "", out);
             continue;
         }
         buf_add_text(out, o->lines.items[i]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "audit/flow.h"
+#include "audit/plan_lines.h"
 #include "audit/source.h"
 
 enum { ROUTE_MAX = 76 };
@@ -15,19 +16,11 @@ struct maker {
     unsigned *counted;             /* by number of the extension */
 };
 
+/* Then lines are told that a person may paste. */
+static const char of_lua[] = "it is written in Lua: put lines such as these in its place (of a talk: docs/audit.md says which)";
+static const char of_ael[] = "its statement is not alone on its line: put these lines in its place";
+
 /* ---- may a line be put in here? ---- */
-
-bool plan_line_fits(const struct dialplan_step *s, struct text line)
-{
-    const size_t at = s->app_column ? s->app_column - 1 : 0;
-    size_t open = at + s->app.n;
-
-    if (!s->app_column || at >= line.n || !text_starts(text_skip(line, at), s->app))
-        return false;
-    /* `\;` and comments in the middle are not as written any more once they were read. */
-    return open < line.n && line.p[open] == '(' && text_find(line, '\\') < 0 && text_find_text(line, TEXT(";--")) < 0 &&
-           text_starts(text_skip(line, open + 1), s->args);
-}
 
 /* "n" or "n(label)", nothing that counts. */
 static bool is_next(struct text line, const struct dialplan_step *s)
@@ -52,6 +45,12 @@ static bool is_number(struct text written)
     return text_to_i64(text_trim(comma >= 0 ? text_skip(written, (size_t)comma + 1) : written), &n) == 0;
 }
 
+/* Jumps that Asterisk's compiler of AEL makes are made anew with the lines. */
+static bool is_compiled(const struct dialplan_step *s)
+{
+    return s->extension->origin == DIALPLAN_AEL && s->app_column == 0;
+}
+
 /* For each extension the highest priority that a jump names by number. */
 static int counted_find(struct maker *m)
 {
@@ -64,7 +63,8 @@ static int counted_find(struct maker *m)
     for (size_t i = 0; i < d->context_count; i++)
         for (size_t k = 0; k < d->contexts[i]->extension_count; k++)
             for (size_t n = 0; n < d->contexts[i]->extensions[k]->step_count; n++) {
-                const size_t count = flow_targets(d, &d->contexts[i]->extensions[k]->steps[n], targets);
+                const struct dialplan_step *const from = &d->contexts[i]->extensions[k]->steps[n];
+                const size_t count = is_compiled(from) ? 0 : flow_targets(d, from, targets);
 
                 for (size_t t = 0; t < count; t++) {
                     const struct dialplan_step *const s = targets[t].step;
@@ -113,33 +113,46 @@ static bool is_too_long(const struct maker *m, const struct inventory_use *u, st
     return line.n - before > room || before > room || strlen(m->p->opt.agi) + u->args.n > room;
 }
 
+/* Lines of extensions.conf that cannot be told apart, or that count. */
+static const char *why_not_conf(const struct maker *m, const struct dialplan_step *s)
+{
+    const struct dialplan_extension *e = s->extension;
+
+    if (strcmp(s->place.file, e->context->place.file) != 0 || s->place.line < e->context->place.line)
+        return "its line comes from a template, or from a file that is included in the middle of a context, and may stand for several places";
+    for (size_t i = 0; i < e->step_count; i++)
+        if (e->steps[i].priority > s->priority && !is_next(source_line(m->source, e->steps[i].place.file, e->steps[i].place.line), &e->steps[i]))
+            return "priorities behind it are written as numbers: write `n` first";
+    return NULL;
+}
+
 static const char *why_not_there(const struct maker *m, const struct inventory_use *u)
 {
     const struct dialplan_step *s = u->step;
     const struct dialplan_extension *e = s->extension;
     const struct text line = source_line(m->source, s->place.file, s->place.line);
 
-    if (e->origin != DIALPLAN_CONF)
-        return "it is written in another language than extensions.conf: change it by hand";
     if (!flow_is(s->app, "AGI") && !flow_is(s->app, "DeadAGI") && !flow_is(s->app, "EAGI"))
         return "another application runs it: change it by hand";
+    for (size_t i = 0; i < e->step_count; i++) {
+        if (text_find_text(e->steps[i].args, TEXT("AGISTATUS")) >= 0)
+            return "its extension looks at AGISTATUS, which says SUCCESS behind agi:// even when a script fails: look at SIDETONE_STATUS there";
+        if (text_find_text(e->steps[i].args, TEXT("PRIORITY")) >= 0)
+            return "its extension computes with PRIORITY, and lines are to be put in";
+    }
+    if (m->counted[e->number] > s->priority)
+        return "a jump names a priority behind it by number: give it a label first";
+    if (e->origin == DIALPLAN_LUA)
+        return of_lua;
+    if (e->origin == DIALPLAN_AEL && !plan_line_is_alone(s, line))
+        return of_ael;
     if (!plan_line_fits(s, line))
         return "its line holds an escape or a comment: change it by hand";
     if (is_too_long(m, u, line))
         return "a line of the change would be too long for Asterisk, which passes over such lines";
     if (!is_inside(m->a->opt.folder, s->place.file))
         return "its file is outside of the folder";
-    if (strcmp(s->place.file, e->context->place.file) != 0 || s->place.line < e->context->place.line)
-        return "its line comes from a template, or from a file that is included in the middle of a context, and may stand for several places";
-    for (size_t i = 0; i < e->step_count; i++) {
-        if (text_find_text(e->steps[i].args, TEXT("AGISTATUS")) >= 0)
-            return "its extension looks at AGISTATUS, which says SUCCESS behind agi:// even when a script fails: look at SIDETONE_STATUS there";
-        if (text_find_text(e->steps[i].args, TEXT("PRIORITY")) >= 0)
-            return "its extension computes with PRIORITY, and lines are to be put in";
-        if (e->steps[i].priority > s->priority && !is_next(source_line(m->source, e->steps[i].place.file, e->steps[i].place.line), &e->steps[i]))
-            return "priorities behind it are written as numbers: write `n` first";
-    }
-    return m->counted[e->number] > s->priority ? "a jump names a priority behind it by number: give it a label first" : NULL;
+    return e->origin == DIALPLAN_CONF ? why_not_conf(m, s) : NULL;
 }
 
 static bool is_talk(const struct inventory_use *u)
@@ -305,7 +318,7 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
 
         move->use = &v->uses[i];
         move_judge(&m, move);
-        if (move->state == PLAN_PATCH)
+        if (move->state == PLAN_PATCH || move->why == of_lua || move->why == of_ael)
             err = route_of(&m, move);
         if (!err && move->state == PLAN_PATCH)
             err = label_of(&m, move);
@@ -320,6 +333,14 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
 }
 
 /* ---- what is told of it ---- */
+
+bool plan_has_patch(const struct plan *p)
+{
+    for (size_t i = 0; i < p->move_count; i++)
+        if (p->moves[i].state == PLAN_PATCH)
+            return true;
+    return false;
+}
 
 const struct plan_route *plan_section(const struct plan *p, size_t i)
 {

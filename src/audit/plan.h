@@ -25,7 +25,7 @@ struct plan_move {                 /* of each use */
     const struct inventory_use *use;
     enum plan_state state;
     const char *why;               /* of PLAN_HAND and PLAN_LEAVE */
-    const struct plan_route *route; /* of PLAN_PATCH */
+    const struct plan_route *route; /* of PLAN_PATCH, and of PLAN_HAND where lines are told that a person may paste */
     const char *label;             /* of PLAN_PATCH: of the line behind the old one */
 };
 
@@ -53,6 +53,7 @@ struct plan {
 int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const struct plan_options *opt) MUST_USE;
 enum { PLAN_COMMANDS = 3, PLAN_COMMAND_MAX = 16384 };
 
+bool plan_has_patch(const struct plan *p);
 /* The sections in the order in which they are told: routes, low risk first, then agents likewise. i: below route_count. */
 const struct plan_route *plan_section(const struct plan *p, size_t i);
 /* What is typed behind the sections: look at the patch, make it, have it loaded. i: below PLAN_COMMANDS. */
@@ -69,5 +70,3 @@ int plan_patch(const struct plan *p, struct buf *out) MUST_USE;
 /* patch.c: each file that the patch changes, whole, as it is and as it becomes; both end with the call. What on_file gives, if not 0, ends it. */
 typedef int plan_file_fn(void *arg, const char *path, struct text before, struct text after);
 int plan_files(const struct plan *p, plan_file_fn *on_file, void *arg) MUST_USE;
-/* The text of a whole line as it is in the file is fit to be changed: its application stands where the step says. */
-bool plan_line_fits(const struct dialplan_step *s, struct text line);

@@ -1,6 +1,8 @@
 /* A plan as one JSON object: its steps in order, each with the same keys. */
 #include "audit/plan.h"
 
+#include "audit/plan_lines.h"
+
 static void add_key(struct buf *out, const char *key, struct text t)
 {
     if (!t.p) {
@@ -39,6 +41,20 @@ static void add_route(struct buf *out, const struct plan_route *r)
     add_word(out, "agent", r && r->is_talk ? r->name : NULL);
 }
 
+/* What a person may paste where the patch has nothing. */
+static void add_lines(struct buf *out, const struct plan *p, const struct plan_move *m)
+{
+    struct buf b;
+
+    buf_init(&b, PLAN_COMMAND_MAX);
+    if (m && m->state == PLAN_HAND)
+        plan_lines_paste(p, m, "", &b);
+    add_key(out, "lines", b.n ? buf_text(&b) : TEXT_NONE);
+    if (b.err && !out->err)
+        out->err = b.err;
+    buf_free(&b);
+}
+
 static void end(struct buf *out, const struct plan *p, bool has_commands)
 {
     buf_add_text(out, TEXT(",\"commands\":["));
@@ -66,6 +82,7 @@ static void section_add(struct buf *out, const struct plan *p, const struct plan
     add_word(out, "advice", inventory_advice_name(r->script->advice));
     add_word(out, "why", r->script->reason);
     add_route(out, r);
+    add_lines(out, p, NULL);
     end(out, p, false);
 }
 
@@ -83,6 +100,7 @@ static void place_add(struct buf *out, const struct plan *p, const struct plan_m
     add_word(out, "advice", inventory_advice_name(u->advice));
     add_word(out, "why", m->why);
     add_route(out, m->route);
+    add_lines(out, p, m);
     end(out, p, false);
 }
 
@@ -104,12 +122,13 @@ int plan_json(const struct plan *p, struct buf *out)
     for (size_t i = 0; i < p->route_count; i++)
         section_add(out, p, plan_section(p, i));
     states_add(out, p, PLAN_PATCH);
-    if (p->route_count) {
+    if (plan_has_patch(p)) {
         begin(out, "apply", NULL);
         buf_add_text(out, TEXT(",\"file\":null,\"line\":null,\"column\":null,\"kind\":null,\"target\":null"));
         add_script(out, NULL);
         buf_add_text(out, TEXT(",\"advice\":null,\"why\":null"));
         add_route(out, NULL);
+        add_lines(out, p, NULL);
         end(out, p, true);
     }
     states_add(out, p, PLAN_HAND);

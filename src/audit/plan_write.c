@@ -2,6 +2,9 @@
 #include "audit/plan.h"
 
 #include "audit/clean.h"
+#include "audit/plan_lines.h"
+
+enum { PASTE_MAX = 64 * 1024 };
 
 static void place_put(const struct plan_move *v, FILE *to)
 {
@@ -15,6 +18,21 @@ static void place_put(const struct plan_move *v, FILE *to)
     fprintf(to, "%s%s\n", v->why ? "\n      " : "", v->why ? v->why : "");
 }
 
+static void paste_put(const struct plan *p, const struct plan_move *m, FILE *to)
+{
+    struct text rest, line;
+    struct buf b;
+
+    buf_init(&b, PASTE_MAX);
+    plan_lines_paste(p, m, "      ", &b);
+    rest = buf_text(&b);
+    while (text_cut(&rest, '\n', &line) && line.n) {
+        clean_put(line, to);
+        putc('\n', to);
+    }
+    buf_free(&b);
+}
+
 static void state_put(const struct plan *p, enum plan_state state, const char *title, FILE *to)
 {
     size_t n = 0;
@@ -25,6 +43,8 @@ static void state_put(const struct plan *p, enum plan_state state, const char *t
         if (n++ == 0)
             fprintf(to, "%s\n", title);
         place_put(&p->moves[i], to);
+        if (state == PLAN_HAND)
+            paste_put(p, &p->moves[i], to);
     }
     if (n)
         putc('\n', to);
@@ -126,9 +146,11 @@ static void steps_put(const struct plan *p, FILE *to)
                     "   instructions for a voice model (docs/conversation.md). Its node needs ARI (`sidetone init`). Without the agent the old line runs:\n\n", n++);
         sections_put(p, true, to);
     }
-    fprintf(to, "%u. ", n++);
-    state_put(p, PLAN_PATCH, "Change these places; where the daemon does not answer, or is full, the old line runs as before:", to);
-    commands_put(p, to);
+    if (plan_has_patch(p)) {
+        fprintf(to, "%u. ", n++);
+        state_put(p, PLAN_PATCH, "Change these places; where the daemon does not answer, or is full, the old line runs as before:", to);
+        commands_put(p, to);
+    }
     if (has(p, false))
         fprintf(to, "%u. Record calls (`record = yes`), and rewrite what is asked often as a handler, with proof: docs/migration.md\n\n", n);
 }

@@ -54,7 +54,7 @@ import os
 voice = os.fdopen(3, "rb")
 print("SET VARIABLE TOPIC x")
 """
-KEYS = ["what", "state", "file", "line", "column", "kind", "target", "script", "class", "risk", "advice", "why", "route", "agent", "commands"]
+KEYS = ["what", "state", "file", "line", "column", "kind", "target", "script", "class", "risk", "advice", "why", "route", "agent", "lines", "commands"]
 
 
 def talks(context):
