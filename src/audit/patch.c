@@ -58,7 +58,7 @@ static int moves_find(struct opened *o, const struct plan *p)
 
         if (m->state != PLAN_PATCH || strcmp(m->use->place.file, o->file) != 0)
             continue;
-        if (line > o->lines.count || !plan_line_fits(m->use->step, o->lines.items[line - 1]))
+        if (line > o->lines.count || !plan_line_can_go(m->use->step, o->lines.items[line - 1]))
             return -ESTALE;
         if (!o->moves[line - 1])
             o->moves[line - 1] = m;

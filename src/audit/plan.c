@@ -134,6 +134,8 @@ static const char *why_not_there(const struct maker *m, const struct inventory_u
 
     if (!flow_is(s->app, "AGI") && !flow_is(s->app, "DeadAGI") && !flow_is(s->app, "EAGI"))
         return "another application runs it: change it by hand";
+    if (e->origin == DIALPLAN_LUA)
+        return of_lua;
     for (size_t i = 0; i < e->step_count; i++) {
         if (text_find_text(e->steps[i].args, TEXT("AGISTATUS")) >= 0)
             return "its extension looks at AGISTATUS, which says SUCCESS behind agi:// even when a script fails: look at SIDETONE_STATUS there";
@@ -142,12 +144,8 @@ static const char *why_not_there(const struct maker *m, const struct inventory_u
     }
     if (m->counted[e->number] > s->priority)
         return "a jump names a priority behind it by number: give it a label first";
-    if (e->origin == DIALPLAN_LUA)
-        return of_lua;
-    if (e->origin == DIALPLAN_AEL && !plan_line_is_alone(s, line))
-        return of_ael;
-    if (!plan_line_fits(s, line))
-        return "its line holds an escape or a comment: change it by hand";
+    if (!plan_line_can_go(s, line))
+        return e->origin == DIALPLAN_AEL ? of_ael : "its line holds an escape or a comment: change it by hand";
     if (is_too_long(m, u, line))
         return "a line of the change would be too long for Asterisk, which passes over such lines";
     if (!is_inside(m->a->opt.folder, s->place.file))

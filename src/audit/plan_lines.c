@@ -8,7 +8,7 @@
 #define TALKED "\"${STASISSTATUS}\" = \"SUCCESS\" & \"${SIDETONE_STATUS}\" != \"BUSY\" & (\"${SIDETONE_STATUS}:${SIDETONE_REASON}\" =~ \"" NO_TALK "\") = 0"
 #define UNLIMITED "\"${SIDETONE_LIMIT}\" = \"0\""
 
-bool plan_line_fits(const struct dialplan_step *s, struct text line)
+static bool fits(const struct dialplan_step *s, struct text line)
 {
     const size_t at = s->app_column ? s->app_column - 1 : 0;
     const size_t open = at + s->app.n;
@@ -20,12 +20,12 @@ bool plan_line_fits(const struct dialplan_step *s, struct text line)
            text_starts(text_skip(line, open + 1), s->args);
 }
 
-bool plan_line_is_alone(const struct dialplan_step *s, struct text line)
+static bool is_alone(const struct dialplan_step *s, struct text line)
 {
     const size_t at = s->app_column ? s->app_column - 1 : 0;
     struct text rest;
 
-    if (!plan_line_fits(s, line) || text_trim(text_head(line, at)).n > 0)
+    if (text_trim(text_head(line, at)).n > 0)
         return false;
     rest = text_trim(text_skip(line, at + s->app.n + 1 + s->args.n));
     if (!text_starts(rest, TEXT(")")))
@@ -35,6 +35,11 @@ bool plan_line_is_alone(const struct dialplan_step *s, struct text line)
         return false;
     rest = text_trim(text_skip(rest, 1));
     return rest.n == 0 || text_starts(rest, TEXT("//"));
+}
+
+bool plan_line_can_go(const struct dialplan_step *s, struct text line)
+{
+    return fits(s, line) && (s->extension->origin != DIALPLAN_AEL || is_alone(s, line));
 }
 
 struct writer {

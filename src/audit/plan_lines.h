@@ -3,10 +3,9 @@
 
 #include "audit/plan.h"
 
-/* The text of a whole line as it is in the file is fit to be changed: its application stands where the step says. */
-bool plan_line_fits(const struct dialplan_step *s, struct text line);
-/* One of AEL holds that statement alone, perhaps with a comment behind it. */
-bool plan_line_is_alone(const struct dialplan_step *s, struct text line);
+/* The text of a whole line as it is in the file is fit to be changed: its application stands where the step says; in AEL, alone, but for a comment
+ * behind it. */
+bool plan_line_can_go(const struct dialplan_step *s, struct text line);
 
 /* Appends the lines that `line` becomes, each with LF and behind `sign`. Of extensions.conf and AEL only. */
 void plan_lines(const struct plan *p, const struct plan_move *m, struct text line, const char *sign, struct buf *out);

@@ -10,7 +10,8 @@
 
 #include <errno.h>
 
-#include "audit/plan.h"
+#include "audit/dialplan_build.h"
+#include "audit/plan_lines.h"
 #include "audit_files.h"
 #include "fail_alloc.h"
 #include "wire/conf.h"
@@ -301,6 +302,103 @@ static void test_odd_lines(void **state)
     }
 }
 
+/* One step of another language, at line 3 of its file, column 9; another one behind it. */
+static struct plan *plan_in(struct audit **a, struct audit_files *f, enum dialplan_origin origin, const char *text, const char *app, bool with_talks)
+{
+    static const char *const none = "ST101", *const files[] = { NULL, "/etc/asterisk/extensions.ael", "/etc/asterisk/extensions.lua" };
+    const struct conf_place place = { .file = files[origin], .line = 3, .column = 9 };
+    struct dialplan_build b = { .origin = origin };
+    struct inventory *v = NULL;
+    struct plan *p = NULL;
+    struct dialplan_extension *e;
+
+    audit_files_init(f, "extensions.conf", text);
+    assert_int_equal(audit_files_run(a, f, &none, 1), 0);
+    b.d = (*a)->dialplan;
+    e = dialplan_extension_put(&b, dialplan_context_put(&b, TEXT("more"), place), TEXT("7"), TEXT_NONE, place);
+    assert_non_null(e);
+    dialplan_step_put(&b, e, (struct dialplan_step){ .place = place, .app_column = 9, .args_column = 10 + (unsigned)strlen(app), .priority = 1,
+                                                     .app = text_of(app), .args = TEXT("a.py,x") });
+    dialplan_step_put(&b, e, (struct dialplan_step){ .place = place, .priority = 2, .app = TEXT("Goto"), .args = TEXT("more,7,3") });
+    dialplan_step_put(&b, e, (struct dialplan_step){ .place = place, .priority = 3, .app = TEXT("NoOp") });
+    assert_int_equal(b.err, 0);
+    assert_int_equal(inventory_make(&v, *a, "/etc/asterisk"), 0);
+    assert_int_equal(plan_make(&p, *a, v, &(struct plan_options){ .with_talks = with_talks }), 0);
+    assert_int_equal(p->move_count, 1);
+    return p;
+}
+
+#define AEL(line, script) "[in]\n;; file extensions.ael\ncontext more {\n    7 => {\n" line "\n    }\n}\n" script
+
+static void test_ael(void **state)
+{
+    struct audit_files f;
+    struct audit *a = NULL;
+    struct buf b;
+    const struct plan *p = plan_in(&a, &f, DIALPLAN_AEL, AEL("        AGI(a.py,x); // why", SCRIPT), "AGI", false);
+
+    (void)state;
+    buf_init(&b, 10000);
+    assert_int_equal(p->moves[0].state, PLAN_PATCH);
+    assert_int_equal(plan_patch(p, &b), 0);
+    assert_string_equal(buf_cstr(&b), "--- extensions.ael\n+++ extensions.ael\n@@ -1,6 +1,12 @@\n context more {\n     7 => {\n"
+                                      "-        AGI(a.py,x); // why\n"
+                                      "+        {\n"
+                                      "+            Set(SIDETONE_STATUS=);\n"
+                                      "+            AGI(agi://127.0.0.1:4573/a,x);\n"
+                                      "+            if (\"${SIDETONE_STATUS}\" = \"\" | \"${SIDETONE_STATUS}\" = \"BUSY\") {\n"
+                                      "+                AGI(a.py,x); // why\n"
+                                      "+            }\n"
+                                      "+        }\n"
+                                      "     }\n }\n \n");
+    audit_free(a);
+    buf_clear(&b);
+    p = plan_in(&a, &f, DIALPLAN_AEL, AEL("        EAGI(a.py,x);", TALK), "EAGI", true);
+    assert_int_equal(plan_patch(p, &b), 0);
+    assert_true(text_find_text(buf_text(&b), TEXT("@@ -1,6 +1,19 @@\n")) > 0);
+    assert_true(text_find_text(buf_text(&b), TEXT("+            Stasis(sidetone,a);\n")) > 0);
+    assert_true(text_find_text(buf_text(&b), TEXT("media_[rft]\") = 0)) {\n+                EAGI(a.py,x);\n+            }\n+        }\n     }\n")) > 0);
+    audit_free(a);
+    buf_free(&b);
+}
+
+/* What a patch cannot do is told, with the lines to paste and the route that they need. */
+static void test_lines_to_paste(void **state)
+{
+    static const struct {
+        enum dialplan_origin origin;
+        const char *text, *want;
+    } rows[] = {
+        { DIALPLAN_AEL, AEL("  if(1) AGI(a.py,x);", SCRIPT), "{\n    Set(SIDETONE_STATUS=);\n    AGI(agi://127.0.0.1:4573/a,x);\n" },
+        { DIALPLAN_AEL, AEL("        AGI(a.py,x); NoOp();", SCRIPT), "        /* the old line */\n    }\n}\n" },
+        { DIALPLAN_AEL, AEL("        AGI(a.py,x)", SCRIPT), "{\n" },
+        { DIALPLAN_AEL, AEL("        AGI(a.py,x); /* why", SCRIPT), "{\n" },
+        { DIALPLAN_LUA, "[in]\n;; file extensions.lua\n\n\n        app.agi('a.py,x')\n" SCRIPT, "app.agi(\"agi://127.0.0.1:4573/a\")    -- and the arguments" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct audit_files f;
+        struct audit *a = NULL;
+        struct buf b;
+        const struct plan *p = plan_in(&a, &f, rows[i].origin, rows[i].text, "AGI", false);
+
+        buf_init(&b, 10000);
+        assert_int_equal(p->moves[0].state, PLAN_HAND);
+        if (p->route_count != 1)
+            fail_msg("row %zu: %s", i, p->moves[0].why);
+        assert_false(plan_has_patch(p));
+        plan_lines_paste(p, &p->moves[0], "", &b);
+        if (text_find_text(buf_text(&b), text_of(rows[i].want)) < 0)
+            fail_msg("row %zu: %s\n%s", i, p->moves[0].why, buf_cstr(&b));
+        buf_clear(&b);
+        assert_int_equal(plan_patch(p, &b), 0);
+        assert_int_equal(b.n, 0);
+        buf_free(&b);
+        audit_free(a);
+    }
+}
+
 static void test_memory_may_fail(void **state)
 {
     struct audit_files f;
@@ -344,6 +442,8 @@ int main(void)
         cmocka_unit_test(test_labels_are_not_taken_twice),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_odd_lines),
+        cmocka_unit_test(test_ael),
+        cmocka_unit_test(test_lines_to_paste),
         cmocka_unit_test(test_memory_may_fail),
     };
 
