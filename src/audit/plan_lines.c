@@ -3,8 +3,10 @@
 
 /* SIDETONE_STATUS:SIDETONE_REASON of a call that came back without a talk. No group: with one, =~ would give its text, not a number. */
 #define NO_TALK "^ERROR:no_agent|^ERROR:no_media|^ERROR:talk_failed|^ERROR:answer_|^ERROR:bridge_|^ERROR:join_|^ERROR:media_[rft]"
-#define NOT_BEGUN "\"${SIDETONE_STATUS}\" = \"\" | \"${SIDETONE_STATUS}\" = \"BUSY\""
-#define BEGUN "\"${SIDETONE_STATUS}\" != \"\" & \"${SIDETONE_STATUS}\" != \"BUSY\""
+/* FILTER: the reason of a handler may hold quotes, which would break the expression. */
+#define ROUTE_WORD "\"${FILTER(a-z_,${SIDETONE_REASON})}\""
+#define NOT_BEGUN "\"${SIDETONE_STATUS}\" = \"\" | \"${SIDETONE_STATUS}\" = \"BUSY\" | " ROUTE_WORD " = \"no_route\""
+#define BEGUN "\"${SIDETONE_STATUS}\" != \"\" & \"${SIDETONE_STATUS}\" != \"BUSY\" & " ROUTE_WORD " != \"no_route\""
 #define TALKED "\"${STASISSTATUS}\" = \"SUCCESS\" & \"${SIDETONE_STATUS}\" != \"BUSY\" & (\"${SIDETONE_STATUS}:${SIDETONE_REASON}\" =~ \"" NO_TALK "\") = 0"
 #define UNLIMITED "\"${SIDETONE_LIMIT}\" = \"0\""
 
@@ -61,7 +63,8 @@ static void agi_put(const struct writer *w)
 
 /* ---- extensions.conf ---- */
 
-/* The lines between the first and the old one. BUSY: the script did not begin. After any other state it may have run, and is not run twice. */
+/* The lines between the first and the old one. BUSY: the script did not begin; no_route: its section is not there yet. After any other
+ * state it may have run, and is not run twice. */
 static void ask_route(const struct writer *w)
 {
     buf_addf(w->out, "%s same => n,", w->sign);
@@ -143,7 +146,7 @@ static void lua_put(const struct writer *w)
     begin(w, "app.agi(\"agi://");
     buf_addf(w->out, "%s/%s\")    -- and the arguments of the old line\n", w->p->opt.agi, w->m->route->name);
     begin(w, "local status = channel.SIDETONE_STATUS:get() or \"\"\n");
-    begin(w, "if status == \"\" or status == \"BUSY\" then\n");
+    begin(w, "if status == \"\" or status == \"BUSY\" or channel.SIDETONE_REASON:get() == \"no_route\" then\n");
     begin(w, "    -- the old line\n");
     begin(w, "end\n");
 }

@@ -107,29 +107,38 @@ def test_a_script_that_listens_becomes_a_talk_and_stays_the_way_out(context):
     assert house.daemon.stop() == 0
 
 
-def test_the_guard_tells_a_talk_from_none(context):
-    """Its expression, as Asterisk computes it, for every way in which a call comes back."""
-    rows = [("FAILED", "", "", False), ("SUCCESS", "BUSY", "calls_max", False), ("SUCCESS", "OK", "operator", True), ("SUCCESS", "OK", "no_agent", True),
-            ("SUCCESS", "TIMEOUT", "max_duration", True), ("SUCCESS", "", "", True)]
-    rows += [("SUCCESS", "ERROR", reason, False) for reason in ("no_agent", "no_media", "talk_failed", "answer_failed", "answer_timeout", "bridge_failed",
-                                                                "join_timeout", "media_refused", "media_failed", "media_timeout")]
-    rows += [("SUCCESS", "ERROR", reason, True) for reason in ("media_lost", "provider_auth", "restart", "shutdown", "no_such_place", "ari_lost")]
-    context.write("etc/extensions.conf", "[a]\n" + PLAN)
+def guards_of(context):
+    """The conditions that the patch writes: of AGI, of a talk."""
+    context.write("etc/extensions.conf", "[a]\n" + PLAN + "exten => x,1,AGI(look.sh)\n same => n,Hangup()\n")
     for name in ("desk.sh", "forgotten.sh"):
         context.write(f"agi/{name}", SCRIPT)
+    context.write("agi/look.sh", "#!/bin/sh\necho SET VARIABLE A 1\n")
     code, diff, err = run(context, "audit", context.path("etc"), "--patch", "--with-talks", "--agi-dir", context.path("agi"))
     assert code == 0 and not err, err
-    guard = re.search(r"GotoIf\((\$\[.*STASISSTATUS.*\])\?sidetone-\d+\)\n", diff).group(1)
+    return [re.search(r"GotoIf\((\$\[" + first + r".*\])\?sidetone-\d+\)\n", diff).group(1) for first in ('"\\${SIDETONE_STATUS}"', '"\\${STASISSTATUS}"')]
+
+
+def test_the_guards_tell_what_took_place(context):
+    """Their expressions, as Asterisk computes them, for every way in which a call comes back. Rows: guard, STASISSTATUS, status, reason, it took place."""
+    of_agi, of_talk = guards_of(context)
+    rows = [(of_agi, "", *row) for row in (("", "", False), ("BUSY", "sessions_max", False), ("ERROR", "no_route", False), ("OK", "", True), ("OK", "no_routes", True),
+                                           ("ERROR", "exit_3", True), ("TIMEOUT", "deadline", True), ("OK", 'a "b" = (c) & ${D} | $[', True), ("ERROR", '"', True))]
+    rows += [(of_talk, *row) for row in (("FAILED", "", "", False), ("SUCCESS", "BUSY", "calls_max", False), ("SUCCESS", "OK", "operator", True),
+                                         ("SUCCESS", "OK", "no_agent", True), ("SUCCESS", "TIMEOUT", "max_duration", True), ("SUCCESS", "", "", True))]
+    rows += [(of_talk, "SUCCESS", "ERROR", reason, False) for reason in ("no_agent", "no_media", "talk_failed", "answer_failed", "answer_timeout", "bridge_failed",
+                                                                         "join_timeout", "media_refused", "media_failed", "media_timeout")]
+    rows += [(of_talk, "SUCCESS", "ERROR", reason, True) for reason in ("media_lost", "provider_auth", "restart", "shutdown", "no_such_place", "ari_lost")]
     lines = ["exten => probe,1,Answer()"]
-    for number, (stasis, status, reason, _) in enumerate(rows):
-        lines += [f" same => n,Set(STASISSTATUS={stasis})", f" same => n,Set(SIDETONE_STATUS={status})", f" same => n,Set(SIDETONE_REASON={reason})",
-                  f" same => n,GotoIf({guard}?talked-{number})", f" same => n,UserEvent(Mark,What: row,Row: {number},Talked: no)",
-                  f" same => n,Goto(next-{number})", f" same => n(talked-{number}),UserEvent(Mark,What: row,Row: {number},Talked: yes)",
+    for number, (guard, stasis, status, reason, _) in enumerate(rows):
+        lines += [f" same => n,Set(STASISSTATUS={stasis})", f" same => n,Set(SIDETONE_STATUS={status})", f" same => n,Set(SIDETONE_REASON=${{ROW{number}}})",
+                  f" same => n,GotoIf({guard}?took-{number})", f" same => n,UserEvent(Mark,What: row,Row: {number},Took: no)",
+                  f" same => n,Goto(next-{number})", f" same => n(took-{number}),UserEvent(Mark,What: row,Row: {number},Took: yes)",
                   f" same => n(next-{number}),NoOp()"]
     house = House(context, plan_more="\n" + "\n".join(lines) + "\n same => n,Hangup()\n\n")
     before = complaints(house)
-    house.ami.originate("Local/quiet@test/n", "test", "probe")
-    for number, (stasis, status, reason, is_talk) in enumerate(rows):
+    # AMI's values are not evaluated: quotes and brackets arrive as they are
+    house.ami.originate("Local/quiet@test/n", "test", "probe", variables={f"ROW{n}": row[3] for n, row in enumerate(rows)})
+    for number, row in enumerate(rows):
         at = house.ami.wait("UserEvent", UserEvent="Mark", What="row", Row=number)
-        assert (at["Talked"] == "yes") == is_talk, (stasis, status, reason)
+        assert (at["Took"] == "yes") == row[4], row
     assert complaints(house) == before, house.pbx.complaints()
