@@ -160,7 +160,9 @@ static void tell_applied(const struct work *w, const struct plan *p, FILE *out)
         clean_put(text_of(w->set.items[i].backup), out);
         putc('\n', out);
     }
-    fputs("\nAdd to sidetone.conf, and restart the daemon (until then the old lines run as before):\n\n", out);
+    putc('\n', out);
+    if (plan_has_section(p, false) || plan_has_section(p, true))
+        fputs("Add to sidetone.conf, and restart the daemon (until then the old lines run as before):\n\n", out);
     plan_sections_write(p, out);
     fputs("Then:    asterisk -rx \"dialplan reload\"\nBack by: sidetone audit --undo ", out);
     clean_put(text_of(w->folder), out);

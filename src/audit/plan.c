@@ -208,12 +208,28 @@ static void move_judge(const struct maker *m, struct plan_move *v)
 
 /* ---- routes ---- */
 
-static bool is_taken(const struct maker *m, struct text name, bool is_talk)
+static bool is_same_section(const struct plan_known *k, struct text target, bool is_talk)
 {
+    return is_talk || (k->script && text_eq(text_of(k->script), target)); /* an agent of that name was written for it */
+}
+
+static const struct plan_known *known_of(const struct maker *m, struct text name, bool is_talk)
+{
+    for (size_t i = 0; i < m->p->opt.known_count; i++)
+        if (m->p->opt.known[i].is_agent == is_talk && text_eq(text_of(m->p->opt.known[i].name), name))
+            return &m->p->opt.known[i];
+    return NULL;
+}
+
+static bool is_taken(const struct maker *m, struct text name, struct text target, bool is_talk)
+{
+    const struct plan_known *const k = known_of(m, name, is_talk);
+
     for (size_t i = 0; i < m->p->route_count; i++)
         if (m->p->routes[i].is_talk == is_talk && text_eq(text_of(m->p->routes[i].name), name))
             return true;
-    return text_eq(name, TEXT("default")); /* a route of that name takes what fits no other */
+    /* a route of that name takes what fits no other */
+    return text_eq(name, TEXT("default")) || (k && !is_same_section(k, target, is_talk));
 }
 
 /* The file's name up to its dot; what a URL or a section's name could not hold becomes "-". */
@@ -234,7 +250,7 @@ static const char *route_name(const struct maker *m, struct text target, bool is
         buf_add_char(&b, (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ? c : '-');
     }
     plain = b.n;
-    for (size_t n = 2; !b.err && is_taken(m, buf_text(&b), is_talk); n++) {
+    for (size_t n = 2; !b.err && is_taken(m, buf_text(&b), target, is_talk); n++) {
         b.n = plain;
         buf_addf(&b, "-%zu", n);
     }
@@ -258,6 +274,7 @@ static int route_of(const struct maker *m, struct plan_move *v)
     *r = (struct plan_route){ .script = v->use->script, .name = route_name(m, v->use->target, talks), .target = v->use->target, .is_talk = talks };
     if (!r->name)
         return -ENOMEM;
+    r->is_there = known_of(m, text_of(r->name), talks);
     v->route = r;
     p->route_count++;
     return 0;
@@ -336,6 +353,14 @@ bool plan_has_patch(const struct plan *p)
 {
     for (size_t i = 0; i < p->move_count; i++)
         if (p->moves[i].state == PLAN_PATCH)
+            return true;
+    return false;
+}
+
+bool plan_has_section(const struct plan *p, bool is_talk)
+{
+    for (size_t i = 0; i < p->route_count; i++)
+        if (p->routes[i].is_talk == is_talk && !p->routes[i].is_there)
             return true;
     return false;
 }

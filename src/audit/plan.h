@@ -19,6 +19,7 @@ struct plan_route {                /* of each script that a patch moves */
     const char *name;              /* [route NAME], or [agent NAME] */
     struct text target;            /* script = TARGET */
     bool is_talk;                  /* Stasis() to an agent instead of AGI() to a route */
+    bool is_there;                 /* our configuration has the section already */
 };
 
 struct plan_move {                 /* of each use */
@@ -29,11 +30,18 @@ struct plan_move {                 /* of each use */
     const char *label;             /* of PLAN_PATCH: of the line behind the old one */
 };
 
+struct plan_known {                /* a section that our configuration has */
+    const char *name, *script;     /* script: as written; NULL: it runs none */
+    bool is_agent;
+};
+
 struct plan_options {
     const char *agi_dir;           /* what the inventory was made with, for the commands to paste; NULL passes */
     const char *config;            /* our configuration, likewise */
     const char *agi;               /* where Asterisk finds our FastAGI, HOST:PORT; NULL: 127.0.0.1:4573 */
     const char *app;               /* the application for Stasis(); NULL: sidetone */
+    const struct plan_known *known;
+    size_t known_count;
     bool with_talks;               /* scripts that listen become agents: the patch has them, too */
 };
 
@@ -54,6 +62,7 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
 enum { PLAN_COMMANDS = 3, PLAN_COMMAND_MAX = 16384 };
 
 bool plan_has_patch(const struct plan *p);
+bool plan_has_section(const struct plan *p, bool is_talk); /* one that is not there yet */
 /* The sections in the order in which they are told: routes, low risk first, then agents likewise. i: below route_count. */
 const struct plan_route *plan_section(const struct plan *p, size_t i);
 /* What is typed behind the sections: look at the patch, make it, have it loaded. i: below PLAN_COMMANDS. */
@@ -62,7 +71,7 @@ void plan_command(const struct plan *p, size_t i, struct buf *out);
 int plan_json(const struct plan *p, struct buf *out) MUST_USE;
 /* plan_write.c: the ordered steps, with the lines to paste. */
 void plan_write(const struct plan *p, FILE *to);
-/* plan_write.c: the sections alone. */
+/* plan_write.c: the sections alone that are not there yet. */
 void plan_sections_write(const struct plan *p, FILE *to);
 /* patch.c: a unified diff with names from the folder on. Lines are the files' own, secrets in them too. A file that cannot be read again as it was
  * is an error. 0, -ENOMEM, -ENOBUFS, what reading gave. */

@@ -75,7 +75,7 @@ static void end(struct buf *out, const struct plan *p, bool has_commands)
 
 static void section_add(struct buf *out, const struct plan *p, const struct plan_route *r)
 {
-    begin(out, r->is_talk ? "agent" : "route", r->is_talk ? "write" : "paste");
+    begin(out, r->is_talk ? "agent" : "route", r->is_there ? "there" : r->is_talk ? "write" : "paste");
     buf_add_text(out, TEXT(",\"file\":null,\"line\":null,\"column\":null,\"kind\":null"));
     add_key(out, "target", r->target);
     add_script(out, r->script);

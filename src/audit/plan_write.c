@@ -88,20 +88,12 @@ static void agent_put(const struct plan_route *r, FILE *to)
     fprintf(to, "   max_duration = 30m    ; the guard before Stasis() ends the call after %d s\n\n", PLAN_GUARD_SECONDS);
 }
 
-static bool has(const struct plan *p, bool is_talk)
-{
-    for (size_t i = 0; i < p->route_count; i++)
-        if (p->routes[i].is_talk == is_talk)
-            return true;
-    return false;
-}
-
 static void sections_put(const struct plan *p, bool is_talk, FILE *to)
 {
     for (size_t i = 0; i < p->route_count; i++) {
         const struct plan_route *const r = plan_section(p, i);
 
-        if (r->is_talk != is_talk)
+        if (r->is_talk != is_talk || r->is_there)
             continue;
         if (is_talk)
             agent_put(r, to);
@@ -137,11 +129,11 @@ static void steps_put(const struct plan *p, FILE *to)
 {
     unsigned n = 1;
 
-    if (has(p, false)) {
+    if (plan_has_section(p, false)) {
         fprintf(to, "%u. Give each script a route in sidetone.conf (low risk first), and restart the daemon; nothing changes for callers yet:\n\n", n++);
         sections_put(p, false, to);
     }
-    if (has(p, true)) {
+    if (plan_has_section(p, true)) {
         fprintf(to, "%u. Write an agent for each script that talks: its words are a person's work, in agents/NAME.agent (docs/agent-file.md), or\n"
                     "   instructions for a voice model (docs/conversation.md). Its node needs ARI (`sidetone init`). Without the agent the old line runs:\n\n", n++);
         sections_put(p, true, to);
@@ -151,7 +143,7 @@ static void steps_put(const struct plan *p, FILE *to)
         state_put(p, PLAN_PATCH, "Change these places; where the daemon does not answer, or is full, the old line runs as before:", to);
         commands_put(p, to);
     }
-    if (has(p, false))
+    if (plan_has_patch(p))
         fprintf(to, "%u. Record calls (`record = yes`), and rewrite what is asked often as a handler, with proof: docs/migration.md\n\n", n);
 }
 

@@ -1,7 +1,9 @@
 /* Prints the plan or its patch, or has it applied. */
 #include "cli/audit_plan.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/audit_apply.h"
@@ -71,22 +73,50 @@ static int plan_give(struct audit *a, const struct audit_request *q, const struc
     return err ? CLI_WRONG_USE : cli_done(code);
 }
 
+/* The sections that are there: routes, then agents. NULL: out of memory. */
+static struct plan_known *known_make(const struct config *c, size_t *count)
+{
+    struct plan_known *const k = calloc(c->route_count + c->agent_count + 1, sizeof *k);
+    size_t n = 0;
+
+    for (size_t i = 0; k && i < c->route_count; i++)
+        k[n++] = (struct plan_known){ .name = c->routes[i].head.name, .script = c->routes[i].script_text };
+    for (size_t i = 0; k && i < c->agent_count; i++)
+        k[n++] = (struct plan_known){ .name = c->agents[i].head.name, .is_agent = true };
+    *count = n;
+    return k;
+}
+
+static int plan_with(struct audit *a, const struct audit_request *q, struct plan_options *opt, const struct config *c)
+{
+    char agi[320];
+    int code = agi_write(agi, sizeof agi, c);
+    struct plan_known *const known = known_make(c, &opt->known_count);
+
+    if (!known) {
+        fprintf(stderr, "sidetone audit: the plan: %s\n", err_text(-ENOMEM));
+        return CLI_WRONG_USE;
+    }
+    opt->agi = agi;
+    opt->app = app_of(c, q->node);
+    opt->known = known;
+    if (!code)
+        code = plan_give(a, q, opt);
+    free(known);
+    return code;
+}
+
 int audit_plan(struct audit *a, const struct audit_request *q)
 {
     struct plan_options opt = { .agi_dir = q->agi_dir, .config = q->config, .with_talks = q->with_talks };
-    char agi[320];
     struct config *c = NULL;
-    int code = 0;
+    int code;
 
-    if (q->config && config_load(&c, q->config, CONFIG_SKIP_SECRETS, problem_print, stderr))
+    if (!q->config)
+        return plan_give(a, q, &opt);
+    if (config_load(&c, q->config, CONFIG_SKIP_SECRETS, problem_print, stderr))
         return CLI_WRONG_USE;
-    if (c) {
-        code = agi_write(agi, sizeof agi, c);
-        opt.agi = agi;
-        opt.app = app_of(c, q->node);
-    }
-    if (!code)
-        code = plan_give(a, q, &opt);
+    code = plan_with(a, q, &opt, c);
     config_free(c);
     return code;
 }

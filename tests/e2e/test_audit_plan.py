@@ -1,5 +1,6 @@
 """The plan and its patch: `patch` applies it, and a second time there is nothing left to change."""
 import json
+import os
 import shutil
 import subprocess
 
@@ -125,6 +126,26 @@ def test_addresses_come_from_our_configuration(context):
     assert "agi://[::1]:4573/" in first("[::1]:4573", "listen = 127.0.0.1:9092")[0]
     assert "agi://gw.example:4573/" in first("0.0.0.0:4573", "listen = 0.0.0.0:9092\nadvertise = gw.example:9092")[0]
     assert "agi://127.0.0.1:4573/" in first("0.0.0.0:4573", "listen = 127.0.0.1:9092")[0]
+
+
+def test_sections_that_are_there_are_not_told_again(context):
+    etc, more = talks(context)
+    context.write("handlers/x.lua", "function handle(call) end\n")
+
+    def plan(sections):
+        conf = context.write("sidetone.conf", f"[sidetone]\nstate_dir = {context.path('state')}\n[fastagi]\nagi_dir = {context.path('agi')}\n"
+                             f"script_cwd = {context.path('agi')}\n{sections}")
+        code, out, err = run(context, "audit", etc, "--plan", "--json", "--with-talks", "--config", conf, *more)
+        assert code == 0 and not err, (out, err)
+        return [(s["what"], s["state"], s["route"] or s["agent"]) for s in json.loads(out)["steps"] if s["what"] in ("route", "agent")], conf
+
+    os.chmod(context.path("agi/lookup.py"), 0o755)
+    user = "user = nobody\n" if os.geteuid() == 0 else ""
+    there, conf = plan(f"[route lookup]\nscript = lookup.py\n{user}[agent talk]\nprovider = echo\n")
+    assert there == [("route", "there", "lookup"), ("agent", "there", "talk")], there
+    code, out, err = run(context, "audit", etc, "--plan", "--with-talks", "--config", conf, *more)
+    assert code == 0 and not err and out.startswith("1. Change these places") and "[route" not in out and "[agent" not in out, out
+    assert plan("[route lookup]\nhandler = x.lua\n")[0] == [("route", "paste", "lookup-2"), ("agent", "write", "talk")]
 
 
 def test_wrong_use_is_one_line(context):
