@@ -9,11 +9,17 @@
 
 enum { ROUTE_MAX = 76 };
 
+struct facts {                     /* of an extension, found once */
+    bool is_known, has_agistatus, has_priority;
+    unsigned counts;               /* the last priority that is written as a number */
+};
+
 struct maker {
     struct plan *p;
     struct audit *a;
     struct source *source;
-    unsigned *counted;             /* by number of the extension */
+    unsigned *counted;             /* by number of the extension: the highest priority that a jump names by number */
+    struct facts *facts;           /* likewise */
 };
 
 /* Then lines are told that a person may paste. */
@@ -58,7 +64,8 @@ static int counted_find(struct maker *m)
     struct flow_target targets[FLOW_TARGETS_MAX];
 
     m->counted = arena_take(m->a->memory, (d->extension_count + 1) * sizeof *m->counted);
-    if (!m->counted)
+    m->facts = arena_take(m->a->memory, (d->extension_count + 1) * sizeof *m->facts);
+    if (!m->counted || !m->facts)
         return -ENOMEM;
     for (size_t i = 0; i < d->context_count; i++)
         for (size_t k = 0; k < d->contexts[i]->extension_count; k++)
@@ -113,17 +120,20 @@ static bool is_too_long(const struct maker *m, const struct inventory_use *u, st
     return line.n - before > room || before > room || strlen(m->p->opt.agi) + u->args.n > room;
 }
 
-/* Lines of extensions.conf that cannot be told apart, or that count. */
-static const char *why_not_conf(const struct maker *m, const struct dialplan_step *s)
+static const struct facts *facts_of(const struct maker *m, const struct dialplan_extension *e)
 {
-    const struct dialplan_extension *e = s->extension;
+    struct facts *const f = &m->facts[e->number];
 
-    if (strcmp(s->place.file, e->context->place.file) != 0 || s->place.line < e->context->place.line)
-        return "its line comes from a template, or from a file that is included in the middle of a context, and may stand for several places";
-    for (size_t i = 0; i < e->step_count; i++)
-        if (e->steps[i].priority > s->priority && !is_next(source_line(m->source, e->steps[i].place.file, e->steps[i].place.line), &e->steps[i]))
-            return "priorities behind it are written as numbers: write `n` first";
-    return NULL;
+    for (size_t i = 0; !f->is_known && i < e->step_count; i++) {
+        const struct dialplan_step *const s = &e->steps[i];
+
+        f->has_agistatus = f->has_agistatus || text_find_text(s->args, TEXT("AGISTATUS")) >= 0;
+        f->has_priority = f->has_priority || text_find_text(s->args, TEXT("PRIORITY")) >= 0;
+        if (e->origin == DIALPLAN_CONF && !is_next(source_line(m->source, s->place.file, s->place.line), s))
+            f->counts = s->priority;
+    }
+    f->is_known = true;
+    return f;
 }
 
 static const char *why_not_there(const struct maker *m, const struct inventory_use *u)
@@ -131,17 +141,16 @@ static const char *why_not_there(const struct maker *m, const struct inventory_u
     const struct dialplan_step *s = u->step;
     const struct dialplan_extension *e = s->extension;
     const struct text line = source_line(m->source, s->place.file, s->place.line);
+    const struct facts *const f = facts_of(m, e);
 
     if (!flow_is(s->app, "AGI") && !flow_is(s->app, "DeadAGI") && !flow_is(s->app, "EAGI"))
         return "another application runs it: change it by hand";
     if (e->origin == DIALPLAN_LUA)
         return of_lua;
-    for (size_t i = 0; i < e->step_count; i++) {
-        if (text_find_text(e->steps[i].args, TEXT("AGISTATUS")) >= 0)
-            return "its extension looks at AGISTATUS, which says SUCCESS behind agi:// even when a script fails: look at SIDETONE_STATUS there";
-        if (text_find_text(e->steps[i].args, TEXT("PRIORITY")) >= 0)
-            return "its extension computes with PRIORITY, and lines are to be put in";
-    }
+    if (f->has_agistatus)
+        return "its extension looks at AGISTATUS, which says SUCCESS behind agi:// even when a script fails: look at SIDETONE_STATUS there";
+    if (f->has_priority)
+        return "its extension computes with PRIORITY, and lines are to be put in";
     if (m->counted[e->number] > s->priority)
         return "a jump names a priority behind it by number: give it a label first";
     if (!plan_line_can_go(s, line))
@@ -150,7 +159,9 @@ static const char *why_not_there(const struct maker *m, const struct inventory_u
         return "a line of the change would be too long for Asterisk, which passes over such lines";
     if (!is_inside(m->a->opt.folder, s->place.file))
         return "its file is outside of the folder";
-    return e->origin == DIALPLAN_CONF ? why_not_conf(m, s) : NULL;
+    if (e->origin == DIALPLAN_CONF && (strcmp(s->place.file, e->context->place.file) != 0 || s->place.line < e->context->place.line))
+        return "its line comes from a template, or from a file that is included in the middle of a context, and may stand for several places";
+    return f->counts > s->priority ? "priorities behind it are written as numbers: write `n` first" : NULL;
 }
 
 static bool is_talk(const struct inventory_use *u)
