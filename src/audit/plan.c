@@ -51,10 +51,12 @@ static bool is_number(struct text written)
     return text_to_i64(text_trim(comma >= 0 ? text_skip(written, (size_t)comma + 1) : written), &n) == 0;
 }
 
-/* Jumps that Asterisk's compiler of AEL makes are made anew with the lines. */
-static bool is_compiled(const struct dialplan_step *s)
+/* Jumps that Asterisk's compiler of AEL makes (of `if`, of `switch`) are made anew with the lines; `goto` and GotoIf() are written by a person. */
+static bool is_compiled(const struct maker *m, const struct dialplan_step *s)
 {
-    return s->extension->origin == DIALPLAN_AEL && s->app_column == 0;
+    const struct text line = s->app_column ? source_line(m->source, s->place.file, s->place.line) : TEXT_NONE;
+
+    return s->extension->origin == DIALPLAN_AEL && (!s->app_column || s->app_column > line.n || !text_starts_nocase(text_skip(line, s->app_column - 1), s->app));
 }
 
 /* For each extension the highest priority that a jump names by number. */
@@ -71,7 +73,7 @@ static int counted_find(struct maker *m)
         for (size_t k = 0; k < d->contexts[i]->extension_count; k++)
             for (size_t n = 0; n < d->contexts[i]->extensions[k]->step_count; n++) {
                 const struct dialplan_step *const from = &d->contexts[i]->extensions[k]->steps[n];
-                const size_t count = is_compiled(from) ? 0 : flow_targets(d, from, targets);
+                const size_t count = is_compiled(m, from) ? 0 : flow_targets(d, from, targets);
 
                 for (size_t t = 0; t < count; t++) {
                     const struct dialplan_step *const s = targets[t].step;
@@ -336,9 +338,9 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
     m.p->routes = arena_take(a->memory, (2 * v->script_count + 1) * sizeof *m.p->routes /* a script may be run by both */);
     if (!m.p->moves || !m.p->routes || !m.p->order)
         return -ENOMEM;
-    if (a->dialplan && counted_find(&m))
-        return -ENOMEM;
     err = source_open(&m.source, a->opt.source);
+    if (!err && a->dialplan)
+        err = counted_find(&m);
     for (size_t i = 0; !err && i < v->use_count; i++) {
         struct plan_move *const move = &m.p->moves[m.p->move_count++];
 
