@@ -383,10 +383,24 @@ const struct plan_route *plan_section(const struct plan *p, size_t i)
     return &p->routes[p->order[i]];
 }
 
+/* `dialplan reload` reads extensions.conf only. */
+static bool has_ael(const struct plan *p)
+{
+    for (size_t i = 0; i < p->move_count; i++)
+        if (p->moves[i].state == PLAN_PATCH && p->moves[i].use->step->extension->origin == DIALPLAN_AEL)
+            return true;
+    return false;
+}
+
+size_t plan_command_count(const struct plan *p)
+{
+    return has_ael(p) ? 4 : 3;
+}
+
 void plan_command(const struct plan *p, size_t i, struct buf *out)
 {
-    if (i == PLAN_COMMANDS - 1) {
-        buf_add_text(out, TEXT("asterisk -rx 'dialplan reload'"));
+    if (i >= 2) {
+        buf_add_text(out, i == 2 ? TEXT("asterisk -rx 'dialplan reload'") : TEXT("asterisk -rx 'module reload pbx_ael.so'"));
         return;
     }
     buf_addf(out, "sidetone audit %s %s%s", i == 0 ? "--patch" : "--apply", p->audit->opt.folder, p->opt.with_talks ? " --with-talks" : "");

@@ -59,13 +59,14 @@ struct plan {
 
 /* opt: its texts are borrowed for as long as the plan lives. 0 or -ENOMEM. */
 int plan_make(struct plan **out, struct audit *a, const struct inventory *v, const struct plan_options *opt) MUST_USE;
-enum { PLAN_COMMANDS = 3, PLAN_COMMAND_MAX = 16384 };
+enum { PLAN_COMMAND_MAX = 16384 };
 
 bool plan_has_patch(const struct plan *p);
 bool plan_has_section(const struct plan *p, bool is_talk); /* one that is not there yet */
 /* The sections in the order in which they are told: routes, low risk first, then agents likewise. i: below route_count. */
 const struct plan_route *plan_section(const struct plan *p, size_t i);
-/* What is typed behind the sections: look at the patch, make it, have it loaded. i: below PLAN_COMMANDS. */
+/* What is typed behind the sections: look at the patch, make it, have it loaded. i: below the count. */
+size_t plan_command_count(const struct plan *p);
 void plan_command(const struct plan *p, size_t i, struct buf *out);
 /* plan_json.c: one object; docs/audit.md has its keys. 0, -ENOMEM, -ENOBUFS. */
 int plan_json(const struct plan *p, struct buf *out) MUST_USE;

@@ -58,7 +58,7 @@ static void add_lines(struct buf *out, const struct plan *p, const struct plan_m
 static void end(struct buf *out, const struct plan *p, bool has_commands)
 {
     buf_add_text(out, TEXT(",\"commands\":["));
-    for (size_t i = 0; has_commands && i < PLAN_COMMANDS; i++) {
+    for (size_t i = 0; has_commands && i < plan_command_count(p); i++) {
         struct buf b;
 
         buf_init(&b, PLAN_COMMAND_MAX);

@@ -110,16 +110,16 @@ void plan_sections_write(const struct plan *p, FILE *to)
 
 static void commands_put(const struct plan *p, FILE *to)
 {
-    static const char *const why[PLAN_COMMANDS] = { "   # look at them", "   # make them; --undo takes them back", "" };
+    static const char *const why[] = { "   # look at them", "   # make them; --undo takes them back" };
 
-    for (size_t i = 0; i < PLAN_COMMANDS; i++) {
+    for (size_t i = 0; i < plan_command_count(p); i++) {
         struct buf b;
 
         buf_init(&b, PLAN_COMMAND_MAX);
         plan_command(p, i, &b);
         fputs("   ", to);
         clean_put(buf_text(&b), to);
-        fprintf(to, "%s\n", why[i]);
+        fprintf(to, "%s\n", i < 2 ? why[i] : "");
         buf_free(&b);
     }
     putc('\n', to);
