@@ -151,6 +151,16 @@ static int put_all(struct work *w, const char *stamp)
     return refuse_set(w, err);
 }
 
+/* `dialplan reload` reads extensions.conf only. */
+static void tell_reload(const struct work *w, FILE *out)
+{
+    bool has_ael = false;
+
+    for (size_t i = 0; i < w->set.count; i++)
+        has_ael = has_ael || text_ends(text_of(w->set.items[i].path), TEXT(".ael"));
+    fprintf(out, "Then:    asterisk -rx \"dialplan reload\"\n%s", has_ael ? "         asterisk -rx \"module reload pbx_ael.so\"\n" : "");
+}
+
 static void tell_applied(const struct work *w, const struct plan *p, FILE *out)
 {
     for (size_t i = 0; i < w->set.count; i++) {
@@ -160,9 +170,12 @@ static void tell_applied(const struct work *w, const struct plan *p, FILE *out)
         clean_put(text_of(w->set.items[i].backup), out);
         putc('\n', out);
     }
-    fputs("\nAdd to sidetone.conf, and restart the daemon (until then the old lines run as before):\n\n", out);
-    plan_routes_write(p, out);
-    fputs("Then:    asterisk -rx \"dialplan reload\"\nBack by: sidetone audit --undo ", out);
+    putc('\n', out);
+    if (plan_has_section(p, false) || plan_has_section(p, true))
+        fputs("Add to sidetone.conf, and restart the daemon (until then the old lines run as before):\n\n", out);
+    plan_sections_write(p, out);
+    tell_reload(w, out);
+    fputs("Back by: sidetone audit --undo ", out);
     clean_put(text_of(w->folder), out);
     putc('\n', out);
 }
@@ -291,7 +304,10 @@ static int undo(struct work *w, FILE *out)
         clean_put(text_of(w->set.items[i].path), out);
         putc('\n', out);
     }
-    fputs(w->set.count ? "Then:    asterisk -rx \"dialplan reload\"\n" : "every file is as it was before\n", out);
+    if (w->set.count)
+        tell_reload(w, out);
+    else
+        fputs("every file is as it was before\n", out);
     audit_record_drop_newest(w->record);
     err = audit_record_write(w->folder, w->record);
     if (err)

@@ -229,6 +229,14 @@ static void advise(struct inventory_use *u)
     }
 }
 
+/* As written: Asterisk gives a script its arguments with their blanks. */
+static struct text behind_comma(struct text t)
+{
+    const ptrdiff_t comma = text_find(t, ',');
+
+    return comma >= 0 ? text_skip(t, (size_t)comma + 1) : TEXT_NONE;
+}
+
 static int use_take(struct maker *m, const struct dialplan_step *step, const struct flow_call *c, enum inventory_kind kind)
 {
     const struct text target = flow_argument(c->args, 0);
@@ -244,7 +252,7 @@ static int use_take(struct maker *m, const struct dialplan_step *step, const str
         return -ENOMEM;
     *u = (struct inventory_use){ .step = step, .place = step->place, .kind = kind, .target = target, .is_dynamic = text_find(target, '$') >= 0 };
     if (target.p && skipped < c->args.n)
-        u->args = text_trim(text_skip(text_skip(c->args, skipped), text_skip(c->args, skipped).p[0] == ',' ? 1 : 0));
+        u->args = behind_comma(text_skip(c->args, skipped));
     advise(u);
     if (kind == INVENTORY_FASTAGI || kind == INVENTORY_ASYNCAGI || u->is_dynamic || target.n == 0)
         return 0;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/plan_lines.h"
+
 enum { AROUND = 3, WHOLE_MAX = 256 * 1024 * 1024 };
 
 struct lines {
@@ -56,7 +58,7 @@ static int moves_find(struct opened *o, const struct plan *p)
 
         if (m->state != PLAN_PATCH || strcmp(m->use->place.file, o->file) != 0)
             continue;
-        if (line > o->lines.count || !plan_line_fits(m->use->step, o->lines.items[line - 1]))
+        if (line > o->lines.count || !plan_line_can_go(m->use->step, o->lines.items[line - 1]))
             return -ESTALE;
         if (!o->moves[line - 1])
             o->moves[line - 1] = m;
@@ -90,37 +92,19 @@ static void line_put(struct buf *out, const struct lines *l, size_t i, char sign
         buf_add_text(out, TEXT("\\ No newline at end of file\n"));
 }
 
-/* The first line keeps the priority and the label; the old line stays, for when nobody answers. BUSY: the script did not begin. After any other
- * state it may have run, and is not run twice. Added as text: a file may hold a NUL, at which a format would end. */
-static void fresh_put(struct buf *out, struct text line, const struct plan_move *m, const char *sign)
-{
-    const struct inventory_use *u = m->use;
-    const size_t at = u->step->app_column - 1;
-    const unsigned n = u->place.line;
-
-    buf_add_text(out, text_of(sign));
-    buf_add_text(out, text_head(line, at));
-    buf_addf(out, "Set(SIDETONE_STATUS=)\n%s same => n,AGI(agi://127.0.0.1:4573/%s%s", sign, m->route->name, u->args.n ? "," : "");
-    buf_add_text(out, u->args);
-    buf_addf(out, ")\n%s same => n,GotoIf($[\"${SIDETONE_STATUS}\" != \"\" & \"${SIDETONE_STATUS}\" != \"BUSY\"]?sidetone-%u)\n", sign, n);
-    buf_addf(out, "%s same => n,", sign);
-    buf_add_text(out, text_skip(line, at));
-    buf_addf(out, "\n%s same => n(sidetone-%u),NoOp(${SIDETONE_STATUS})\n", sign, n);
-}
-
-static void change_put(struct buf *out, const struct lines *l, size_t i, const struct plan_move *m)
+static void change_put(struct buf *out, const struct plan *p, const struct lines *l, size_t i, const struct plan_move *m)
 {
     line_put(out, l, i, '-');
-    fresh_put(out, l->items[i], m, "+");
+    plan_lines(p, m, l->items[i], "+", out);
 }
 
-static void hunks_put(struct buf *out, const struct opened *o)
+static void hunks_put(struct buf *out, const struct plan *p, const struct opened *o)
 {
     const struct lines *const l = &o->lines;
     size_t i = 0, more = 0;
 
     while (i < l->count) {
-        size_t from, to, changes = 0;
+        size_t from, to, grown = 0;
 
         if (!o->moves[i]) {
             i++;
@@ -130,17 +114,17 @@ static void hunks_put(struct buf *out, const struct opened *o)
         for (to = i; to < l->count && to <= i + 2 * AROUND; to++) /* the next change near enough joins in */
             if (o->moves[to]) {
                 i = to;
-                changes++;
+                grown += plan_lines_added(o->moves[to]);
             }
         to = i + AROUND + 1 < l->count ? i + AROUND + 1 : l->count;
-        buf_addf(out, "@@ -%zu,%zu +%zu,%zu @@\n", from + 1, to - from, from + 1 + more, to - from + changes * 4);
+        buf_addf(out, "@@ -%zu,%zu +%zu,%zu @@\n", from + 1, to - from, from + 1 + more, to - from + grown);
         for (size_t k = from; k < to; k++) {
             if (o->moves[k])
-                change_put(out, l, k, o->moves[k]);
+                change_put(out, p, l, k, o->moves[k]);
             else
                 line_put(out, l, k, ' ');
         }
-        more += changes * 4;
+        more += grown;
         i = to;
     }
 }
@@ -157,16 +141,16 @@ static int file_patch(const struct plan *p, const char *file, void *arg)
     while (*name == '/')
         name++;
     buf_addf(out, "--- %s\n+++ %s\n", name, name);
-    hunks_put(out, &o);
+    hunks_put(out, p, &o);
     opened_free(&o);
     return out->err;
 }
 
-static void whole_put(struct buf *out, const struct opened *o)
+static void whole_put(struct buf *out, const struct plan *p, const struct opened *o)
 {
     for (size_t i = 0; i < o->lines.count; i++) {
         if (o->moves[i]) {
-            fresh_put(out, o->lines.items[i], o->moves[i], "");
+            plan_lines(p, o->moves[i], o->lines.items[i], "", out);
             continue;
         }
         buf_add_text(out, o->lines.items[i]);
@@ -190,7 +174,7 @@ static int file_whole(const struct plan *p, const char *file, void *arg)
     if (err)
         return err;
     buf_init(&b, WHOLE_MAX);
-    whole_put(&b, &o);
+    whole_put(&b, p, &o);
     err = b.err ? b.err : to->on_file(to->arg, file, o.content, buf_text(&b));
     buf_free(&b);
     opened_free(&o);

@@ -161,7 +161,7 @@ static void on_caller_start(struct stasis *s, const struct ari_event *e)
         return;
     tell_start(s, c, e);
     if (s->is_closing)
-        stasis_call_give_back(c, "ERROR", "shutdown");
+        stasis_call_give_back(c, "BUSY", "shutdown"); /* as FastAGI says it: nothing has begun */
     else if (is_full)
         stasis_call_give_back(c, "BUSY", "calls_max");
     else if (s->ground.talks.has_agent(s->ground.talks.arg, text_of(c->agent)) != 0)

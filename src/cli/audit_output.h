@@ -15,6 +15,8 @@ struct audit_request {
     bool wants_inventory, wants_plan, wants_patch, wants_apply;
     const char *version, *version_from; /* NULL: as audit_options has it */
     const char *agi_dir;           /* NULL: as asterisk.conf says */
+    bool with_talks;               /* the plan's */
+    const char *config, *node;     /* ours; the one that was asked; NULL: none given */
 };
 
 /* A code of enum cli_exit; what went wrong is said on stderr. */

@@ -96,10 +96,11 @@ static int audit_one(const struct audit_request *q, const struct conf_source *so
 
 /* What the command line says of the version stands above what the node says. */
 static int audit_running(const struct audit_request *q, const char *node, const char *config_path)
+static int audit_running(const struct audit_request *q)
 {
     struct audit_request running = *q;
     struct audit_live live;
-    int code = audit_live_ask(&live, node, config_path, q->folder);
+    int code = audit_live_ask(&live, q->node, q->config, q->folder);
 
     if (!q->version && live.version) {
         running.version = live.version;
@@ -152,8 +153,7 @@ static int read_version(struct audit_request *q)
 int cmd_audit(int argc, char **argv)
 {
     struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
-    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL, *live = NULL,
-               *config_path = NULL;
+    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL;
     bool wants_rules = false, as_json = false, as_sarif = false, wants_undo = false;
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
@@ -164,6 +164,8 @@ int cmd_audit(int argc, char **argv)
         { .name = "live", .takes = "NODE", .help = "ask this running node, too: compare dialplan, modules, ports, users of the manager with the files", .value = &live },
         { .name = "config", .takes = "FILE", .help = "our configuration, which names the node (default " CONFIG_DEFAULT_PATH ")", .value = &config_path },
         { .name = "asterisk", .takes = "VERSION", .help = "the version to judge by, such as 22.4.1: only holes that it has are told", .value = &q.version },
+        { .name = "live", .takes = "NODE", .help = "ask this running node, too, and compare what it has loaded with the files", .value = &q.node },
+        { .name = "config", .takes = "FILE", .help = "our configuration: of --live (default " CONFIG_DEFAULT_PATH "), and where a plan's agi:// and Stasis() lead", .value = &q.config },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
@@ -174,6 +176,7 @@ int cmd_audit(int argc, char **argv)
         { .name = "patch", .help = "the changes of the dialplan for that, as a unified diff; it holds lines as they are, secrets too", .is_set = &q.wants_patch },
         { .name = "apply", .help = "make those changes: all files or none, each with a backup beside it", .is_set = &q.wants_apply },
         { .name = "undo", .help = "take the newest --apply back, where the files still are as it left them", .is_set = &wants_undo },
+        { .name = "with-talks", .help = "with --plan, --patch, --apply: enter Stasis() where a script talks; a person writes the agents", .is_set = &q.with_talks },
         { .name = "agi-dir", .takes = "DIR", .help = "where the scripts are (default: as asterisk.conf says)", .value = &q.agi_dir },
         { .name = "rules", .help = "every rule, a line each", .is_set = &wants_rules },
     };
@@ -181,7 +184,8 @@ int cmd_audit(int argc, char **argv)
         .verb = "audit",
         .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
                  "       [--html FILE] [--baseline FILE] [--write-baseline FILE]\n"
-                 "       | --inventory [--agi-dir DIR] [--json] | --plan | --patch | --apply | --undo | --explain CODE | --rules",
+                 "       | --inventory [--agi-dir DIR] [--json] | --plan [--json] | --patch | --apply\n"
+                 "       [--with-talks] [--agi-dir DIR] [--config FILE] | --undo | --explain CODE | --rules",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan, manager.conf, ari.conf,\n"
                  "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, and changes nothing there without --apply or --undo.\n"
                  "A comment `; audit-ignore CODE` on a line, or on the line before it, silences that rule there.\n"
@@ -205,12 +209,12 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
     if (q.wants_inventory && (as_sarif || q.only || q.html || q.baseline || q.write_baseline))
         return cli_wrong_use("audit", "--inventory goes with --json and --agi-dir only");
-    if (is_of_plan(&q) && (q.wants_plan + q.wants_patch + q.wants_apply > 1 || as_json || as_sarif || q.wants_inventory || q.only || q.html ||
+    if (is_of_plan(&q) && (q.wants_plan + q.wants_patch + q.wants_apply > 1 || (as_json && !q.wants_plan) || as_sarif || q.wants_inventory || q.only || q.html ||
                            q.baseline || q.write_baseline))
-        return cli_wrong_use("audit", "--plan, --patch and --apply each go with --agi-dir only");
+        return cli_wrong_use("audit", "--plan, --patch and --apply each go with --agi-dir, --config and --with-talks only, --plan with --json, too");
     if (wants_undo && (is_of_plan(&q) || as_json || as_sarif || q.wants_inventory || q.only || q.html || q.baseline || q.write_baseline || q.agi_dir))
         return cli_wrong_use("audit", "--undo goes with a folder only");
-    if ((q.wants_apply || wants_undo) && live)
+    if ((q.wants_apply || wants_undo) && q.node)
         return cli_wrong_use("audit", "--live does not go with --apply or --undo: those change files");
     if (as_json && as_sarif)
         return cli_wrong_use("audit", "--json and --sarif both want the output");
@@ -222,9 +226,11 @@ int cmd_audit(int argc, char **argv)
     q.folder = folder[0];
     if (read_version(&q) || read_request(&q, least, fail_on, max))
         return CLI_WRONG_USE;
-    if (config_path && !live)
-        return cli_wrong_use("audit", "--config goes with --live NODE");
+    if (q.config && !q.node && !is_of_plan(&q))
+        return cli_wrong_use("audit", "--config goes with --live NODE, --plan, --patch or --apply");
+    if (q.with_talks && !is_of_plan(&q))
+        return cli_wrong_use("audit", "--with-talks goes with --plan, --patch or --apply");
     if (wants_undo)
         return audit_undo(q.folder, stdout, stderr) ? CLI_FAILED : cli_done(CLI_FINE);
-    return live ? audit_running(&q, live, config_path) : audit_one(&q, NULL);
+    return q.node ? audit_running(&q) : audit_one(&q, NULL);
 }

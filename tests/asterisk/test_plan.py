@@ -65,13 +65,15 @@ def test_a_patched_dialplan_does_what_it_did(context):
 
     assert ask_moved() == ("got sk", "")            # nobody answers: the old line ran
     user = "user = nobody\n" if os.geteuid() == 0 else ""
-    Daemon(context, context.write("sidetone.conf", f"""[sidetone]
+    conf = f"""[sidetone]
 state_dir = {context.path("state")}
 [fastagi]
 listen = 127.0.0.1:{port}
 asterisk_conf = {pbx.dir}/etc/asterisk.conf
 script_cwd = {pbx.dir}
-[route look]
-script = look.sh
-{user}"""))
+"""
+    daemon = Daemon(context, context.write("sidetone.conf", conf + f"[route other]\nscript = look.sh\n{user}"))
+    assert ask_moved() == ("got sk", "ERROR")       # its section was not pasted yet: the old line ran
+    assert daemon.stop() == 0
+    Daemon(context, context.write("sidetone.conf", conf + f"[route look]\nscript = look.sh\n{user}"))
     assert ask_moved() == ("got sk", "OK")

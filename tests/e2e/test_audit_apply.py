@@ -87,6 +87,30 @@ def test_apply_is_the_patch_and_undo_gives_it_back(context):
     assert "no record" in refused(context, etc, "--undo")
 
 
+def test_talks_are_applied_when_asked_for_and_undone(context):
+    etc, more = make(context)
+    context.write("agi/talk.py", "import os\nvoice = os.fdopen(3, 'rb')\n")
+    # a tab, CR LF, a label, UTF-8, and no end of line at the end
+    context.write("etc/parts/more.conf", "[more]\r\nexten => 7,1,NoOp()\r\n\tsame =>\tn(ask),EAGI(talk.py,\u00e4) ; \u20ac\r\n same => n,EAGI(talk.py)")
+    before = tree(etc)
+    code, out, err = run(context, "audit", etc, "--apply", *more)
+    assert code == 0 and not err and "[agent" not in out and "parts/more.conf" not in out, (out, err)
+    code, diff, err = run(context, "audit", etc, "--patch", "--with-talks", *more)
+    assert code == 0 and not err and diff.count("Stasis(sidetone,talk)") == 2, diff
+    code, out, err = run(context, "audit", etc, "--apply", "--with-talks", *more)
+    assert code == 0 and not err and out.count("changed ") == 1 and out.count("[agent talk]") == 1 and "[route" not in out, (out, err)
+    now = tree(etc)["parts/more.conf"][0].decode()
+    lines = now.split("\n")
+    assert lines[2] == "\tsame =>\tn(ask),Set(SIDETONE_STATUS=)" and " same => n,EAGI(talk.py,\u00e4) ; \u20ac\r" in lines, lines
+    assert lines[-3] == " same => n,EAGI(talk.py)" and lines[-2:] == [" same => n(sidetone-4),NoOp(${SIDETONE_STATUS})", ""], lines
+    assert run(context, "audit", etc, "--apply", "--with-talks", *more) == (0, "nothing left to change\n", "")
+    for _ in range(2):
+        code, out, err = run(context, "audit", etc, "--undo")
+        assert code == 0 and not err, (out, err)
+    now = tree(etc)
+    assert {name: now[name] for name in before} == before
+
+
 def test_twice_applied_is_twice_undone(context):
     etc, more, before, _ = applied(context)
     first = tree(etc)

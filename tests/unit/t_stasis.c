@@ -1191,6 +1191,37 @@ static void t_close_gives_every_call_back(void **state)
     bench_free(b);
 }
 
+static bool has_asked_for_first(void *arg)
+{
+    return count_requests(arg, "1700.1/continue") > 0;
+}
+
+static bool has_asked_for_second(void *arg)
+{
+    return count_requests(arg, "1700.9/continue") > 0 && fact_of(arg, "stasis.end");
+}
+
+/* It never had a talk, and its dialplan is to know that. Asterisk keeps the first call for as long as that is looked at. */
+static void t_a_call_that_comes_while_we_close_is_busy(void **state)
+{
+    struct bench *b = bench_up(HASTY_MS);
+
+    (void)state;
+    caller_comes(b, "Ring", "");
+    expect_talk(b);
+    b->quirk = (struct quirk){ .match = "1700.1/continue", .status = 503, .times = 1000000 };
+    stasis_close(b->stasis, 60000, on_closed, b);
+    assert_true(turn_until(b->loop, has_asked_for_first, b, 6000));
+    b->caller = "1700.9";
+    caller_comes(b, "Ring", "");
+    assert_true(turn_until(b->loop, has_asked_for_second, b, 6000));
+    expect_status(b, "BUSY", "shutdown");
+    b->quirk.match = NULL;
+    b->caller = "1700.1";
+    assert_true(turn_until(b->loop, is_closed, b, 6000));
+    bench_free(b);
+}
+
 static void t_close_in_the_middle_of_the_way_in(void **state)
 {
     static const char *const at[] = { "/answer", "?type=mixing", "externalMedia", "addChannel" };
@@ -1404,6 +1435,7 @@ int main(void)
         cmocka_unit_test(t_a_call_that_ended_meanwhile),
         cmocka_unit_test(t_a_talk_that_ends_while_ari_is_away),
         cmocka_unit_test(t_close_gives_every_call_back),
+        cmocka_unit_test(t_a_call_that_comes_while_we_close_is_busy),
         cmocka_unit_test(t_close_in_the_middle_of_the_way_in),
         cmocka_unit_test(t_close_does_not_wait_for_ever),
         cmocka_unit_test(t_a_websocket_carries_the_talk), cmocka_unit_test(t_audiosocket_follows_the_websocket),
