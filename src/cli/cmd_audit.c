@@ -95,7 +95,6 @@ static int audit_one(const struct audit_request *q, const struct conf_source *so
 }
 
 /* What the command line says of the version stands above what the node says. */
-static int audit_running(const struct audit_request *q, const char *node, const char *config_path)
 static int audit_running(const struct audit_request *q)
 {
     struct audit_request running = *q;
@@ -161,10 +160,8 @@ int cmd_audit(int argc, char **argv)
         { .name = "html", .takes = "FILE", .help = "write one page for a browser, too", .value = &q.html },
         { .name = "baseline", .takes = "FILE", .help = "findings in this file do not count", .value = &q.baseline },
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
-        { .name = "live", .takes = "NODE", .help = "ask this running node, too: compare dialplan, modules, ports, users of the manager with the files", .value = &live },
-        { .name = "config", .takes = "FILE", .help = "our configuration, which names the node (default " CONFIG_DEFAULT_PATH ")", .value = &config_path },
+        { .name = "live", .takes = "NODE", .help = "ask this running node, too: compare dialplan, modules, ports, users of the manager with the files", .value = &q.node },
         { .name = "asterisk", .takes = "VERSION", .help = "the version to judge by, such as 22.4.1: only holes that it has are told", .value = &q.version },
-        { .name = "live", .takes = "NODE", .help = "ask this running node, too, and compare what it has loaded with the files", .value = &q.node },
         { .name = "config", .takes = "FILE", .help = "our configuration: of --live (default " CONFIG_DEFAULT_PATH "), and where a plan's agi:// and Stasis() lead", .value = &q.config },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },

@@ -46,8 +46,8 @@ calls_max = 1
 """
 
 
-def talked(house, exten):
-    house.ami.originate("Local/caller@test/n", "test", exten)
+def talked(house, exten, where="test"):
+    house.ami.originate("Local/caller@test/n", where, exten)
     at = house.ami.wait("UserEvent", seconds=30, UserEvent="Mark", What="talked")
     return at.get("Ran", ""), at.get("Status", ""), at.get("Reason", ""), at["Limit"]
 
@@ -154,3 +154,49 @@ def test_the_guards_tell_what_took_place(context):
         at = house.ami.wait("UserEvent", UserEvent="Mark", What="row", Row=number)
         assert (at["Took"] == "yes") == row[4], row
     assert complaints(house) == before, house.pbx.complaints()
+
+
+AEL = """context ael {
+    desk => {
+        Answer();
+        if ("${EXTEN}" = "desk")
+            EAGI(desk.sh,${EXTEN}); // why
+        else
+            NoOp(no);
+        %s;
+        Hangup();
+    }
+    look => {
+        Answer();
+        AGI(look.sh);
+        %s;
+        Hangup();
+    }
+};
+""" % (MARK, MARK)
+
+
+def test_a_patched_ael_is_compiled_and_does_what_it_did(context):
+    house, etc = house_with_scripts(context)
+    ael = os.path.join(etc, "extensions.ael")
+    with open(ael, "w", encoding="utf-8") as f:
+        f.write(AEL)
+    script = os.path.join(house.pbx.dir, "agi", "look.sh")
+    with open(script, "w", encoding="utf-8") as f:
+        f.write(SCRIPT.replace("head -c 320 <&3 >/dev/null\n", ""))
+    os.chmod(script, 0o755)
+    before = complaints(house)
+    for module in ("res_ael_share.so", "pbx_ael.so"):
+        assert house.ami.action("ModuleLoad", Module=module, LoadType="load")["Response"] == "Success"
+    assert talked(house, "desk", "ael") == talked(house, "look", "ael") == ("old", "", "", "0")
+    code, out, err = run(context, "audit", etc, "--apply", "--with-talks", "--config", house.conf)
+    assert code == 0 and not err and ael in out, (out, err)
+    assert house.ami.action("ModuleLoad", Module="pbx_ael.so", LoadType="reload")["Response"] == "Success"
+    assert complaints(house) == before, house.pbx.complaints()
+    assert "Stasis(sidetone,desk)" in house.ami.command("dialplan show desk@ael")
+    assert talked(house, "desk", "ael") == talked(house, "look", "ael") == ("old", "", "", "0")
+    house.start()
+    assert talked(house, "desk", "ael") == ("", "OK", "digit", "0")
+    assert talked(house, "look", "ael")[:3] == ("old", "ERROR", "no_route")
+    assert run(context, "audit", etc, "--patch", "--with-talks", "--config", house.conf) == (0, "", "")
+    assert house.daemon.stop() == 0

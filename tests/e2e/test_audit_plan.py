@@ -153,3 +153,46 @@ def test_wrong_use_is_one_line(context):
     for args in (("--plan", "--patch"), ("--patch", "--json"), ("--with-talks",), ("--config", "x.conf"), ("--plan", "--config", "/nowhere.conf"), ("--patch", "--inventory"), ("--plan", "--only", "ST101")):
         code, out, err = run(context, "audit", context.path("etc"), *args)
         assert code == 2 and not out and len(err.strip().splitlines()) <= 2, (args, out, err)
+
+
+AEL = """globals { X=1; };
+context shop {
+    _X. => {
+        Answer();
+        if ("${EXTEN}" = "7")
+            AGI(lookup.py,${EXTEN}); // why
+        else
+            NoOp(no);
+        NoOp(${NAME}); AGI(lookup.py);
+\t&say(1);
+\tEAGI(talk.py,x);
+        Hangup();
+    }
+};
+macro say(what) {
+    AGI(lookup.py,${what});
+};
+"""
+
+
+def test_ael_is_patched_where_a_statement_stands_alone(context):
+    etc, more = talks(context)
+    context.write("etc/extensions.ael", AEL)
+    context.write("etc/extensions.conf", "[default]\n")
+    code, out, err = run(context, "audit", etc, "--plan", "--json", "--with-talks", *more)
+    assert code == 0 and not err, err
+    places = [(s["line"], s["state"], s["route"], s["agent"], (s["lines"] or "").count("AGI(agi://127.0.0.1:4573/lookup);")) for s in json.loads(out)["steps"] if s["what"] == "place"]
+    assert sorted(places, key=str) == [(11, "patch", None, "talk", 0), (16, "patch", "lookup", None, 0), (6, "patch", "lookup", None, 0),
+                                       (9, "hand", "lookup", None, 1)], places
+    code, out, err = run(context, "audit", etc, "--apply", "--with-talks", *more)
+    assert code == 0 and not err and "extensions.ael" in out and "module reload pbx_ael.so" in out, (out, err)
+    with open(os.path.join(etc, "extensions.ael"), encoding="utf-8") as f:
+        now = f.read()
+    assert "\t{\n\t    Set(SIDETONE_STATUS=);\n" in now and "                AGI(lookup.py,${EXTEN}); // why\n" in now, now
+    assert run(context, "audit", etc, "--patch", "--with-talks", *more) == (0, "", "")
+    code, out, err = run(context, "audit", etc, "--plan", "--json", *more)
+    assert sorted(s["state"] for s in json.loads(out)["steps"] if s["what"] == "place" and s["kind"] != "FastAGI") == ["done", "done", "done", "hand"], out
+    code, out, err = run(context, "audit", etc, "--undo")
+    assert code == 0 and not err, (out, err)
+    with open(os.path.join(etc, "extensions.ael"), encoding="utf-8") as f:
+        assert f.read() == AEL
