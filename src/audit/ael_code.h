@@ -5,9 +5,8 @@
 
 enum ael_step_kind { AEL_STEP_CALL, AEL_STEP_LABEL, AEL_STEP_GOTO, AEL_STEP_LOOP, AEL_STEP_IF, AEL_STEP_IFTIME };
 
-/* AEL_DIALPLAN_MAX: bytes that the whole dialplan may take; long names within each other make long texts. AEL_LABELLED_MAX: steps of an extension behind
- * which labels are left out, because each is looked for among the steps. */
-enum { AEL_DIALPLAN_MAX = 256 << 20, AEL_LABELLED_MAX = 30000 };
+/* AEL_DIALPLAN_MAX: bytes that the whole dialplan may take; long names within each other make long texts. */
+enum { AEL_DIALPLAN_MAX = 256 << 20 };
 
 struct ael_routine;
 

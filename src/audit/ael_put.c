@@ -140,7 +140,7 @@ static void routine_put(struct ael_code *c, struct ael_routine *r)
     hint_put(c, r, e);
     for (struct ael_step *s = r->first; s && !c->b->err; s = s->next) {
         if (s->kind == AEL_STEP_LABEL) {
-            label = e->step_count < AEL_LABELLED_MAX ? s->origin->name : label;
+            label = s->origin->name;
             continue;
         }
         step_finish(c, s);

@@ -35,6 +35,8 @@ struct dialplan_extension {
     const struct dialplan_context *context;
     struct dialplan_step *steps;   /* by priority; no priority twice */
     size_t step_count, step_room;
+    struct dialplan_label *labels; /* by name: dialplan_label_of */
+    size_t label_count, label_room;
     struct text hint;              /* TEXT_NONE: none */
     size_t number;                 /* among all of the dialplan, from 0 */
     enum dialplan_origin origin;   /* of its first step */

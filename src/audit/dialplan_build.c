@@ -5,11 +5,16 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 1024 };
+enum { SLOTS_FIRST = 1024, LABELS_FIRST = 4 };
 
 struct dialplan_slot {
     struct dialplan_context *context;
     struct dialplan_extension *extension; /* NULL: the context itself */
+};
+
+struct dialplan_label {
+    struct text name;              /* p NULL: free */
+    unsigned priority;             /* the first of that name */
 };
 
 /* ---- tables in the arena: what is outgrown stays until the end, at most as much again ---- */
@@ -189,12 +194,54 @@ const struct dialplan_step *dialplan_step_of(const struct dialplan_extension *e,
     return NULL;
 }
 
+/* The place of that name, or the free one where it belongs. Some are free always. */
+static struct dialplan_label *label_slot(struct dialplan_label *labels, size_t room, struct text name)
+{
+    size_t i = (size_t)hash_of(NULL, name, TEXT_NONE) & (room - 1);
+
+    while (labels[i].name.p && !text_eq(labels[i].name, name))
+        i = (i + 1) & (room - 1);
+    return labels + i;
+}
+
 const struct dialplan_step *dialplan_label_of(const struct dialplan_extension *e, struct text label)
 {
-    for (size_t i = 0; i < e->step_count; i++)
-        if (e->steps[i].label.n && text_eq(e->steps[i].label, label))
-            return e->steps + i;
-    return NULL;
+    const struct dialplan_label *l = e->label_room && label.n ? label_slot(e->labels, e->label_room, label) : NULL;
+
+    return l && l->name.p ? dialplan_step_of(e, l->priority) : NULL;
+}
+
+static bool labels_grow(struct dialplan_build *b, struct dialplan_extension *e)
+{
+    const size_t room = e->label_room ? e->label_room * 2 : LABELS_FIRST;
+    struct dialplan_label *bigger;
+
+    if (e->label_count * 2 < e->label_room)
+        return true;
+    bigger = arena_take(b->d->memory, room * sizeof *bigger);
+    if (!bigger) {
+        b->err = -ENOMEM;
+        return false;
+    }
+    for (size_t i = 0; i < e->label_room; i++)
+        if (e->labels[i].name.p)
+            *label_slot(bigger, room, e->labels[i].name) = e->labels[i];
+    e->labels = bigger;
+    e->label_room = room;
+    return true;
+}
+
+static void label_put(struct dialplan_build *b, struct dialplan_extension *e, const struct dialplan_step *step)
+{
+    struct dialplan_label *l;
+
+    if (!labels_grow(b, e))
+        return;
+    l = label_slot(e->labels, e->label_room, step->label);
+    if (l->name.p && l->priority < step->priority)
+        return;
+    e->label_count += !l->name.p;
+    *l = (struct dialplan_label){ .name = step->label, .priority = step->priority };
 }
 
 /* ---- what readers put in ---- */
@@ -221,6 +268,8 @@ void dialplan_step_put(struct dialplan_build *b, struct dialplan_extension *e, s
     e->steps[at] = step;
     e->step_count++;
     b->d->step_count++;
+    if (step.label.n)
+        label_put(b, e, &step);
 }
 
 void dialplan_include_put(struct dialplan_build *b, struct dialplan_context *c, struct dialplan_include include)
