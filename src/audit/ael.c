@@ -4,24 +4,10 @@
 #include <errno.h>
 
 #include "audit/ael_tree.h"
+#include "audit/modules.h"
 
 /* Of the nodes and unnumbered steps; they are gone when the dialplan stands. */
 enum { AEL_MEMORY_MAX = 1 << 30 };
-
-static bool is_switched_off(const struct audit *a)
-{
-    const struct conf *c = a->files[AUDIT_MODULES];
-
-    for (size_t i = 0; c && i < c->section_count; i++) {
-        const struct conf_section *s = c->sections + i;
-
-        for (size_t k = 0; k < s->count && text_eq_nocase(s->name, TEXT("modules")); k++)
-            if (text_eq_nocase(s->items[k].name, TEXT("noload")) &&
-                (text_eq_nocase(s->items[k].value, TEXT("pbx_ael.so")) || text_eq_nocase(s->items[k].value, TEXT("pbx_ael"))))
-                return true;
-    }
-    return false;
-}
 
 static void read_all(struct ael_tree *t, const struct audit *a)
 {
@@ -32,17 +18,30 @@ static void read_all(struct ael_tree *t, const struct audit *a)
         ael_compile(t, &labels, a);
 }
 
+/* Not being there is no problem. */
+static int unread(struct dialplan_build *b, const struct audit *a, int err)
+{
+    struct conf_place place = { .line = 1, .column = 1 };
+
+    if (err == -ENOMEM || err == -ENOENT)
+        return err == -ENOMEM ? err : 0;
+    place.file = ael_text(b, "%s/extensions.ael", a->opt.folder).p;
+    if (place.file)
+        dialplan_problem_put(b, DIALPLAN_SKIPPED, place, ael_text(b, "extensions.ael cannot be read: %s", err_text(err)).p);
+    return b->err;
+}
+
 int ael_read(struct dialplan_build *b, struct audit *a)
 {
     struct ael_tree t = { .b = b };
     int err;
 
-    if (is_switched_off(a))
+    if (modules_noload(a, "pbx_ael"))
         return 0;
     b->origin = DIALPLAN_AEL;
     err = ael_lexer_open(&t.lexer, b, a);
     if (err)
-        return err == -ENOMEM ? err : 0; /* not there, or not readable */
+        return unread(b, a, err);
     err = arena_new(&t.memory, AEL_MEMORY_MAX);
     if (!err) {
         read_all(&t, a);

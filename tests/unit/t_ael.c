@@ -322,6 +322,34 @@ static void test_beside_others(void **state)
     audit_free(a);
 }
 
+static int read_refused(void *arg, const char *path, struct text *out)
+{
+    const struct audit_files *f = arg;
+
+    return text_ends(text_of(path), TEXT("extensions.ael")) ? -EACCES : f->source.read((void *)f, path, out);
+}
+
+/* A dialplan that is not seen may hold anything: no folder is clean by it. */
+static void test_not_readable(void **state)
+{
+    static const char *const codes[] = { "ST103" };
+    struct audit_files f;
+    struct conf_source source;
+    struct audit *a = NULL;
+
+    (void)state;
+    audit_files_init(&f, "extensions.conf", "[a]\nexten => 1,1,Hangup()\n");
+    source = f.source;
+    source.read = read_refused;
+    source.arg = &f;
+    assert_int_equal(audit_open(&a, &(struct audit_options){ .folder = "/etc/asterisk", .source = &source }), 0);
+    assert_int_equal(audit_run(a, codes, 1), 0);
+    assert_int_equal(a->finding_count, 1);
+    assert_string_equal(a->findings[0].place.file, "/etc/asterisk/extensions.ael");
+    assert_non_null(strstr(a->findings[0].message, "extensions.ael cannot be read: "));
+    audit_free(a);
+}
+
 static void test_silenced(void **state)
 {
     struct audit *a = open_text("context a {\n 1 => { break; } // audit-ignore ST103 never mind agi://x\n // audit-ignore ST103 why\n 2 => { break; }\n"
@@ -372,7 +400,7 @@ int main(void)
         cmocka_unit_test(test_jumps),            cmocka_unit_test(test_switch),      cmocka_unit_test(test_macros),
         cmocka_unit_test(test_contexts),         cmocka_unit_test(test_places),      cmocka_unit_test(test_words),
         cmocka_unit_test(test_damage),           cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_included),         cmocka_unit_test(test_beside_others), cmocka_unit_test(test_silenced),
+        cmocka_unit_test(test_included),         cmocka_unit_test(test_beside_others), cmocka_unit_test(test_not_readable), cmocka_unit_test(test_silenced),
         cmocka_unit_test(test_memory_fails),
     };
 

@@ -3,30 +3,13 @@
 
 #include "audit/flow.h"
 #include "audit/known.h"
+#include "audit/modules.h"
 #include "audit/rules/sections.h"
 #include "audit/rules/each.h"
 
-/* The noload line of that module, or NULL. A later load line does not bring it back (main/loader.c of 22.10.1). */
-static const struct conf_item *noload_of(const struct audit *a, const char *module)
-{
-    const struct conf *c = a->files[AUDIT_MODULES];
-
-    for (size_t i = 0; c && i < c->section_count; i++)
-        for (size_t k = 0; k < c->sections[i].count; k++) {
-            const struct conf_item *item = &c->sections[i].items[k];
-            struct text name = item->value;
-
-            if (text_ends(name, TEXT(".so")))
-                name.n -= 3;
-            if (text_eq_nocase(item->name, TEXT("noload")) && text_eq_nocase(name, text_of(module)))
-                return item;
-        }
-    return NULL;
-}
-
 static int look(struct audit *a, const struct audit_rule *self, const char *module, const char *who, struct conf_place place)
 {
-    const struct conf_item *item = noload_of(a, module);
+    const struct conf_item *item = modules_noload(a, module);
 
     return item ? audit_find(a, self, item->place, "%s is kept out, and %s on %s:%u needs it", module, who, place.file, place.line) : 0;
 }
