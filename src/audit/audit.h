@@ -14,6 +14,7 @@
 struct audit;
 struct dialplan;
 struct inventory;
+struct live_differences;
 struct taint_world;
 
 /* Files that rules look at. Each is optional in a folder; realtime (extconfig.conf) may stand in for any of them. */
@@ -77,6 +78,7 @@ struct audit {
     struct dialplan *dialplan;     /* NULL: no extensions.conf; see dialplan.h */
     struct taint_world *taint;     /* NULL until a rule asks for it: taint_world.h */
     struct inventory *inventory;   /* NULL until somebody asks for it: inventory.h */
+    struct live_differences *differences; /* likewise: live_steps.h */
     struct audit_finding *findings;    /* after audit_run: by file, line, column, code */
     size_t finding_count, finding_room;
     size_t findings_dropped;       /* beyond AUDIT_FINDINGS_MAX */

@@ -27,11 +27,7 @@ bool live_has(const struct conf_section *s, struct text value)
 
 static int compare(const void *a, const void *b)
 {
-    const struct text *x = a, *y = b;
-    const size_t n = x->n < y->n ? x->n : y->n;
-    const int order = n ? memcmp(x->p, y->p, n) : 0;
-
-    return order ? order : (x->n > y->n) - (x->n < y->n);
+    return text_order(*(const struct text *)a, *(const struct text *)b);
 }
 
 int live_names_of(struct live_names *out, struct audit *a, const struct conf_section *s)

@@ -24,19 +24,11 @@ struct side {
     size_t count;
 };
 
-static int compare_text(struct text x, struct text y)
-{
-    const size_t n = x.n < y.n ? x.n : y.n;
-    const int order = n ? memcmp(x.p, y.p, n) : 0;
-
-    return order ? order : (x.n > y.n) - (x.n < y.n);
-}
-
 static int compare_extension(const struct step *x, const struct step *y)
 {
-    const int order = compare_text(x->context, y->context);
+    const int order = text_order(x->context, y->context);
 
-    return order ? order : compare_text(x->extension, y->extension);
+    return order ? order : text_order(x->extension, y->extension);
 }
 
 static int compare_place(const struct step *x, const struct step *y)
@@ -269,14 +261,13 @@ static void compare_sides(struct comparing *loaded, struct comparing *file, cons
     }
 }
 
-int live_steps_compare(struct live_differences *out, struct audit *a)
+static int compare_all(struct live_differences *out, struct audit *a)
 {
     const struct conf_section *contexts = live_section(a, "contexts"), *steps = live_section(a, "steps");
     struct comparing loaded = { .audit = a }, file = { .audit = a };
     struct side running = { 0 }, files = { 0 };
     int err;
 
-    *out = (struct live_differences){ 0 };
     if (!contexts || !steps || !a->dialplan)
         return 0;
     err = read_running(&running, a, steps);
@@ -287,6 +278,20 @@ int live_steps_compare(struct live_differences *out, struct audit *a)
     compare_sides(&loaded, &file, &running, &files);
     *out = (struct live_differences){ .loaded_only = loaded.list, .loaded_only_count = loaded.count, .file_only = file.list, .file_only_count = file.count };
     return loaded.err ? loaded.err : file.err;
+}
+
+int live_steps_compare(const struct live_differences **out, struct audit *a)
+{
+    struct live_differences *d = a->differences;
+    int err = 0;
+
+    if (!d) {
+        d = arena_take(a->memory, sizeof *d);
+        err = d ? compare_all(d, a) : -ENOMEM;
+    }
+    if (!err)
+        *out = a->differences = d;
+    return err;
 }
 
 /* ---- words ---- */

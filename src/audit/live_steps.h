@@ -27,7 +27,8 @@ struct live_differences {
     size_t file_only_count;
 };
 
-/* Contexts that one side does not have at all are left out. No [steps]: nothing. 0 or -ENOMEM; memory is the audit's. */
-int live_steps_compare(struct live_differences *out, struct audit *a) MUST_USE;
+/* Contexts that one side does not have at all are left out. No [steps]: nothing. Made once for an audit: what the first call gave is given again.
+ * 0 or -ENOMEM; memory is the audit's. */
+int live_steps_compare(const struct live_differences **out, struct audit *a) MUST_USE;
 /* "2 extensions (100, 101) and 1 step (5 priority 2)": how it is told. */
 void live_difference_write(const struct live_difference *d, char *out, size_t size);

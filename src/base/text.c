@@ -50,6 +50,14 @@ bool text_eq(struct text a, struct text b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+int text_order(struct text a, struct text b)
+{
+    const size_t n = a.n < b.n ? a.n : b.n;
+    const int order = n ? memcmp(a.p, b.p, n) : 0;
+
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
 bool text_eq_nocase(struct text a, struct text b)
 {
     if (a.n != b.n)

@@ -25,6 +25,7 @@ struct text text_trim(struct text t);                   /* drops blanks (<= 0x20
 
 bool text_eq(struct text a, struct text b);
 bool text_eq_nocase(struct text a, struct text b);      /* ASCII only */
+int text_order(struct text a, struct text b);           /* by bytes, a beginning first: below 0, 0, above 0 */
 bool text_starts(struct text t, struct text prefix);
 bool text_starts_nocase(struct text t, struct text prefix);
 bool text_ends(struct text t, struct text suffix);

@@ -103,9 +103,22 @@ static void test_copy_cuts_and_terminates(void **state)
     assert_string_equal(out, "");
 }
 
+static void test_order(void **state)
+{
+    (void)state;
+    assert_true(text_order(TEXT("ab"), TEXT("b")) < 0);
+    assert_true(text_order(TEXT("a"), TEXT("ab")) < 0);
+    assert_true(text_order(TEXT("ab"), TEXT("a")) > 0);
+    assert_true(text_order(TEXT_NONE, TEXT("a")) < 0);
+    assert_true(text_order(TEXT("\xff"), TEXT("a")) > 0); /* bytes, no signed characters */
+    assert_int_equal(text_order(TEXT("ab"), TEXT("ab")), 0);
+    assert_int_equal(text_order(TEXT_NONE, TEXT("")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_cut_keeps_empty_parts), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_durations_and_sizes),   cmocka_unit_test(test_bool),
         cmocka_unit_test(test_trim_and_search),       cmocka_unit_test(test_distance_names_the_nearest),

@@ -5,15 +5,15 @@
 
 static int check(struct audit *a, const struct audit_rule *self)
 {
-    struct live_differences all;
+    const struct live_differences *all;
     int err = live_steps_compare(&all, a);
 
-    for (size_t i = 0; !err && !live_is_unsure(a, AUDIT_EXTENSIONS) && i < all.loaded_only_count; i++) {
+    for (size_t i = 0; !err && !live_is_unsure(a, AUDIT_EXTENSIONS) && i < all->loaded_only_count; i++) {
         char words[400];
 
-        live_difference_write(&all.loaded_only[i], words, sizeof words);
-        err = audit_find(a, self, all.loaded_only[i].place, "context \"%.*s\" has %s loaded that extensions.conf does not have",
-                         TEXT_ARG(all.loaded_only[i].context), words);
+        live_difference_write(&all->loaded_only[i], words, sizeof words);
+        err = audit_find(a, self, all->loaded_only[i].place, "context \"%.*s\" has %s loaded that extensions.conf does not have",
+                         TEXT_ARG(all->loaded_only[i].context), words);
     }
     return err;
 }

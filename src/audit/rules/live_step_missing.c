@@ -5,16 +5,16 @@
 
 static int check(struct audit *a, const struct audit_rule *self)
 {
-    struct live_differences all;
+    const struct live_differences *all;
     int err = live_steps_compare(&all, a);
 
-    for (size_t i = 0; !err && i < all.file_only_count; i++) {
+    for (size_t i = 0; !err && i < all->file_only_count; i++) {
         char words[400];
 
-        live_difference_write(&all.file_only[i], words, sizeof words);
-        err = audit_find(a, self, all.file_only[i].place, "%s of context \"%.*s\" %s not loaded as the file has %s", words, TEXT_ARG(all.file_only[i].context),
-                         all.file_only[i].extensions + all.file_only[i].steps == 1 ? "is" : "are",
-                         all.file_only[i].extensions + all.file_only[i].steps == 1 ? "it" : "them");
+        live_difference_write(&all->file_only[i], words, sizeof words);
+        err = audit_find(a, self, all->file_only[i].place, "%s of context \"%.*s\" %s not loaded as the file has %s", words, TEXT_ARG(all->file_only[i].context),
+                         all->file_only[i].extensions + all->file_only[i].steps == 1 ? "is" : "are",
+                         all->file_only[i].extensions + all->file_only[i].steps == 1 ? "it" : "them");
     }
     return err;
 }
