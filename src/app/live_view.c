@@ -126,7 +126,7 @@ static void add_changed(struct buf *out, const char *folder, time_t reloaded)
         char path[PATH_MAX];
 
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (text_ends(name, TEXT(".conf")) && text_is_one_line(name) && text_find(name, ';') < 0 && stat(path, &st) == 0 && st.st_mtime > reloaded)
+        if ((text_ends(name, TEXT(".conf")) || text_ends(name, TEXT(".ael"))) && text_is_one_line(name) && text_find(name, ';') < 0 && stat(path, &st) == 0 && st.st_mtime > reloaded)
             buf_addf(out, "file = %s\n", e->d_name);
     }
     closedir(d);

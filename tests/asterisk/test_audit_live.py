@@ -132,3 +132,16 @@ def test_audit_live_compares_ports(context):
         ("ST908", f"HTTP listens on 127.0.0.1:{old}; the file switches it off"), silent,
         ("ST909", f"AMI listens on 127.0.0.1:{fresh.pbx.ami_port}, not on 0.0.0.0:{fresh.pbx.ami_port} as the file says"),
     }
+
+
+def test_audit_live_tells_files_newer_than_the_last_reload(context):
+    fresh = Fresh(context)
+    with open(os.path.join(fresh.etc, "extensions.ael"), "w", encoding="utf-8") as f:
+        f.write("context newer { 1 => Hangup(); }\n")
+    for name in os.listdir(fresh.etc):
+        # of 2001, or a day after the start: no clock comes near
+        at = 1_000_000_000 if name not in ("extensions.ael", "http.conf") else os.stat(fresh.etc).st_mtime + 86400
+        os.utime(os.path.join(fresh.etc, name), (at, at))
+    told, _ = ask(fresh, context)
+    newer = sorted(f["message"].split()[0] for f in told["findings"] if f["code"] == "ST903")
+    assert newer == ["extensions.ael", "http.conf"], told["findings"]
