@@ -155,6 +155,11 @@ struct config_node {
     const char *default_agent;      /* names one of agents; NULL: none */
 };
 
+/* config_value.c. By number or as localhost, not a name that begins so; with or without a port. */
+bool config_is_this_machine(struct text host);
+/* Likewise the host of "scheme://HOST[:PORT][/...]"; NULL and what is no such address are not. */
+bool config_url_is_this_machine(const char *url);
+
 /* Calls in Stasis: wanted, whoever opens the connection. */
 static inline bool config_node_has_ari(const struct config_node *n)
 {

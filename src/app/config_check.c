@@ -56,13 +56,6 @@ static void check_ports(struct config_build *b)
                            "expected an address that Asterisk can connect to, because listen is %s", audio->host);
 }
 
-static bool is_loopback_url(struct text url)
-{
-    const struct text host = text_skip(url, sizeof "http://" - 1);
-
-    return text_starts_nocase(host, TEXT("127.")) || text_starts_nocase(host, TEXT("localhost")) || text_starts(host, TEXT("[::1]"));
-}
-
 static const struct config_agent *agent_named(const struct config *c, const char *name)
 {
     for (size_t i = 0; i < c->agent_count; i++)
@@ -124,7 +117,7 @@ static void check_node(struct config_build *b, struct config_node *n)
     const struct text url = text_of(n->ari);
     const bool is_plain = !n->ari || text_starts_nocase(url, TEXT("http://"));
 
-    if (n->ari && is_plain && !is_loopback_url(url))
+    if (n->ari && is_plain && !config_url_is_this_machine(n->ari))
         config_key_problem(b, CONF_WARNING, s, "ari", "the password crosses the network in clear; https:// would hide it");
     if (is_plain && !text_starts(text_of(n->ami), TEXT("tls://")) && (n->ca || n->insecure))
         config_key_problem(b, CONF_WARNING, s, n->ca ? "ca" : "insecure", n->ari ? "has no effect with http://" : "has no effect with tcp://");

@@ -121,8 +121,6 @@ void config_check(struct config_build *b);
 void config_talk_check(struct config_build *b, const struct config_built *s, struct config_agent *a);
 /* config_pipeline.c: the three parts of an agent with provider = pipeline. s: the section. */
 void config_pipeline_check(struct config_build *b, const struct config_built *s, const struct config_agent *a);
-/* By number or as localhost, not a name that begins so; with or without a port. */
-bool config_is_this_machine(struct text host);
 /* config_tap.c: the manager sessions of a node, and the sinks. s: the section. */
 void config_node_check_ami(struct config_build *b, const struct config_built *s, struct config_node *n);
 void config_sink_check(struct config_build *b, const struct config_built *s, const struct config_sink *k);

@@ -34,22 +34,6 @@ const char *config_tts_key(const struct config_agent *a)
     return NULL;
 }
 
-bool config_is_this_machine(struct text host)
-{
-    struct text name = host, port;
-
-    if (text_starts(host, TEXT("[::1]")))
-        return host.n == 5 || host.p[5] == ':';
-    port = host;
-    (void)text_cut(&port, ':', &name);
-    if (text_eq_nocase(name, TEXT("localhost")))
-        return true;
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] != '.' && (name.p[i] < '0' || name.p[i] > '9'))
-            return false;
-    return text_starts(name, TEXT("127."));
-}
-
 /* The host behind scheme, which has a TLS form; absent: it is no such address. */
 static struct text host_of(const char *url, bool is_http, bool *is_tls)
 {

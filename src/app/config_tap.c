@@ -39,10 +39,7 @@ static bool names(struct text list, struct text word)
 
 static bool is_far_and_clear(const char *ami)
 {
-    const struct text url = text_of(ami), host = text_skip(url, sizeof "tcp://" - 1);
-
-    return text_starts(url, TEXT("tcp://")) && !text_starts(host, TEXT("127.")) && !text_starts_nocase(host, TEXT("localhost")) &&
-           !text_starts(host, TEXT("[::1]"));
+    return text_starts(text_of(ami), TEXT("tcp://")) && !config_url_is_this_machine(ami);
 }
 
 static void check_users(struct config_build *b, const struct config_built *s, const struct config_node *n)

@@ -134,11 +134,6 @@ void config_tools_check(struct config_build *b, const struct config_built *s, st
 
 /* ---- [tool NAME] ---- */
 
-static bool is_near(struct text host)
-{
-    return text_starts(host, TEXT("127.")) || text_starts_nocase(host, TEXT("localhost")) || text_starts(host, TEXT("[::1]"));
-}
-
 static void check_url(struct config_build *b, const struct config_built *s, const struct config_tool_section *t)
 {
     const struct text url = text_of(t->url), host = http_host_of(url);
@@ -149,7 +144,7 @@ static void check_url(struct config_build *b, const struct config_built *s, cons
                            config_quote(url, came, sizeof came));
     else if (!http_host_is_granted(b->c->sidetone.http_hosts, host))
         config_key_problem(b, CONF_ERROR, s, "url", "expected a host of sidetone/http_hosts, came %s", config_quote(host, came, sizeof came));
-    else if (config_is_written(s, "secret") && text_starts(url, TEXT("http://")) && !is_near(host))
+    else if (config_is_written(s, "secret") && text_starts(url, TEXT("http://")) && !config_is_this_machine(host))
         config_key_problem(b, CONF_ERROR, s, "url", "expected https://, because the secret is sent there, came %s", config_quote(url, came, sizeof came));
 }
 

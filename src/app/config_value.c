@@ -323,3 +323,32 @@ void config_value_read(struct config_build *b, const struct config_built *s, con
     else
         config_key_problem(b, CONF_ERROR, s, key->name, "expected a value (%s), came nothing", config_type_name(key->type));
 }
+
+/* ---- hosts ---- */
+
+bool config_is_this_machine(struct text host)
+{
+    struct text name = host, port;
+
+    if (text_starts(host, TEXT("[::1]")))
+        return host.n == 5 || host.p[5] == ':';
+    port = host;
+    (void)text_cut(&port, ':', &name);
+    if (text_eq_nocase(name, TEXT("localhost")))
+        return true;
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] != '.' && (name.p[i] < '0' || name.p[i] > '9'))
+            return false;
+    return text_starts(name, TEXT("127."));
+}
+
+bool config_url_is_this_machine(const char *url)
+{
+    struct text host = text_of(url), whole;
+    const ptrdiff_t scheme = text_find_text(host, TEXT("://"));
+
+    if (scheme < 0)
+        return false;
+    whole = text_skip(host, (size_t)scheme + 3);
+    return text_cut(&whole, '/', &host) && config_is_this_machine(host);
+}

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/config.h"
 #include "app/doctor/ports.h"
 
 enum { TABLE_MAX = 16 << 20, TCP_LISTEN = 0x0a, UDP_UNCONNECTED = 0x07, V4_DIGITS = 8, V6_DIGITS = 32 };
@@ -121,21 +122,16 @@ static bool user_runs_asterisk(uid_t uid)
     return is_met;
 }
 
-static bool is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
-}
-
 static bool read_url(const char *url, uint16_t *port)
 {
-    const char *rest = strstr(url, "://");
-    char host[80];
-    unsigned number;
+    const struct text all = text_of(url);
+    const ptrdiff_t colon = text_rfind(all, ':');
+    int64_t number;
 
-    if (!rest || (sscanf(rest + 3, "[%79[^]]]:%u", host, &number) != 2 && sscanf(rest + 3, "%79[^:/]:%u", host, &number) != 2))
+    if (!config_url_is_this_machine(url) || text_to_i64(text_skip(all, (size_t)colon + 1), &number) || number < 1 || number > 65535)
         return false;
     *port = (uint16_t)number;
-    return number > 0 && number <= 65535 && is_loopback(host);
+    return true;
 }
 
 static const struct live_socket *door_of(const struct live_socket *all, size_t count, uint16_t port)

@@ -422,6 +422,14 @@ static void test_warnings(void **state)
 
     config_free(good(p, "[node a]\nari = http://pbx.example\nari_user = u\nari_secret = @env:PBX1_ARI\n"));
     assert_non_null(strstr(p->told.p, "W2 node a/ari: the password crosses the network in clear"));
+    config_free(good(p, "[node a]\nari = http://127.0.0.1.evil.example:8088\nari_user = u\nari_secret = @env:PBX1_ARI\n"));
+    assert_non_null(strstr(p->told.p, "W2 node a/ari: the password crosses the network in clear"));
+    config_free(good(p, "[node a]\nari = http://localhost:8088/x\nari_user = u\nari_secret = @env:PBX1_ARI\n"));
+    assert_null(strstr(p->told.p, "in clear"));
+    config_free(good(p, NODE "ami = tcp://localhost.evil.example:5038\n" TAP));
+    assert_non_null(strstr(p->told.p, "W5 node pbx1/ami: "));
+    config_free(good(p, NODE "ami = tcp://[::1]:5038\n" TAP));
+    assert_null(strstr(p->told.p, "W5 node pbx1/ami: "));
     config_free(good(p, "[node a]\nari = https://pbx.example\nari_user = u\nari_secret = @env:PBX1_ARI\ninsecure = yes\n"));
     assert_non_null(strstr(p->told.p, "W5 node a/insecure: any certificate"));
     config_free(good(p, NODE "ca = pbx1-ca.pem\n"));
@@ -612,6 +620,8 @@ static void test_tools_that_are_no_good(void **state)
     bad(p, HOSTS "[tool x]\nurl = https://{host}/\n", "4 tool x/url", "a host that is written out");
     bad(p, HOSTS "[tool x]\nurl = ftp://crm.example.com/\n", "4 tool x/url", "expected http://");
     bad(p, HOSTS "[tool x]\nurl = http://crm.example.com/\nsecret = @env:CRM_TOKEN\n", "4 tool x/url", "because the secret is sent there");
+    bad(p, "[sidetone]\nhttp_hosts = 127.0.0.1.evil.example\n[tool x]\nurl = http://127.0.0.1.evil.example/\nsecret = @env:CRM_TOKEN\n", "4 tool x/url",
+        "because the secret is sent there");
     bad(p, HOSTS "[tool transfer]\nurl = https://crm.example.com/\n", "4 tool transfer/url", "which is built in");
     bad(p, AGENT "tools = transfer\n", "1 agent reception/transfer", "which the tool transfer needs");
     bad(p, AGENT "tools = transfer\ntransfer = sales\n", "4 agent reception/transfer", "expected NAME: context,extension,priority");

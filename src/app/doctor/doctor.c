@@ -52,18 +52,11 @@ static int load(struct doctor_report *r, const char *path, struct config **confi
 
 /* ---- nodes ---- */
 
-static bool is_here(const char *url)
-{
-    const struct text host = text_of(url ? strstr(url, "://") : NULL);
-
-    return host.n > 3 && (text_starts(host, TEXT("://127.")) || text_starts_nocase(host, TEXT("://localhost")) || text_starts(host, TEXT("://[::1]")));
-}
-
 static const char *etc_of(const struct config_node *n, const struct doctor_options *opt)
 {
     if (opt->asterisk_etc)
         return opt->asterisk_etc;
-    return is_here(n->ami) || is_here(n->ari) ? "/etc/asterisk" : NULL;
+    return config_url_is_this_machine(n->ami) || config_url_is_this_machine(n->ari) ? "/etc/asterisk" : NULL;
 }
 
 /* Only where somebody was let in: then the name is known to lead somewhere, and nothing waits long. */
