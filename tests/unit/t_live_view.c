@@ -216,7 +216,7 @@ static int listen_on(char *url, size_t size)
 /* Another machine's, a port that nobody has, this test's own: nothing is taken for Asterisk's. */
 static void test_whose(void **state)
 {
-    static const char *const urls[] = { "tcp://192.0.2.1:5038", "127.0.0.1:5038", "tcp://127.0.0.1", "tcp://[::1]:99999", "" };
+    static const char *const urls[] = { "tcp://192.0.2.1:5038", "127.0.0.1:5038", "tcp://127.0.0.1", "tcp://[::1]:99999", "tcp://127.0.0.1.evil.example:5038", "tcp://localhost:x", "" };
     char ours[64];
     const int fd = listen_on(ours, sizeof ours);
     struct buf b;
