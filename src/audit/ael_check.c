@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES_MAX = 4096, INCLUDES_DEEP = 8 };
+enum { CANDIDATES_MAX = 4096, INCLUDED_MAX = 256 };
 
 struct check {
     struct ael_tree *t;
@@ -42,17 +42,10 @@ static size_t count_of(struct text list, bool is_there)
     return n;
 }
 
-static int compare(struct text a, struct text b)
-{
-    const int order = memcmp(a.p ? a.p : "", b.p ? b.p : "", a.n < b.n ? a.n : b.n);
-
-    return order ? order : (a.n > b.n) - (a.n < b.n);
-}
-
 static int by_name(const void *x, const void *y)
 {
     const struct ael_node *a = *(const struct ael_node *const *)x, *b = *(const struct ael_node *const *)y;
-    const int order = compare(a->name, b->name);
+    const int order = text_order(a->name, b->name);
 
     return order ? order : (a->order > b->order) - (a->order < b->order);
 }
@@ -64,7 +57,7 @@ static size_t found_at(const struct ael_index *in, struct text name, size_t orde
 
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const int side = compare(in->of[middle]->name, name);
+        const int side = text_order(in->of[middle]->name, name);
 
         if (side < 0 || (side == 0 && in->of[middle]->order < order))
             low = middle + 1;
@@ -235,17 +228,32 @@ static const struct ael_node *label_in(const struct ael_labels *l, const struct 
     return NULL;
 }
 
-/* In the context, or in one that it includes. */
-static const struct ael_node *label_around(const struct ael_labels *l, const struct ael_node *scope, struct text extension, struct text label,
-                                           unsigned depth)
+static bool is_among(const struct ael_node *const *list, size_t count, const struct ael_node *n)
 {
-    const struct ael_node *found = label_in(l, scope, extension, label);
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == n)
+            return true;
+    return false;
+}
 
-    for (const struct ael_node *n = scope->child; !found && depth > 0 && n; n = n->next) {
-        const struct ael_node *included = n->kind == AEL_INCLUDE ? object_of(l, n->name) : NULL;
+/* In the context, or in one that it includes, each once. Of so many that the list is full, the last one will do. */
+static const struct ael_node *label_around(const struct ael_labels *l, const struct ael_node *scope, struct text extension, struct text label)
+{
+    const struct ael_node *looked_at[INCLUDED_MAX] = { scope }, *found = NULL;
+    size_t count = 1;
 
-        if (included && included->kind == AEL_CONTEXT)
-            found = label_around(l, included, extension, label, depth - 1);
+    for (size_t i = 0; !found && i < count; i++) {
+        found = label_in(l, looked_at[i], extension, label);
+        for (const struct ael_node *n = looked_at[i]->child; !found && n; n = n->next) {
+            const struct ael_node *included = n->kind == AEL_INCLUDE ? object_of(l, n->name) : NULL;
+
+            if (!included || included->kind != AEL_CONTEXT || is_among(looked_at, count, included))
+                continue;
+            if (count == INCLUDED_MAX)
+                found = included;
+            else
+                looked_at[count++] = included;
+        }
     }
     return found;
 }
@@ -257,7 +265,7 @@ static const struct ael_node *target_named(const struct ael_labels *l, const str
 
     for (size_t i = found_at(in, jump->part[0], 0); !found && i < in->count && text_eq(in->of[i]->name, jump->part[0]); i++)
         found = label_in(l, in->of[i], jump->part[1], jump->part[2]);
-    return found || !first || first->kind == AEL_MACRO ? found : label_around(l, first, jump->part[1], jump->part[2], INCLUDES_DEEP);
+    return found || !first || first->kind == AEL_MACRO ? found : label_around(l, first, jump->part[1], jump->part[2]);
 }
 
 const struct ael_node *ael_target(const struct ael_labels *labels, const struct ael_node *jump, bool is_compiling)
@@ -272,7 +280,8 @@ const struct ael_node *ael_target(const struct ael_labels *labels, const struct 
     if (!scope)
         return NULL;
     if (jump->part_count == 2) /* Asterisk looks for extensions in a macro's arguments, and finds none */
-        return scope->kind == AEL_MACRO ? NULL : label_around(labels, scope, jump->part[0], jump->part[1], is_compiling ? 0 : INCLUDES_DEEP);
+        return scope->kind == AEL_MACRO ? NULL : is_compiling ? label_in(labels, scope, jump->part[0], jump->part[1])
+                                                               : label_around(labels, scope, jump->part[0], jump->part[1]);
     if (scope->kind == AEL_EXTENSION && text_eq(jump->part[0], TEXT("1")))
         return scope->child;
     /* Asterisk looks on behind the extension, too, as far as the list goes that it stands in. */

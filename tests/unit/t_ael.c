@@ -350,6 +350,32 @@ static void test_not_readable(void **state)
     audit_free(a);
 }
 
+/* Contexts that all include each other: each is looked at once for a jump that leads nowhere. */
+static void test_included_in_circles(void **state)
+{
+    enum { CONTEXTS = 30 };
+    static char text[CONTEXTS * (CONTEXTS * 6 + 80)];
+    struct audit *a;
+    size_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < CONTEXTS; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "context c%d { includes { ", i);
+        for (int k = 0; k < CONTEXTS; k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "c%d; ", k);
+        n += (size_t)snprintf(text + n, sizeof text - n, "} 1 => { goto 2,%s; } }\n", i ? "there" : "nowhere");
+    }
+    snprintf(text + n, sizeof text - n, "context last { 2 => { there: NoOp(); } }\ncontext c%d { includes { last; } }\n", CONTEXTS);
+    a = open_text(text);
+    assert_int_equal(a->finding_count, CONTEXTS); /* nobody includes the one that includes the last */
+    audit_free(a);
+    memcpy(strstr(text, "c29; }"), "c30", 3);
+    a = open_text(text);
+    assert_int_equal(a->finding_count, 1);
+    assert_non_null(strstr(a->findings[0].message, "nowhere"));
+    audit_free(a);
+}
+
 static void test_silenced(void **state)
 {
     struct audit *a = open_text("context a {\n 1 => { break; } // audit-ignore ST103 never mind agi://x\n // audit-ignore ST103 why\n 2 => { break; }\n"
@@ -400,7 +426,7 @@ int main(void)
         cmocka_unit_test(test_jumps),            cmocka_unit_test(test_switch),      cmocka_unit_test(test_macros),
         cmocka_unit_test(test_contexts),         cmocka_unit_test(test_places),      cmocka_unit_test(test_words),
         cmocka_unit_test(test_damage),           cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_included),         cmocka_unit_test(test_beside_others), cmocka_unit_test(test_not_readable), cmocka_unit_test(test_silenced),
+        cmocka_unit_test(test_included),         cmocka_unit_test(test_beside_others), cmocka_unit_test(test_included_in_circles), cmocka_unit_test(test_not_readable), cmocka_unit_test(test_silenced),
         cmocka_unit_test(test_memory_fails),
     };
 
