@@ -42,6 +42,8 @@ struct taint_value {
 void taint_begin(struct taint_state *s, const struct taint_world *world, const struct dialplan_extension *e);
 /* The worst of what is in the text. 0 or -ENOMEM. */
 int taint_read(const struct taint_state *s, struct arena *memory, struct text t, struct taint_value *out) MUST_USE;
+/* A look with REGEX() in the step makes what it looks at harmless. 0 or -ENOMEM. */
+int taint_look(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step) MUST_USE;
 /* What the step leaves behind in variables, that of the subroutine it calls included. Trees come from scratch, stations from memory. 0 or -ENOMEM. */
 int taint_after(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step) MUST_USE;
 /* Writes a name into the state; in the place of an older one of that name. */

@@ -70,6 +70,7 @@ static void test_harmless(void **state)
         "[a]\nexten => 1,1,Gosub(b,s,1(${CALLERID(name)}))\n same => n,System(x ${ARG1})\n[b]\nexten => s,1,Return()\n",
         "[a]\nexten => 1,1,Set(N=${CALLERID(name)})\n same => n,Gosub(clean,s,1)\n same => n,System(x ${N})\n[clean]\nexten => s,1,Set(N=${FILTER(0-9,${N})})\n same => n,Return()\n",
         "[a]\nexten => 1,1,Set(DB(last/name)=${CALLERID(name)})\n[z]\nexten => 1,1,System(x ${DB(other/name)})\n",
+        "[a]\nexten => _X.,1,System(x ${DB(DEVICE/${EXTEN}/dial)} ${HASH(row,${EXTEN})} ${PJSIP_DIAL_CONTACTS(${EXTEN})} ${ODBC_ROUTE(${EXTEN})})\n",
         "[a]\nexten => 1,1,Set(N=${CALLERID(name)})\n same => n,Goto(b,s,1)\n[b]\nexten => s,1,Hangup()\n[c]\nexten => s,1,System(x ${N})\n",
     };
 

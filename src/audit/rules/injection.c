@@ -76,6 +76,8 @@ static int search_extension(struct search *s, const struct dialplan_extension *e
         struct flow_call calls[FLOW_CALLS_MAX];
         const size_t n = flow_calls(e->steps + i, calls);
 
+        if (flow_is(e->steps[i].app, "ExecIf")) /* its condition comes before what it runs */
+            err = taint_look(&s->taint, s->audit->memory, s->audit->memory, e->steps + i);
         for (size_t k = 0; !err && k < n; k++)
             err = judge(s, calls + k);
         if (!err)
