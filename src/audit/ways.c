@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "audit/expression.h"
+#include "audit/taint_world.h"
 
-enum { WAY_MAX = 32, TEXT_MAX = 160 };
+enum { WAY_MAX = 32, TEXT_MAX = 160, SEEN_NOT = 0, SEEN = 1, SEEN_FIXED = 2, JUDGED_MAX = 50, SCRATCH_MAX = 16 << 20 };
 
 bool ways_is_gate(const struct dialplan_step *s)
 {
@@ -23,12 +24,51 @@ static void node_add(struct ways *w, const struct dialplan_context *c, size_t fr
     w->nodes[w->count++] = (struct way_node){ .context = c, .from = from, .place = place, .how = how };
 }
 
-static void node_add_one(struct ways *w, const struct dialplan_extension *e, size_t from, struct conf_place place, const char *how)
+/* A subroutine is gone into twice at most: first with arguments that are fixed, then with others. */
+static void node_add_one(struct ways *w, const struct dialplan_extension *e, const struct way_node *n)
 {
-    if (w->seen[e->context->number] || w->seen_alone[e->number])
+    const unsigned char seen = w->seen_alone[e->number];
+
+    if (w->seen[e->context->number] || seen == SEEN || (seen == SEEN_FIXED && n->is_fixed))
         return;
-    w->seen_alone[e->number] = 1;
-    w->nodes[w->count++] = (struct way_node){ .context = e->context, .extension = e, .from = from, .place = place, .how = how };
+    w->seen_alone[e->number] = n->is_fixed ? SEEN_FIXED : SEEN;
+    w->nodes[w->count] = *n;
+    w->nodes[w->count].context = e->context;
+    w->nodes[w->count++].extension = e;
+}
+
+void ways_taint(const struct ways *w, size_t node, const struct dialplan_extension *e, struct taint_state *out)
+{
+    static const char *const names[] = { "ARG1", "ARG2", "ARG3", "ARG4", "ARG5", "ARG6", "ARG7", "ARG8", "ARG9" };
+
+    taint_begin(out, w->world, e);
+    for (size_t i = 0; w->nodes[node].is_fixed && i < sizeof names / sizeof *names; i++)
+        taint_keep(out, (struct taint_name){ .name = text_of(names[i]), .level = TAINT_NONE });
+}
+
+/* Does a caller who comes by this way choose nothing of what the step hands over? *is_fixed on 0, else -ENOMEM. */
+static int judge_arguments(const struct ways *w, size_t node, const struct dialplan_step *step, bool *is_fixed)
+{
+    struct arena *const memory = w->scratch;
+    struct taint_state t;
+    struct taint_value v;
+    int err = 0;
+
+    *is_fixed = flow_is(step->app, "Gosub") || flow_is(step->app, "GosubIf") || flow_is(step->app, "ExecIf");
+    if (!*is_fixed || expression_is_plain(step->args))
+        return 0;
+    if (step - step->extension->steps >= JUDGED_MAX) {
+        *is_fixed = false;
+        return 0;
+    }
+    ways_taint(w, node, step->extension, &t);
+    for (const struct dialplan_step *s = step->extension->steps; !err && s < step; s++)
+        err = taint_after(&t, memory, memory, s);
+    if (!err)
+        err = taint_read(&t, memory, step->args, &v);
+    *is_fixed = !err && !v.level;
+    arena_reset(memory);
+    return err;
 }
 
 const struct dialplan_extension *ways_extension(const struct ways *w, size_t node, size_t i)
@@ -99,14 +139,21 @@ static void look_at_disa(struct ways *w, size_t node, const struct flow_call *c)
         node_add(w, dialplan_context_of(w->audit->dialplan, context.n ? context : TEXT("disa")), node, c->step->place, "whose dial tone DISA gives");
 }
 
-static void look_at_target(struct ways *w, size_t node, const struct dialplan_step *step, const struct flow_target *t)
+static int look_at_target(struct ways *w, size_t node, const struct dialplan_step *step, const struct flow_target *t)
 {
+    struct way_node n = { .from = node, .place = step->place };
+    int err = 0;
     const char *how = t->returns ? "from there a subroutine or a Local channel" : "from there a jump";
 
-    if (t->state == FLOW_FOUND && t->extension != step->extension)
-        node_add_one(w, t->extension, node, step->place, how);
-    else if (t->state == FLOW_DYNAMIC || t->state == FLOW_OPEN)
+    if (t->state == FLOW_FOUND && t->extension != step->extension) {
+        n.how = how;
+        if (t->returns)
+            err = judge_arguments(w, node, step, &n.is_fixed);
+        node_add_one(w, t->extension, &n);
+    } else if (t->state == FLOW_DYNAMIC || t->state == FLOW_OPEN) {
         node_add(w, t->context, node, step->place, how);
+    }
+    return err;
 }
 
 static int look_at_step(struct ways *w, const struct audit_rule *self, size_t node, const struct dialplan_step *step)
@@ -114,6 +161,7 @@ static int look_at_step(struct ways *w, const struct audit_rule *self, size_t no
     struct flow_target targets[FLOW_TARGETS_MAX];
     struct flow_call calls[FLOW_CALLS_MAX];
     const size_t n = flow_targets(w->audit->dialplan, step, targets), m = flow_calls(step, calls);
+    int err = 0;
 
     (void)self;
     for (size_t i = 0; i < m; i++) {
@@ -122,9 +170,9 @@ static int look_at_step(struct ways *w, const struct audit_rule *self, size_t no
         if (takes_digits(calls + i))
             node_add(w, step->extension->context, node, step->place, "where he may dial on");
     }
-    for (size_t i = 0; i < n; i++)
-        look_at_target(w, node, step, targets + i);
-    return 0;
+    for (size_t i = 0; !err && i < n; i++)
+        err = look_at_target(w, node, step, targets + i);
+    return err;
 }
 
 static int look_in(struct ways *w, size_t node)
@@ -180,15 +228,20 @@ int ways_each(struct audit *a, const struct audit_rule *self, ways_visit *visit)
     if (!a->dialplan)
         return 0;
     entries = calloc(OUTSIDERS_MAX, sizeof *entries);
-    w.nodes = calloc(a->dialplan->context_count + a->dialplan->extension_count + 1, sizeof *w.nodes);
+    w.nodes = calloc(a->dialplan->context_count + 2 * a->dialplan->extension_count + 1, sizeof *w.nodes);
     w.seen = calloc(a->dialplan->context_count + 1, 1);
     w.seen_alone = calloc(a->dialplan->extension_count + 1, 1);
     err = entries && w.nodes && w.seen && w.seen_alone ? 0 : -ENOMEM;
+    if (!err)
+        err = taint_world_of(&w.world, a);
+    if (!err)
+        err = arena_new(&w.scratch, SCRATCH_MAX);
     count = err ? 0 : outsiders_find(a, entries);
     for (size_t i = 0; !err && i < count; i++) {
         w.entry = entries + i;
         err = walk(&w, self, visit);
     }
+    arena_free(w.scratch);
     free(w.seen_alone);
     free(w.seen);
     free(w.nodes);

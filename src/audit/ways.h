@@ -7,6 +7,7 @@
 #include "audit/dialplan.h"
 #include "audit/flow.h"
 #include "audit/outsiders.h"
+#include "audit/taint.h"
 
 struct way_node {
     const struct dialplan_context *context;
@@ -14,15 +15,18 @@ struct way_node {
     size_t from;                   /* index of the node that led here; SIZE_MAX: the way in */
     struct conf_place place;       /* of the include or the jump */
     const char *how;
+    bool is_fixed;                 /* a subroutine, and on this way no caller chose its arguments */
 };
 
 struct ways {                      /* from one way in */
     struct audit *audit;
     const struct outsider *entry;
+    const struct taint_world *world;
+    struct arena *scratch;
     struct way_node *nodes;
     size_t count;
     unsigned char *seen;           /* by number of the context: all of it */
-    unsigned char *seen_alone;     /* by number of the extension */
+    unsigned char *seen_alone;     /* by number of the extension: SEEN_FIXED, or SEEN */
 };
 
 typedef int ways_visit_step(struct ways *w, const struct audit_rule *self, size_t node, const struct dialplan_step *s);
@@ -34,6 +38,8 @@ int ways_each(struct audit *a, const struct audit_rule *self, ways_visit *visit)
 const struct dialplan_extension *ways_extension(const struct ways *w, size_t node, size_t i);
 /* Calls visit for each step of the node that is reached without a code. */
 int ways_each_step(struct ways *w, const struct audit_rule *self, size_t node, ways_visit_step *visit) MUST_USE;
+/* What callers decide in that extension when they come by this way. */
+void ways_taint(const struct ways *w, size_t node, const struct dialplan_extension *e, struct taint_state *out);
 /* Gives the finding made last the way to the node, and as its end the step and what its extension does there. */
 int ways_show(struct ways *w, size_t node, const struct dialplan_step *at, const char *deed) MUST_USE;
 /* Has Dial or Queue that option letter? Letters inside of (), ${} are something else. */

@@ -1,6 +1,7 @@
 /* Follows what a caller sends to the places where it does harm, for the rules that name such a place. */
 #include "audit/rules/injection.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "audit/expression.h"
@@ -30,10 +31,25 @@ static int report(const struct search *s, const struct dialplan_step *step, cons
     return audit_path(s->audit, way, n + 1);
 }
 
+/* "^{NAME}" of MixMonitor's command is "${NAME}" when the recording ends (app_mixmonitor.c of 22.10.1). */
+static struct text with_dollars(struct arena *memory, struct text t)
+{
+    char *copy;
+
+    if (text_find_text(t, TEXT("^{")) < 0)
+        return t;
+    copy = arena_text(memory, t);
+    for (size_t i = 0; copy && i + 1 < t.n; i++)
+        if (copy[i] == '^' && copy[i + 1] == '{')
+            copy[i] = '$';
+    return copy ? text_make(copy, t.n) : TEXT_NONE;
+}
+
 static int look_into(const struct search *s, const struct dialplan_step *step, struct text t, struct text where)
 {
+    const struct text text = flow_is(where, "MixMonitor") ? with_dollars(s->audit->memory, t) : t;
     struct taint_value v;
-    const int err = taint_read(&s->taint, s->audit->memory, t, &v);
+    const int err = t.p && !text.p ? -ENOMEM : taint_read(&s->taint, s->audit->memory, text, &v);
 
     return err || v.level != TAINT_TEXT ? err : report(s, step, &v, where);
 }
