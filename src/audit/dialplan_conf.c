@@ -27,12 +27,26 @@ static struct text column_text(const struct conf_item *item, struct text part, u
     return part;
 }
 
+/* "${DB(family/key)}", "${A:1}", "${A${B}}": what it comes to is not known before Asterisk runs. */
+static bool is_computed(struct text written)
+{
+    for (ptrdiff_t at; (at = text_find_text(written, TEXT("${"))) >= 0; written = text_skip(written, (size_t)at + 2))
+        for (size_t i = (size_t)at + 2; i < written.n && written.p[i] != '}'; i++)
+            if (written.p[i] == '(' || written.p[i] == '$' || written.p[i] == ':')
+                return true;
+    return false;
+}
+
 /* Globals are put in, at load time and once (pbx_substitute_variables_helper(NULL, ...)). */
 static struct text extension_name(struct build *b, struct text written, bool keeps_blanks)
 {
     char name[EXTENSION_MAX + 1];
     size_t n = 0;
 
+    if (is_computed(written)) {
+        b->context->has_switch = true;
+        return written;
+    }
     for (size_t i = 0; i < written.n && n < EXTENSION_MAX; i++) {
         if (written.p[i] == '$' && i + 1 < written.n && written.p[i + 1] == '{') {
             const ptrdiff_t close = text_find(text_skip(written, i), '}');
@@ -225,7 +239,7 @@ static void read_exten(struct build *b, const struct conf_item *item)
     name = extension_name(b, text_trim(text_head(rest, n)), false);
     b->dialled = extension_name(b, text_head(rest, n), true);
     rest = n < rest.n ? text_skip(rest, n + 1) : TEXT_NONE;
-    slash = text_find(name, '/');
+    slash = text_starts(name, TEXT("${")) ? -1 : text_find(name, '/'); /* a "/" in ${DB(a/b)} parts nothing */
     if (slash >= 0) {
         caller = text_skip(name, (size_t)slash + 1);
         name = text_head(name, (size_t)slash);

@@ -11,7 +11,7 @@
 static const char *const sources[] = { "CALLERID", "CONNECTEDLINE", "REDIRECTING", "PJSIP_HEADER", "PJSIP_HEADERS", "MESSAGE", "MESSAGE_DATA",
                                        "SPEECH_TEXT", "PJSIP_PARSE_URI", "PJSIP_PARSE_URI_FROM", "ENUMLOOKUP", "CURL" };
 /* Functions whose result carries no characters of what they are given but harmless ones. FILTER keeps a set that the author chose. */
-static const char *const cleaners[] = { "FILTER", "URIENCODE", "SQL_ESC", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "MATH", "FIELDQTY",
+static const char *const cleaners[] = { "FILTER", "URIENCODE", "SQL_ESC", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "MATH", "FIELDQTY", "STRFTIME",
                                         "KEYPADHASH", "DIALPLAN_EXISTS", "VALID_EXTEN", "BASE64_ENCODE", "ABS", "INC", "DEC", "DB_EXISTS", "STAT",
                                         "DEVICE_STATE", "EXTENSION_STATE", "BLACKLIST", "GROUP_COUNT" };
 /* Functions that take the name of a variable, not its value. */

@@ -3,6 +3,7 @@
 #include "audit/expression.h"
 #include "audit/known.h"
 #include "audit/rules.h"
+#include "audit/rules/each.h"
 
 /* Hooks that FreePBX and its kin leave open in every context that they write: nothing is missing when nobody fills them. */
 struct hooks {
@@ -32,8 +33,11 @@ static int look_at(struct audit *a, const struct audit_rule *self, const struct 
 {
     if (i->target || !expression_is_plain(i->name) || known_context(i->name))
         return 0;
-    if (!text_ends(i->name, TEXT("-custom")))
-        return audit_find(a, self, i->place, "context \"%.*s\" includes \"%.*s\", which does not exist", TEXT_ARG(c->name), TEXT_ARG(i->name));
+    if (!text_ends(i->name, TEXT("-custom"))) {
+        const int err = audit_find(a, self, i->place, "context \"%.*s\" includes \"%.*s\", which does not exist", TEXT_ARG(c->name), TEXT_ARG(i->name));
+
+        return err ? err : rule_hint_hole(a);
+    }
     if (h->count++ == 0)
         h->first = i;
     return 0;
