@@ -63,7 +63,9 @@ static int look_into_functions(const struct search *s, const struct dialplan_ste
     for (; !err && e; e = e->next) {
         const struct text wanted = text_of(s->injection->function);
 
-        if (e->kind == EXPRESSION_FUNCTION && (s->injection->is_prefix ? text_starts(e->name, wanted) : text_eq(e->name, wanted)))
+        const bool is_it = e->kind == EXPRESSION_FUNCTION && (s->injection->is_prefix ? text_starts(e->name, wanted) : text_eq(e->name, wanted));
+
+        if (is_it && !(s->injection->is_safe && s->injection->is_safe(s->audit, e->name)))
             err = look_into(s, step, e->inside, s->injection->is_prefix ? e->name : text_of(where));
         if (!err)
             err = look_into_functions(s, step, e->parts);
