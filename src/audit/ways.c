@@ -139,6 +139,48 @@ static void look_at_disa(struct ways *w, size_t node, const struct flow_call *c)
         node_add(w, dialplan_context_of(w->audit->dialplan, context.n ? context : TEXT("disa")), node, c->step->place, "whose dial tone DISA gives");
 }
 
+/* "*72NUMBER" and the like: feature codes are dialled by people of the house. */
+static bool is_feature_code(struct text extension)
+{
+    const struct text t = text_skip(extension, text_starts(extension, TEXT("_")) ? 1 : 0);
+
+    return text_starts(t, TEXT("*")) || text_starts(t, TEXT("#"));
+}
+
+/* Was the value put into Asterisk's database by a feature code? A phone that is forwarded leads where its owner said, not where the caller likes. */
+static bool is_stored(const struct taint_value *v)
+{
+    for (const struct taint_origin *o = v->origin; o; o = o->before)
+        if (text_starts(text_trim(o->step->args), TEXT("DB(")) && is_feature_code(o->step->extension->name))
+            return true;
+    return false;
+}
+
+/* May a caller who comes by this way choose where the computed jump goes? *may on 0, else -ENOMEM. */
+static int judge_choice(const struct ways *w, const struct dialplan_step *step, const struct flow_target *t, bool *may)
+{
+    struct taint_state state;
+    struct taint_value v;
+    ptrdiff_t at;
+    int err = 0;
+
+    *may = true;
+    if (t->state != FLOW_DYNAMIC || step - step->extension->steps >= JUDGED_MAX)
+        return 0;
+    taint_begin(&state, w->world, step->extension);
+    for (const struct dialplan_step *s = step->extension->steps; !err && s < step; s++)
+        err = taint_after(&state, w->scratch, w->scratch, s);
+    if (!err)
+        err = taint_read(&state, w->scratch, t->written, &v);
+    if (!err)
+        *may = !is_stored(&v);
+    at = text_find_text(t->written, TEXT("${DB("));
+    if (!err && at >= 0 && !v.level)
+        *may = false;              /* what no caller writes */
+    arena_reset(w->scratch);
+    return err;
+}
+
 static int look_at_target(struct ways *w, size_t node, const struct dialplan_step *step, const struct flow_target *t)
 {
     struct way_node n = { .from = node, .place = step->place };
@@ -151,7 +193,11 @@ static int look_at_target(struct ways *w, size_t node, const struct dialplan_ste
             err = judge_arguments(w, node, step, &n.is_fixed);
         node_add_one(w, t->extension, &n);
     } else if (t->state == FLOW_DYNAMIC || t->state == FLOW_OPEN) {
-        node_add(w, t->context, node, step->place, how);
+        bool may;
+
+        err = judge_choice(w, step, t, &may);
+        if (!err && may)
+            node_add(w, t->context, node, step->place, how);
     }
     return err;
 }
