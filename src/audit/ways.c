@@ -9,7 +9,7 @@
 #include "audit/expression.h"
 #include "audit/taint_world.h"
 
-enum { WAY_MAX = 32, TEXT_MAX = 160, SEEN_NOT = 0, SEEN = 1, SEEN_FIXED = 2, JUDGED_MAX = 50, SCRATCH_MAX = 16 << 20 };
+enum { WAY_MAX = 32, TEXT_MAX = 160, SEEN_NOT = 0, SEEN = 1, SEEN_FIXED = 2, SCRATCH_MAX = 16 << 20 };
 
 bool ways_is_gate(const struct dialplan_step *s)
 {
@@ -46,28 +46,46 @@ void ways_taint(const struct ways *w, size_t node, const struct dialplan_extensi
         taint_keep(out, (struct taint_name){ .name = text_of(names[i]), .level = TAINT_NONE });
 }
 
-/* Does a caller who comes by this way choose nothing of what the step hands over? *is_fixed on 0, else -ENOMEM. */
-static int judge_arguments(const struct ways *w, size_t node, const struct dialplan_step *step, bool *is_fixed)
+/* What is known before the step runs, in w->taint. Steps are asked for in order: each is gone through once. 0 or -ENOMEM. */
+static int follow_to(struct ways *w, size_t node, const struct dialplan_step *step)
 {
-    struct arena *const memory = w->scratch;
-    struct taint_state t;
-    struct taint_value v;
+    int err = 0;
+
+    if (w->followed != step->extension || w->followed_node != node || w->followed_to > step) {
+        arena_reset(w->stations);
+        ways_taint(w, node, step->extension, &w->taint);
+        w->followed = step->extension;
+        w->followed_node = node;
+        w->followed_to = step->extension->steps;
+    }
+    for (; !err && w->followed_to < step; w->followed_to++) {
+        err = taint_after(&w->taint, w->stations, w->scratch, w->followed_to);
+        arena_reset(w->scratch);
+    }
+    return err;
+}
+
+/* The worst of what callers decide in that text of the step. 0 or -ENOMEM. */
+static int read_at(struct ways *w, size_t node, const struct dialplan_step *step, struct text t, struct taint_value *out)
+{
+    int err = follow_to(w, node, step);
+
+    if (!err)
+        err = taint_read(&w->taint, w->scratch, t, out);
+    arena_reset(w->scratch);
+    return err;
+}
+
+/* Does a caller who comes by this way choose nothing of what the step hands over? *is_fixed on 0, else -ENOMEM. */
+static int judge_arguments(struct ways *w, size_t node, const struct dialplan_step *step, bool *is_fixed)
+{
+    struct taint_value v = { .level = TAINT_NONE };
     int err = 0;
 
     *is_fixed = flow_is(step->app, "Gosub") || flow_is(step->app, "GosubIf") || flow_is(step->app, "ExecIf");
-    if (!*is_fixed || expression_is_plain(step->args))
-        return 0;
-    if (step - step->extension->steps >= JUDGED_MAX) {
-        *is_fixed = false;
-        return 0;
-    }
-    ways_taint(w, node, step->extension, &t);
-    for (const struct dialplan_step *s = step->extension->steps; !err && s < step; s++)
-        err = taint_after(&t, memory, memory, s);
-    if (!err)
-        err = taint_read(&t, memory, step->args, &v);
-    *is_fixed = !err && !v.level;
-    arena_reset(memory);
+    if (*is_fixed && !expression_is_plain(step->args))
+        err = read_at(w, node, step, step->args, &v);
+    *is_fixed &= !v.level;
     return err;
 }
 
@@ -156,28 +174,14 @@ static bool is_stored(const struct taint_value *v)
     return false;
 }
 
-/* May a caller who comes by this way choose where the computed jump goes? *may on 0, else -ENOMEM. */
-static int judge_choice(const struct ways *w, const struct dialplan_step *step, const struct flow_target *t, bool *may)
+/* May a caller who comes by this way choose where the computed jump goes? Not when no caller's value is in it, as far as can be seen: then the
+ * plan, its database or a script decides. *may on 0, else -ENOMEM. */
+static int judge_choice(struct ways *w, size_t node, const struct dialplan_step *step, const struct flow_target *t, bool *may)
 {
-    struct taint_state state;
-    struct taint_value v;
-    ptrdiff_t at;
-    int err = 0;
+    struct taint_value v = { .level = TAINT_TEXT };
+    const int err = t->state == FLOW_DYNAMIC ? read_at(w, node, step, t->written, &v) : 0;
 
-    *may = true;
-    if (t->state != FLOW_DYNAMIC || step - step->extension->steps >= JUDGED_MAX)
-        return 0;
-    taint_begin(&state, w->world, step->extension);
-    for (const struct dialplan_step *s = step->extension->steps; !err && s < step; s++)
-        err = taint_after(&state, w->scratch, w->scratch, s);
-    if (!err)
-        err = taint_read(&state, w->scratch, t->written, &v);
-    if (!err)
-        *may = !is_stored(&v);
-    at = text_find_text(t->written, TEXT("${DB("));
-    if (!err && at >= 0 && !v.level)
-        *may = false;              /* what no caller writes */
-    arena_reset(w->scratch);
+    *may = v.level && !is_stored(&v);
     return err;
 }
 
@@ -195,7 +199,7 @@ static int look_at_target(struct ways *w, size_t node, const struct dialplan_ste
     } else if (t->state == FLOW_DYNAMIC || t->state == FLOW_OPEN) {
         bool may;
 
-        err = judge_choice(w, step, t, &may);
+        err = judge_choice(w, node, step, t, &may);
         if (!err && may)
             node_add(w, t->context, node, step->place, how);
     }
@@ -253,6 +257,7 @@ static int walk(struct ways *w, const struct audit_rule *self, ways_visit *visit
     int err = 0;
 
     w->count = 0;
+    w->followed = NULL;
     memset(w->seen, 0, w->audit->dialplan->context_count);
     memset(w->seen_alone, 0, w->audit->dialplan->extension_count);
     node_add(w, w->entry->context, SIZE_MAX, w->entry->place, "");
@@ -282,11 +287,14 @@ int ways_each(struct audit *a, const struct audit_rule *self, ways_visit *visit)
         err = taint_world_of(&w.world, a);
     if (!err)
         err = arena_new(&w.scratch, SCRATCH_MAX);
+    if (!err)
+        err = arena_new(&w.stations, SCRATCH_MAX);
     count = err ? 0 : outsiders_find(a, entries);
     for (size_t i = 0; !err && i < count; i++) {
         w.entry = entries + i;
         err = walk(&w, self, visit);
     }
+    arena_free(w.stations);
     arena_free(w.scratch);
     free(w.seen_alone);
     free(w.seen);

@@ -1,6 +1,6 @@
 /* Every place that people from outside get to, and by which way: includes, jumps, Local channels, options of Dial, transfers, forwarding, DISA.
- * Who calls in, or can dial on (WaitExten, a transfer, a computed jump), runs any extension of the context; a jump to one extension leads to that one
- * only. Steps behind one that asks for a code are not reached. */
+ * Who calls in, or can dial on (WaitExten, a transfer, a jump that is computed of what he sends), runs any extension of the context; a jump to one
+ * extension leads to that one only. Steps behind one that asks for a code are not reached. */
 #pragma once
 
 #include "audit/audit.h"
@@ -22,7 +22,11 @@ struct ways {                      /* from one way in */
     struct audit *audit;
     const struct outsider *entry;
     const struct taint_world *world;
-    struct arena *scratch;
+    struct arena *scratch, *stations;
+    struct taint_state taint;      /* of the extension followed, in that node, before the step followed_to */
+    const struct dialplan_extension *followed;
+    size_t followed_node;
+    const struct dialplan_step *followed_to;
     struct way_node *nodes;
     size_t count;
     unsigned char *seen;           /* by number of the context: all of it */
