@@ -268,6 +268,8 @@ static void mask_plan(struct view *v, struct text key, struct text value)
         mask_call(v, behind_commas(value, 2));
     else if (text_eq_nocase(key, TEXT("same")))
         mask_call(v, behind_commas(value, 1));
+    else if (text_find(value, '=') >= 0)
+        mark(v, value, MASK_HIDDEN); /* no name has one: a generator put settings of an account there (seen) */
     else
         mask_usual(v, value);
 }
@@ -338,7 +340,10 @@ static bool mask_header(struct view *v, struct text words)
     behind = text_skip(words, (size_t)close + 1);
     if (text_starts(behind, TEXT("(")))
         behind = text_skip(behind, (size_t)(text_find(behind, ')') + 1));
-    mask_usual(v, text_head(words, (size_t)close));
+    if (text_find(text_head(words, (size_t)close), '=') >= 0)
+        mark(v, text_skip(text_head(words, (size_t)close), 1), MASK_HIDDEN);
+    else
+        mask_usual(v, text_head(words, (size_t)close));
     mark(v, text_trim(behind), MASK_HIDDEN);
     return true;
 }

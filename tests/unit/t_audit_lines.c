@@ -99,6 +99,8 @@ static const struct {
     { "; secret = hunter2", "" },
     { "[user]hunter2", "[user]*" },
     { "[user](!,base) hunter2", "[user](!,base) *" },
+    { "[from-trunk-type=friend host=10.0.0.1 secret=hunter2]", "[*]" },
+    { "include => from-trunk-secret=hunter2-custom", "include => *" },
     { "contact = sip:user:hunter2@host", "contact = *" },
     { "host = sip:user:hunter2@host:5060", "host = sip:user:*@host:5060" },
     { "member => IAX2/user:hunter2@host/1", "member => IAX2/user:*@host/1" },
