@@ -6,7 +6,7 @@
 
 #include "audit/known.h"
 
-enum { KEY_MAX = 64, TOKEN_MIN = 20, TOKEN_TURNS = 6, PIN_MIN = 3 };
+enum { KEY_MAX = 64, TOKEN_MIN = 20, TOKEN_TURNS = 6, PIN_MIN = 3, DIRECTIVE_MAX = 20 };
 
 struct view {
     struct text line;
@@ -309,12 +309,26 @@ static bool mask_setting(struct view *v, struct text words)
     return true;
 }
 
+/* A word of small letters, "includeifexists", that speaks of no secret. */
+static bool is_directive_name(struct text t)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if (!islower((unsigned char)t.p[i]))
+            return false;
+    return t.n > 0 && t.n <= DIRECTIVE_MAX && !mask_speaks_of_secrets(t);
+}
+
 /* #exec is followed by a command line. */
 static bool mask_directive(struct view *v, struct text words)
 {
     struct text rest = words, name;
 
     text_cut(&rest, ' ', &name);
+    if (rest.p && is_directive_name(text_skip(name, 1)) &&
+        !(text_eq(name, TEXT("#include")) || text_eq(name, TEXT("#tryinclude")) || text_eq(name, TEXT("#exec")))) {
+        mark(v, text_trim(rest), MASK_HIDDEN); /* no directive of Asterisk's: its name says what somebody took for one */
+        return true;
+    }
     if (!rest.p || !(text_eq(name, TEXT("#include")) || text_eq(name, TEXT("#tryinclude")) || text_eq(name, TEXT("#exec"))))
         return false;
     rest = text_trim(rest);

@@ -29,6 +29,12 @@ static int tell_hooks(struct audit *a, const struct audit_rule *self, const stru
     return audit_hint(a, "nothing to do, unless you meant to fill it: Asterisk warns at each reload, and goes on without it");
 }
 
+/* FreePBX and its kin write this file anew at each change, with includes of modules that are switched off: nobody mistyped them. */
+static bool is_generated(const char *file)
+{
+    return file && text_ends(text_of(file), TEXT("extensions_additional.conf"));
+}
+
 static int look_at(struct audit *a, const struct audit_rule *self, const struct dialplan_context *c, const struct dialplan_include *i, struct hooks *h)
 {
     if (i->target || !expression_is_plain(i->name) || known_context(i->name))
@@ -36,6 +42,8 @@ static int look_at(struct audit *a, const struct audit_rule *self, const struct 
     if (!text_ends(i->name, TEXT("-custom"))) {
         const int err = audit_find(a, self, i->place, "context \"%.*s\" includes \"%.*s\", which does not exist", TEXT_ARG(c->name), TEXT_ARG(i->name));
 
+        if (!err && is_generated(i->place.file))
+            audit_weigh(a, AUDIT_WARNING);
         return err ? err : rule_hint_hole(a);
     }
     if (h->count++ == 0)

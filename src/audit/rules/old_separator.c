@@ -1,6 +1,7 @@
 /* Rule ST128: arguments that are separated as Asterisk 1.4 did. */
 #include "audit/rules.h"
 
+#include "audit/expression.h"
 #include "audit/flow.h"
 #include "audit/rules/each.h"
 
@@ -29,18 +30,30 @@ static ptrdiff_t bar_of(struct text t)
     return -1;
 }
 
+/* A comma before it: the author knows what separates, and joins letters of options. */
+static bool is_behind_comma(struct text args, ptrdiff_t bar)
+{
+    struct text rest = text_head(args, (size_t)bar), first;
+
+    return expression_cut(&rest, ',', &first) && rest.p != NULL;
+}
+
 static int look_at(struct audit *a, const struct audit_rule *self, const struct flow_call *c)
 {
     const ptrdiff_t bar = bar_of(c->args);
     struct conf_place place = c->step->place;
     size_t i = 0;
+    int err;
 
     while (i < sizeof apps / sizeof *apps && !flow_is(c->app, apps[i]))
         i++;
     if (bar < 0 || i == sizeof apps / sizeof *apps)
         return 0;
     place.column = c->step->args_column + (unsigned)(c->args.p + bar - c->step->args.p);
-    return audit_find(a, self, place, "%s takes the \"|\" for a part of its argument: only a comma separates arguments", apps[i]);
+    err = audit_find(a, self, place, "%s takes the \"|\" for a part of its argument: only a comma separates arguments", apps[i]);
+    if (!err && is_behind_comma(c->args, bar))
+        audit_weigh(a, AUDIT_WARNING);
+    return err;
 }
 
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_step *s)
