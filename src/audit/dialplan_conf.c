@@ -168,17 +168,20 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
 
 static void read_app(struct build *b, const struct conf_item *item, struct text t, struct dialplan_step *step)
 {
-    const ptrdiff_t open = text_find(t, '(');
-    ptrdiff_t close;
+    ptrdiff_t open, close;
 
     t = text_trim(t);
+    open = text_find(t, '(');
+    /* With a variable before the "(" all of it is the name (pbx_load_config). */
+    if (open >= 0 && (text_find_text(text_head(t, (size_t)open), TEXT("${")) >= 0 || text_find_text(text_head(t, (size_t)open), TEXT("$[")) >= 0))
+        open = -1;
     /* A blank before the "(" stays part of the name, and such an application is not found (seen). */
-    step->app = column_text(item, open >= 0 ? text_head(t, (size_t)text_find(t, '(')) : t, &step->app_column);
+    step->app = column_text(item, open >= 0 ? text_head(t, (size_t)open) : t, &step->app_column);
     step->args = text_skip(t, t.n);
     step->args_column = step->app_column;
     if (open < 0)
         return;
-    t = text_skip(t, (size_t)text_find(t, '(') + 1);
+    t = text_skip(t, (size_t)open + 1);
     close = text_rfind(t, ')');
     if (close < 0)
         dialplan_problem_put(&b->to, DIALPLAN_CUT, item->place, "the application's arguments have no closing \")\"");
@@ -239,7 +242,7 @@ static void read_exten(struct build *b, const struct conf_item *item)
     name = extension_name(b, text_trim(text_head(rest, n)), false);
     b->dialled = extension_name(b, text_head(rest, n), true);
     rest = n < rest.n ? text_skip(rest, n + 1) : TEXT_NONE;
-    slash = text_starts(name, TEXT("${")) ? -1 : text_find(name, '/'); /* a "/" in ${DB(a/b)} parts nothing */
+    slash = text_find_text(name, TEXT("${")) >= 0 ? -1 : text_find(name, '/'); /* a "/" in ${DB(a/b)} parts nothing */
     if (slash >= 0) {
         caller = text_skip(name, (size_t)slash + 1);
         name = text_head(name, (size_t)slash);

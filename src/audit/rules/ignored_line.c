@@ -17,7 +17,7 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1(x),Answer()\n same => n(x),Hangup()\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1\n", .is_bad = true },
-    { .file = "extensions.conf", .text = "[a]\nexten => ${DB(dial/in)},1,GotoIf(${X}?z)\n same => n(z),Hangup()\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => ${DB(dial/in)},1,GotoIf(${X}?z)\n same => n(z),Hangup()\nexten => _X${DB(dial/in)},1,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,NoOp\nsame => n+2(x),Hangup()\nexten => 1,hint,PJSIP/1\nignorepat => 9\nautohints=yes\n", .is_bad = false },
 };
 
