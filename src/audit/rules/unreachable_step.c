@@ -42,8 +42,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
 
         if (s->priority != s[-1].priority + 1 || !flow_ends(s - 1) || is_loop_end(s) || is_wanted(a, s))
             continue;
-        err = audit_find(a, self, s->place, "%.*s is never reached: %.*s on line %u does not go on", TEXT_ARG(s->app), TEXT_ARG(s[-1].app),
-                         s[-1].place.line);
+        err = audit_find(a, self, s->place, "%.*s is never reached: the step before it, %.*s, does not go on", TEXT_ARG(s->app), TEXT_ARG(s[-1].app));
         if (!err && is_spare_end(s))
             audit_weigh(a, AUDIT_NOTE);
     }
