@@ -157,23 +157,6 @@ static void look_at_disa(struct ways *w, size_t node, const struct flow_call *c)
         node_add(w, dialplan_context_of(w->audit->dialplan, context.n ? context : TEXT("disa")), node, c->step->place, "whose dial tone DISA gives");
 }
 
-/* "*72NUMBER" and the like: feature codes are dialled by people of the house. */
-static bool is_feature_code(struct text extension)
-{
-    const struct text t = text_skip(extension, text_starts(extension, TEXT("_")) ? 1 : 0);
-
-    return text_starts(t, TEXT("*")) || text_starts(t, TEXT("#"));
-}
-
-/* Was the value put into Asterisk's database by a feature code? A phone that is forwarded leads where its owner said, not where the caller likes. */
-static bool is_stored(const struct taint_value *v)
-{
-    for (const struct taint_origin *o = v->origin; o; o = o->before)
-        if (text_starts(text_trim(o->step->args), TEXT("DB(")) && is_feature_code(o->step->extension->name))
-            return true;
-    return false;
-}
-
 /* May a caller who comes by this way choose where the computed jump goes? Not when no caller's value is in it, as far as can be seen: then the
  * plan, its database or a script decides. *may on 0, else -ENOMEM. */
 static int judge_choice(struct ways *w, size_t node, const struct dialplan_step *step, const struct flow_target *t, bool *may)
@@ -181,7 +164,7 @@ static int judge_choice(struct ways *w, size_t node, const struct dialplan_step 
     struct taint_value v = { .level = TAINT_TEXT };
     const int err = t->state == FLOW_DYNAMIC ? read_at(w, node, step, t->written, &v) : 0;
 
-    *may = v.level && !is_stored(&v);
+    *may = v.level && !taint_is_stored(&v);
     return err;
 }
 

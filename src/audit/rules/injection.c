@@ -22,9 +22,12 @@ static int report(const struct search *s, const struct dialplan_step *step, cons
 {
     struct audit_step way[WAY_MAX + 1];
     const size_t n = taint_way(v, way, WAY_MAX);
-    const int err = audit_find(s->audit, s->rule, step->place, "%.*s comes from the caller and %s %.*s", TEXT_ARG(v->source), s->injection->does,
-                               TEXT_ARG(where));
+    const bool is_stored = taint_is_stored(v);
+    const int err = audit_find(s->audit, s->rule, step->place, "%.*s comes from %s and %s %.*s", TEXT_ARG(v->source),
+                               is_stored ? "whoever dialled a feature code" : "the caller", s->injection->does, TEXT_ARG(where));
 
+    if (!err && is_stored && s->rule->severity == AUDIT_ERROR)
+        audit_weigh(s->audit, AUDIT_WARNING); /* people of the house */
     if (err || n == 0 || (n == 1 && v->origin->step == step))
         return err;
     way[n] = (struct audit_step){ .place = step->place, .text = "and is used here" };
