@@ -69,6 +69,19 @@ const char *known_function_near(struct text name)
     return best;
 }
 
+/* modules.conf.sample of 22.10.1 keeps two of them out: they exclude each other. */
+static const char *const voicemails[] = { "app_voicemail", "app_voicemail_odbc", "app_voicemail_imap" };
+
+size_t known_module_variants(const char *module)
+{
+    return strcmp(module, voicemails[0]) == 0 ? sizeof voicemails / sizeof *voicemails : 1;
+}
+
+const char *known_module_variant(const char *module, size_t i)
+{
+    return strcmp(module, voicemails[0]) == 0 ? voicemails[i] : module;
+}
+
 bool known_context(struct text name)
 {
     return text_eq(name, TEXT("parkedcalls"));
