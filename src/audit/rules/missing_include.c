@@ -19,7 +19,7 @@ static int tell_hooks(struct audit *a, const struct audit_rule *self, const stru
     if (!i)
         return 0;
     if (h->count > 1)
-        err = audit_find(a, self, i->place, "\"%.*s\" and %zu more hooks that end in -custom are included, and not written", TEXT_ARG(i->name),
+        err = audit_find(a, self, i->place, "hooks whose names end in -custom are included, and not written: \"%.*s\", and %zu more", TEXT_ARG(i->name),
                          h->count - 1);
     else
         err = audit_find(a, self, i->place, "\"%.*s\", a hook by its name, is included, and not written", TEXT_ARG(i->name));
