@@ -43,6 +43,15 @@ void html_add(struct buf *out, struct text t)
     }
 }
 
+void html_add_name(struct buf *out, struct text t)
+{
+    const ptrdiff_t equals = text_find(t, '=');
+
+    html_add(out, equals < 0 ? t : text_head(t, (size_t)equals + 1));
+    if (equals >= 0)
+        buf_add_text(out, TEXT("***"));
+}
+
 void html_adds(struct buf *out, const char *s)
 {
     html_add(out, text_of(s ? s : ""));

@@ -83,6 +83,26 @@ static void span_of(struct text t, size_t *from, size_t *to)
         *to = end < variable ? t.n : (size_t)end;
 }
 
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+}
+
+/* Behind "secret=" in a name that the sentence quotes: how many bytes to hide at the "=" at that place. A name may hold the settings of an account
+ * (a generator wrote [from-trunk-type=friend secret=... host=...]; seen), and the line of the finding need not be the one with the name. */
+static size_t value_behind(struct text t, size_t at)
+{
+    size_t from = at, n = 0;
+
+    while (from > 0 && is_word(t.p[from - 1]))
+        from--;
+    if (from == at || !mask_speaks_of_secrets(text_make(t.p + from, at - from)))
+        return 0;
+    while (at + 1 + n < t.n && !strchr(" \t\",()", t.p[at + 1 + n]))
+        n++;
+    return n;
+}
+
 static int redact_text(struct audit *a, struct source *s, const struct conf_place *place, const char **text)
 {
     const struct text t = text_of(*text);
@@ -102,6 +122,8 @@ static int redact_text(struct audit *a, struct source *s, const struct conf_plac
         h.line.n = CONF_LINE_MAX;  /* more of it does not stand in a sentence */
     for (size_t i = 0, skip; i < t.n && n + 4 < sizeof out; i += skip ? skip : 1) {
         skip = i >= from && i < to ? hidden_at(&h, t, i) : 0;
+        if (!skip && i > from && i < to && t.p[i - 1] == '=')
+            skip = value_behind(t, i - 1);
         if (skip) {
             if (n >= 4 && memcmp(out + n - 4, "*** ", 4) == 0)
                 n -= 4;            /* words in a row are one */

@@ -53,6 +53,21 @@ def test_what_is_said_often_is_shown_three_times(context):
     assert len(json.loads(audit(context, many, "--json")[1])["findings"]) >= 41
 
 
+def test_no_form_shows_settings_in_a_name(context):
+    """A generator wrote an account's settings into the names of contexts."""
+    name = "from-trunk-type=friend secret=Zk7hunter2 host=10.0.0.1"
+    plan = f"[general]\n[from-pstn]\ninclude => {name}\ninclude => {name}-custom\n[{name}]\nexten => _.,1,Goto(from-pstn,${{EXTEN}},1)\nexten => 1,1,Goto(nowhere,1,1)\n"
+    code, out, err = audit(context, plan)
+    assert code == 1 and "ST109" in out and "Zk7hunter2" not in out, out
+    for form in ("--json", "--sarif", "--inventory"):
+        assert "Zk7hunter2" not in audit(context, plan, form)[1], form
+    page = context.path("page.html")
+    audit(context, plan, "--html", page)
+    with open(page, encoding="utf-8") as f:
+        told = f.read()
+    assert "from-trunk-type=" in told and "Zk7hunter2" not in told
+
+
 def test_a_link_to_nothing_is_told(context):
     context.write("linked/manager.conf", "[general]\nenabled = no\n")
     os.symlink("/nowhere/extensions.conf", context.path("linked/extensions.conf"))
