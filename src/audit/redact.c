@@ -54,6 +54,20 @@ static size_t matches(struct text sentence, size_t at, struct text piece)
     return piece.n == 0 || n >= PIECE_MIN ? n : 0;
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* A hidden word that is the tail or the head of a longer word in the sentence ("SMS" of QUECTEL_SEND_SMS) is not what was hidden. */
+static bool is_part(struct text sentence, size_t at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_letter(sentence.p[at + i]))
+            return false;
+    return (at > 0 && is_letter(sentence.p[at - 1])) || (at + n < sentence.n && is_letter(sentence.p[at + n]));
+}
+
 /* How many bytes there are hidden; the longest piece counts. */
 static size_t hidden_at(const struct hidden *h, struct text sentence, size_t at)
 {
@@ -63,7 +77,7 @@ static size_t hidden_at(const struct hidden *h, struct text sentence, size_t at)
     for (size_t i = 0; next_piece(h, &i, &piece);) {
         const size_t n = matches(sentence, at, piece);
 
-        if (n > longest)
+        if (n > longest && !is_part(sentence, at, n))
             longest = n;
     }
     return longest;

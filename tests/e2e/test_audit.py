@@ -68,6 +68,11 @@ def test_no_form_shows_settings_in_a_name(context):
     assert "from-trunk-type=" in told and "Zk7hunter2" not in told
 
 
+def test_a_name_stays_whole_when_a_hidden_word_is_part_of_it(context):
+    code, out, err = audit(context, GOOD + "exten => 101,1,MODEM_SEND_SMS(m0,${EXTEN},Test SMS)\n same => n,Hangup()\n")
+    assert 'no application "MODEM_SEND_SMS"' in out and "Test" not in out, out
+
+
 def test_a_link_to_nothing_is_told(context):
     context.write("linked/manager.conf", "[general]\nenabled = no\n")
     os.symlink("/nowhere/extensions.conf", context.path("linked/extensions.conf"))
