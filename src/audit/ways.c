@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "audit/expression.h"
+#include "audit/fitting.h"
 #include "audit/taint_world.h"
 
-enum { WAY_MAX = 32, TEXT_MAX = 160, SEEN_NOT = 0, SEEN = 1, SEEN_FIXED = 2, SCRATCH_MAX = 16 << 20 };
+enum { WAY_MAX = 32, TEXT_MAX = 160, SEEN_NOT = 0, SEEN = 1, SEEN_FIXED = 2, SCRATCH_MAX = 16 << 20, STACK_MAX = 512 };
 
 bool ways_is_gate(const struct dialplan_step *s)
 {
@@ -168,6 +169,37 @@ static int judge_choice(struct ways *w, size_t node, const struct dialplan_step 
     return err;
 }
 
+/* Of the context, and of all that it includes, what the running pattern can dial. Asterisk itself looks into STACK_MAX contexts at most (pbx.h). */
+static void add_fitting(struct ways *w, const struct dialplan_context *c, const struct dialplan_extension *running, size_t skipped, const struct way_node *n,
+                        unsigned depth)
+{
+    if (!c || w->fits[c->number] || depth >= STACK_MAX)
+        return;
+    w->fits[c->number] = 1;
+    for (size_t i = 0; i < c->extension_count; i++)
+        if (fitting_may_match(running, skipped, c->extensions[i]->name))
+            node_add_one(w, c->extensions[i], n);
+    for (size_t i = 0; i < c->include_count; i++)
+        add_fitting(w, c->includes[i].target, running, skipped, n, depth + 1);
+}
+
+/* A computed jump: to all of the context; behind a pattern of so many digits, to what they can be. */
+static void add_computed(struct ways *w, const struct dialplan_step *step, const struct flow_target *t, const struct way_node *n)
+{
+    struct text rest = t->written, part[3] = { TEXT_NONE, TEXT_NONE, TEXT_NONE };
+    size_t parts = 0, skipped;
+
+    while (parts < 3 && expression_cut(&rest, ',', &part[parts]))
+        parts++;
+    if (t->state == FLOW_DYNAMIC && t->context && parts >= 2 && !rest.p &&
+        fitting_is_bounded(step->extension, text_trim(part[parts - 2]), &skipped)) {
+        memset(w->fits, 0, w->audit->dialplan->context_count);
+        add_fitting(w, t->context, step->extension, skipped, n, 0);
+    } else {
+        node_add(w, t->context, n->from, n->place, n->how);
+    }
+}
+
 static int look_at_target(struct ways *w, size_t node, const struct dialplan_step *step, const struct flow_target *t)
 {
     struct way_node n = { .from = node, .place = step->place };
@@ -183,8 +215,9 @@ static int look_at_target(struct ways *w, size_t node, const struct dialplan_ste
         bool may;
 
         err = judge_choice(w, node, step, t, &may);
+        n.how = how;
         if (!err && may)
-            node_add(w, t->context, node, step->place, how);
+            add_computed(w, step, t, &n);
     }
     return err;
 }
@@ -265,7 +298,8 @@ int ways_each(struct audit *a, const struct audit_rule *self, ways_visit *visit)
     w.nodes = calloc(a->dialplan->context_count + 2 * a->dialplan->extension_count + 1, sizeof *w.nodes);
     w.seen = calloc(a->dialplan->context_count + 1, 1);
     w.seen_alone = calloc(a->dialplan->extension_count + 1, 1);
-    err = entries && w.nodes && w.seen && w.seen_alone ? 0 : -ENOMEM;
+    w.fits = calloc(a->dialplan->context_count + 1, 1);
+    err = entries && w.nodes && w.seen && w.seen_alone && w.fits ? 0 : -ENOMEM;
     if (!err)
         err = taint_world_of(&w.world, a);
     if (!err)
@@ -279,6 +313,7 @@ int ways_each(struct audit *a, const struct audit_rule *self, ways_visit *visit)
     }
     arena_free(w.stations);
     arena_free(w.scratch);
+    free(w.fits);
     free(w.seen_alone);
     free(w.seen);
     free(w.nodes);

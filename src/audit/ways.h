@@ -30,6 +30,7 @@ struct ways {                      /* from one way in */
     struct way_node *nodes;
     size_t count;
     unsigned char *seen;           /* by number of the context: all of it */
+    unsigned char *fits;           /* by number of the context: looked at for one jump */
     unsigned char *seen_alone;     /* by number of the extension: SEEN_FIXED, or SEEN */
 };
 

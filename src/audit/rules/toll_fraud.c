@@ -100,6 +100,19 @@ static const struct audit_rule_example examples[] = {
               "exten => s,1,Dial(PJSIP/${FILTER(0-9,${ARG1})}@trunk)\n same => n,Return()\n",
       .is_bad = true },
     { .file = "extensions.conf",
+      .text = "[default]\nexten => _1XX,1,Goto(house,${EXTEN},1)\nexten => _*1XX,1,Goto(house,${EXTEN:1},1)\n[house]\ninclude => out\nexten => _1XX,1,Dial(PJSIP/${EXTEN})\n"
+              "[out]\nexten => _0X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\nexten => _+X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\n"
+              "exten => _1XXX,1,Dial(PJSIP/${EXTEN}@trunk)\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => _0XXX,1,Goto(house,${EXTEN},1)\n[house]\ninclude => out\n"
+              "[out]\nexten => _0X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\n",
+      .is_bad = true },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => _10XXX,1,Goto(house,${EXTEN:1},1)\n[house]\ninclude => out\n"
+              "[out]\nexten => _0XXX,1,Dial(PJSIP/${EXTEN}@trunk)\n",
+      .is_bad = true },
+    { .file = "extensions.conf",
       .text = "[office]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@trunk)\n;; file pjsip.conf\n[desk](!)\ntype=endpoint\ncontext=office\n"
               "[100](desk)\nauth=100\n",
       .is_bad = false },
