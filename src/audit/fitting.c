@@ -3,7 +3,7 @@
 
 enum { DIGITS_ALL = 0x3ff, SOMETHING_ELSE = 0x400, OPEN = -1, END = 0 };
 
-/* The characters that the next element takes: a bit for each digit; a letter or a sign as SOMETHING_ELSE with *sign. OPEN: "." or "!". */
+/* The characters that the next element takes: a bit for each digit; a letter or a sign as SOMETHING_ELSE with *sign. OPEN: "." or "!", which is in *sign. */
 static int element_cut(struct text *t, bool is_pattern, char *sign)
 {
     char c;
@@ -13,8 +13,10 @@ static int element_cut(struct text *t, bool is_pattern, char *sign)
         return END;
     c = t->p[0];
     *t = text_skip(*t, 1);
-    if (is_pattern && (c == '.' || c == '!'))
+    if (is_pattern && (c == '.' || c == '!')) {
+        *sign = c;
         return OPEN;
+    }
     if (is_pattern && (c == 'X' || c == 'x'))
         return DIGITS_ALL;
     if (is_pattern && (c == 'Z' || c == 'z'))
@@ -74,7 +76,7 @@ bool fitting_may_match(const struct dialplan_extension *running, size_t skipped,
         const int mine = element_cut(&one, is_pattern, &sign), theirs = element_cut(&other, is_other_pattern, &other_sign);
 
         if (theirs == OPEN)
-            return true;
+            return mine != END || other_sign == '!'; /* "." takes one more at least */
         if (mine == END || theirs == END)
             return mine == theirs;
         if (sign || other_sign ? sign != other_sign && (!(mine & SOMETHING_ELSE) || !(theirs & SOMETHING_ELSE) || (sign && other_sign)) : !(mine & theirs))

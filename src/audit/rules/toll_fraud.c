@@ -101,7 +101,7 @@ static const struct audit_rule_example examples[] = {
       .is_bad = true },
     { .file = "extensions.conf",
       .text = "[default]\nexten => _1XX,1,Goto(house,${EXTEN},1)\nexten => _*1XX,1,Goto(house,${EXTEN:1},1)\n[house]\ninclude => out\nexten => _1XX,1,Dial(PJSIP/${EXTEN})\n"
-              "[out]\nexten => _0X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\nexten => _+X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\n"
+              "[out]\nexten => _0X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\nexten => _1XX.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\nexten => _+X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\n"
               "exten => _1XXX,1,Dial(PJSIP/${EXTEN}@trunk)\n",
       .is_bad = false },
     { .file = "extensions.conf",
