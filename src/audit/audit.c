@@ -29,6 +29,7 @@ static const char *const file_names[AUDIT_FILE_COUNT] = {
     [AUDIT_WEBSOCKET_CLIENT] = "websocket_client.conf",
     [AUDIT_IAX] = "iax.conf",
     [AUDIT_EXTCONFIG] = "extconfig.conf",
+    [AUDIT_FUNC_ODBC] = "func_odbc.conf",
     [AUDIT_LIVE] = "sidetone-live.conf",
 };
 

@@ -20,7 +20,7 @@ struct taint_world;
 /* Files that rules look at. Each is optional in a folder; realtime (extconfig.conf) may stand in for any of them. */
 enum audit_file {
     AUDIT_EXTENSIONS, AUDIT_MANAGER, AUDIT_ARI, AUDIT_HTTP, AUDIT_ASTERISK, AUDIT_MODULES, AUDIT_PJSIP, AUDIT_QUEUES, AUDIT_RTP,
-    AUDIT_CDR, AUDIT_CEL, AUDIT_USERS, AUDIT_FEATURES, AUDIT_LOGGER, AUDIT_VOICEMAIL, AUDIT_WEBSOCKET_CLIENT, AUDIT_IAX, AUDIT_EXTCONFIG,
+    AUDIT_CDR, AUDIT_CEL, AUDIT_USERS, AUDIT_FEATURES, AUDIT_LOGGER, AUDIT_VOICEMAIL, AUDIT_WEBSOCKET_CLIENT, AUDIT_IAX, AUDIT_EXTCONFIG, AUDIT_FUNC_ODBC,
     AUDIT_LIVE,                    /* not Asterisk's: what `audit --live` was told, put beside the files */
     AUDIT_FILE_COUNT
 };
@@ -82,7 +82,7 @@ struct audit {
     struct audit_finding *findings;    /* after audit_run: by file, line, column, code */
     size_t finding_count, finding_room;
     size_t findings_dropped;       /* beyond AUDIT_FINDINGS_MAX */
-    int file_errors[AUDIT_FILE_COUNT]; /* what reading gave where files[] is NULL: -ENOENT, -EACCES... */
+    int file_errors[AUDIT_FILE_COUNT]; /* what reading gave where files[] is NULL: -ENOENT, -ENOLINK, -EACCES... */
 };
 
 enum { AUDIT_FINDINGS_MAX = 100000, AUDIT_MEMORY_MAX = 512 << 20 };

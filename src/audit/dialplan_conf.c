@@ -27,12 +27,26 @@ static struct text column_text(const struct conf_item *item, struct text part, u
     return part;
 }
 
+/* "${DB(family/key)}", "${A:1}", "${A${B}}": what it comes to is not known before Asterisk runs. */
+static bool is_computed(struct text written)
+{
+    for (ptrdiff_t at; (at = text_find_text(written, TEXT("${"))) >= 0; written = text_skip(written, (size_t)at + 2))
+        for (size_t i = (size_t)at + 2; i < written.n && written.p[i] != '}'; i++)
+            if (written.p[i] == '(' || written.p[i] == '$' || written.p[i] == ':')
+                return true;
+    return false;
+}
+
 /* Globals are put in, at load time and once (pbx_substitute_variables_helper(NULL, ...)). */
 static struct text extension_name(struct build *b, struct text written, bool keeps_blanks)
 {
     char name[EXTENSION_MAX + 1];
     size_t n = 0;
 
+    if (is_computed(written)) {
+        b->context->has_switch = true;
+        return written;
+    }
     for (size_t i = 0; i < written.n && n < EXTENSION_MAX; i++) {
         if (written.p[i] == '$' && i + 1 < written.n && written.p[i + 1] == '{') {
             const ptrdiff_t close = text_find(text_skip(written, i), '}');
@@ -154,17 +168,20 @@ static const char *read_priority(struct build *b, struct text t, unsigned *prior
 
 static void read_app(struct build *b, const struct conf_item *item, struct text t, struct dialplan_step *step)
 {
-    const ptrdiff_t open = text_find(t, '(');
-    ptrdiff_t close;
+    ptrdiff_t open, close;
 
     t = text_trim(t);
+    open = text_find(t, '(');
+    /* With a variable before the "(" all of it is the name (pbx_load_config). */
+    if (open >= 0 && (text_find_text(text_head(t, (size_t)open), TEXT("${")) >= 0 || text_find_text(text_head(t, (size_t)open), TEXT("$[")) >= 0))
+        open = -1;
     /* A blank before the "(" stays part of the name, and such an application is not found (seen). */
-    step->app = column_text(item, open >= 0 ? text_head(t, (size_t)text_find(t, '(')) : t, &step->app_column);
+    step->app = column_text(item, open >= 0 ? text_head(t, (size_t)open) : t, &step->app_column);
     step->args = text_skip(t, t.n);
     step->args_column = step->app_column;
     if (open < 0)
         return;
-    t = text_skip(t, (size_t)text_find(t, '(') + 1);
+    t = text_skip(t, (size_t)open + 1);
     close = text_rfind(t, ')');
     if (close < 0)
         dialplan_problem_put(&b->to, DIALPLAN_CUT, item->place, "the application's arguments have no closing \")\"");
@@ -225,7 +242,7 @@ static void read_exten(struct build *b, const struct conf_item *item)
     name = extension_name(b, text_trim(text_head(rest, n)), false);
     b->dialled = extension_name(b, text_head(rest, n), true);
     rest = n < rest.n ? text_skip(rest, n + 1) : TEXT_NONE;
-    slash = text_find(name, '/');
+    slash = text_find_text(name, TEXT("${")) >= 0 ? -1 : text_find(name, '/'); /* a "/" in ${DB(a/b)} parts nothing */
     if (slash >= 0) {
         caller = text_skip(name, (size_t)slash + 1);
         name = text_head(name, (size_t)slash);

@@ -39,6 +39,24 @@ static size_t bracket_length(struct text t)
     return 0;
 }
 
+/* Where the name ends: at the first ":" outside of brackets; the rest is an offset and a length (parse_variable_name, main/pbx_variables.c). */
+static size_t name_end(struct text t)
+{
+    size_t depth = 0, inner = 0;
+
+    for (size_t i = 0; i < t.n; i++) {
+        if (opens(t, i) && (inner = bracket_length(text_skip(t, i))) > 0) {
+            i += inner - 1;
+            continue;
+        }
+        if (t.p[i] == ':' && depth == 0)
+            return i;
+        depth += t.p[i] == '(';
+        depth -= t.p[i] == ')' && depth > 0;
+    }
+    return t.n;
+}
+
 static void name_node(struct expression *e)
 {
     size_t n = 0;
@@ -47,7 +65,7 @@ static void name_node(struct expression *e)
         n++;
     e->name = text_head(e->inside, n);
     if (n < e->inside.n && e->inside.p[n] == '(') {
-        const ptrdiff_t close = text_rfind(e->inside, ')');
+        const ptrdiff_t close = text_rfind(text_head(e->inside, name_end(e->inside)), ')');
 
         e->kind = EXPRESSION_FUNCTION;
         e->inside = text_skip(e->inside, n + 1);

@@ -43,6 +43,15 @@ void html_add(struct buf *out, struct text t)
     }
 }
 
+void html_add_name(struct buf *out, struct text t)
+{
+    const ptrdiff_t equals = text_find(t, '=');
+
+    html_add(out, equals < 0 ? t : text_head(t, (size_t)equals + 1));
+    if (equals >= 0)
+        buf_add_text(out, TEXT("***"));
+}
+
 void html_adds(struct buf *out, const char *s)
 {
     html_add(out, text_of(s ? s : ""));
@@ -103,7 +112,7 @@ static void add_head(struct buf *out, const struct audit_report *r)
 static void add_foot(struct buf *out)
 {
     buf_add_text(out, TEXT("</main>\n<footer>Lines are shown without their secrets: *** stands for what is or may be one. The auditor reads files only and follows a "
-                           "caller's data within one extension; a clean report is no proof.</footer>\n<script>"));
+                           "caller's data through steps, jumps and subroutines, as far as files tell; a clean report is no proof.</footer>\n<script>"));
     buf_add_text(out, text_make(audit_page_js, audit_page_js_n));
     buf_add_text(out, TEXT("</script>\n</body></html>\n"));
 }
@@ -112,19 +121,16 @@ int audit_report_html(const struct audit_report *r, struct buf *out)
 {
     struct audit_rule_count *rules = calloc(audit_rule_count + r->audit->finding_count + 1, sizeof *rules);
     const size_t rule_count = rules ? audit_count_rules(r->audit, rules) : 0;
-    struct audit_report page = *r;
     struct graph *g = NULL;
     int err = rules ? graph_make(&g, r->audit) : -ENOMEM;
 
     if (!err) {
-        if (page.max == 0 || page.max > HTML_FINDINGS_MAX)
-            page.max = HTML_FINDINGS_MAX;
         add_head(out, r);
-        html_summary(out, &page, rules, rule_count);
-        html_graph(out, &page, g);
+        html_summary(out, r, rules, rule_count);
+        html_graph(out, r, g);
         for (size_t i = 0; i < r->section_count; i++)
             r->sections[i].write(out, r->sections[i].arg);
-        html_findings(out, &page, rules, rule_count);
+        html_findings(out, r, rules, rule_count);
         html_rules(out, rules, rule_count);
         add_foot(out);
         err = out->err;

@@ -10,6 +10,8 @@ enum { HTML_FINDINGS_MAX = 2000, HTML_WORST = 5, HTML_NAMES_MAX = 300 };
 /* Adds text of anybody: cleaned, and fit for an element and a quoted attribute. */
 void html_add(struct buf *out, struct text t);
 void html_adds(struct buf *out, const char *s);
+/* The name of a context or a trunk. Behind a "=" stand settings that a generator put there, secrets among them: they are not shown. */
+void html_add_name(struct buf *out, struct text t);
 void html_add_place(struct buf *out, const struct audit_report *r, const struct conf_place *p);
 
 /* html_summary.c: the verdict, the counts, the five worst in plain words. */

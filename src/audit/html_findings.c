@@ -1,7 +1,11 @@
 /* The table of findings, its filter, and what the rules mean. */
 #include "audit/html.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "audit/excerpt.h"
+#include "audit/repeats.h"
 
 static void add_filter(struct buf *out, const struct audit_rule_count *rules, size_t count)
 {
@@ -52,8 +56,9 @@ static void add_way(struct buf *out, const struct audit_report *r, const struct 
     buf_add_text(out, TEXT("</ol></details>"));
 }
 
-static void add_row(struct buf *out, const struct audit_report *r, const struct audit_finding *f)
+static void add_row(struct buf *out, const struct audit_report *r, const struct repeat *p)
 {
+    const struct audit_finding *const f = p->finding;
     const char *const severity = audit_severity_name(f->severity);
 
     buf_addf(out, "<tr data-severity=\"%s\" data-code=\"%s\"><td class=\"inline\"><span class=\"sev %s\">%s</span></td><td class=\"inline\"><a href=\"#%s\">%s</a></td>"
@@ -70,30 +75,74 @@ static void add_row(struct buf *out, const struct audit_report *r, const struct 
         html_adds(out, f->hint);
         buf_add_text(out, TEXT("</p>"));
     }
+    if (p->untold) {
+        buf_addf(out, "<p class=\"dim\">And %zu more %s, down to <span class=\"place\">", p->untold, f->severity == AUDIT_NOTE ? "of this rule" : "like it");
+        html_add_place(out, r, &p->last->place);
+        buf_add_text(out, TEXT("</span></p>"));
+    }
     buf_add_text(out, TEXT("</td></tr>\n"));
 }
 
-void html_findings(struct buf *out, const struct audit_report *r, const struct audit_rule_count *rules, size_t rule_count)
+/* The findings that are told, the worst first; of those alike the first few. */
+static struct repeat *list_findings(const struct audit_report *r, size_t *count)
 {
-    const size_t untold = audit_report_untold(r);
+    struct repeat *const list = calloc(r->audit->finding_count + 1, sizeof *list);
     const struct audit_finding *f;
+    size_t n = 0;
 
-    if (!rule_count)
-        return;
-    buf_add_text(out, TEXT("<section><h2>Findings</h2>\n"));
-    add_filter(out, rules, rule_count);
-    if (untold)
-        buf_addf(out, "<p>%zu findings are not in this page; the ones here are the worst.</p>\n", untold);
-    buf_add_text(out, TEXT("<table id=\"findings\"><thead><tr><th>Severity</th><th>Rule</th><th>Place</th><th>What</th></tr></thead><tbody>\n"));
+    if (!list)
+        return NULL;
     for (int severity = AUDIT_ERROR; severity >= AUDIT_NOTE; severity--) {
         struct audit_report_walk w;
 
         audit_report_begin(r, &w);
         while ((f = audit_report_next(r, &w)) != NULL)
             if (!f->silenced_by && (int)f->severity == severity)
-                add_row(out, r, f);
+                list[n++].finding = f;
     }
+    if (!r->only && repeats_find(list, n)) {
+        free(list);
+        return NULL;
+    }
+    *count = n;
+    return list;
+}
+
+static size_t rows_of(const struct repeat *list, size_t count)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        n += !list[i].is_left_out;
+    return n;
+}
+
+void html_findings(struct buf *out, const struct audit_report *r, const struct audit_rule_count *rules, size_t rule_count)
+{
+    size_t count = 0, rows, untold, told = 0;
+    struct repeat *list;
+
+    if (!rule_count)
+        return;
+    list = list_findings(r, &count);
+    if (!list) {
+        out->err = -ENOMEM;
+        return;
+    }
+    rows = rows_of(list, count);
+    untold = audit_report_untold(r) + (rows > HTML_FINDINGS_MAX ? rows - HTML_FINDINGS_MAX : 0);
+    buf_add_text(out, TEXT("<section><h2>Findings</h2>\n"));
+    add_filter(out, rules, rule_count);
+    if (untold)
+        buf_addf(out, "<p>%zu findings are not in this page; the ones here are the worst.</p>\n", untold);
+    buf_add_text(out, TEXT("<table id=\"findings\"><thead><tr><th>Severity</th><th>Rule</th><th>Place</th><th>What</th></tr></thead><tbody>\n"));
+    for (size_t i = 0; i < count && told < HTML_FINDINGS_MAX; i++)
+        if (!list[i].is_left_out) {
+            add_row(out, r, list + i);
+            told++;
+        }
     buf_add_text(out, TEXT("</tbody></table></section>\n"));
+    free(list);
 }
 
 void html_rules(struct buf *out, const struct audit_rule_count *rules, size_t rule_count)

@@ -18,10 +18,10 @@ static void add_label(struct buf *out, struct text name)
             shown = text_head(name, name.n - rest.n);
     }
     if (all <= LABEL_COLUMNS) {
-        html_add(out, name);
+        html_add_name(out, name);
         return;
     }
-    html_add(out, shown);
+    html_add_name(out, shown);
     buf_add_text(out, TEXT("..."));
 }
 
@@ -41,9 +41,9 @@ static void add_edge(struct buf *out, const struct audit_report *r, const struct
 
     buf_addf(out, "<path class=\"edge %s%s\" marker-end=\"url(#%s)\" d=\"M%d %dC%d %d %d %d %d %d\"><title>", graph_way_name(e->way), e->is_fraud ? " fraud" : "",
              e->is_fraud ? "arrow-fraud" : "arrow", x1, y1, x1 + bend, y1, is_beside ? x2 + bend : x2 - bend, y2, x2, y2);
-    html_add(out, a->name);
+    html_add_name(out, a->name);
     buf_addf(out, " %s ", graph_way_name(e->way));
-    html_add(out, b->name);
+    html_add_name(out, b->name);
     buf_add_text(out, TEXT(", "));
     html_add_place(out, r, &e->place);
     if (e->count > 1)
@@ -54,7 +54,7 @@ static void add_edge(struct buf *out, const struct audit_report *r, const struct
 static void add_node(struct buf *out, const struct graph_node *n)
 {
     buf_addf(out, "<g class=\"node%s%s%s\"><title>", n->entry ? " entry" : "", n->context ? "" : " trunk", n->is_fraud ? " fraud" : "");
-    html_add(out, n->name);
+    html_add_name(out, n->name);
     if (n->entry) {
         buf_add_text(out, TEXT(": "));
         html_adds(out, n->entry);
@@ -125,7 +125,7 @@ static void add_names(struct buf *out, const struct graph *g, bool wants_lone, s
             continue;
         if (told++)
             buf_add_text(out, TEXT(", "));
-        html_add(out, n->name);
+        html_add_name(out, n->name);
     }
     if (all > told)
         buf_addf(out, ", and %zu more", all - told);

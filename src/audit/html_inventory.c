@@ -46,7 +46,7 @@ static void add_use(struct buf *out, const struct audit_report *r, const struct 
         for (size_t i = 0; i < u->reached_count; i++) {
             if (i)
                 buf_add_text(out, TEXT(", "));
-            html_add(out, u->reached_from[i]->name);
+            html_add_name(out, u->reached_from[i]->name);
         }
         buf_add_text(out, TEXT("</p>"));
     }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KINDS_FROM = 20 };          /* from more errors than that on their number alone says little */
+
 static const char *s_of(size_t n)
 {
     return n == 1 ? "" : "s";
@@ -17,11 +19,24 @@ static bool has_rule(const struct audit_rule_count *rules, size_t n, const char 
     return false;
 }
 
+/* Thousands of errors may be one cause: how many rules told them. */
+static size_t kinds_of(const struct audit_rule_count *rules, size_t n)
+{
+    size_t kinds = 0;
+
+    for (size_t i = 0; i < n; i++)
+        kinds += rules[i].worst == AUDIT_ERROR;
+    return kinds;
+}
+
 static void add_verdict(struct buf *out, const struct audit_counts *n, const struct audit_rule_count *rules, size_t rule_count)
 {
     if (n->errors) {
-        buf_addf(out, "<p class=\"verdict error\" id=\"verdict\"><strong>Not safe as it is.</strong> %zu error%s should be mended soon", n->errors,
+        buf_addf(out, "<p class=\"verdict error\" id=\"verdict\"><strong>Not safe as it is.</strong> %zu error%s", n->errors,
                  s_of(n->errors));
+        if (n->errors > KINDS_FROM)
+            buf_addf(out, " of %zu kind%s", kinds_of(rules, rule_count), s_of(kinds_of(rules, rule_count)));
+        buf_add_text(out, TEXT(" should be mended soon"));
         if (n->warnings)
             buf_addf(out, ", and %zu warning%s looked at", n->warnings, s_of(n->warnings));
         buf_add_char(out, '.');

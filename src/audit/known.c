@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NEAR = 2, NAME_MAX_BYTES = 64 };
+enum { NEAR = 2, NEAR_BYTES_MIN = 4, NAME_MAX_BYTES = 64 };
 
 static int compare_app(const void *key, const void *row)
 {
@@ -40,7 +40,7 @@ const struct known_function *known_function_of(struct text name)
 const char *known_app_near(struct text name)
 {
     const char *best = NULL;
-    size_t distance = NEAR + 1;
+    size_t distance = (name.n < NEAR_BYTES_MIN ? 1 : NEAR) + 1;
 
     for (size_t i = 0; i < known_app_count; i++) {
         const size_t d = text_distance(name, text_of(known_apps[i].name));
@@ -56,7 +56,7 @@ const char *known_app_near(struct text name)
 const char *known_function_near(struct text name)
 {
     const char *best = NULL;
-    size_t distance = NEAR + 1;
+    size_t distance = (name.n < NEAR_BYTES_MIN ? 1 : NEAR) + 1;
 
     for (size_t i = 0; i < known_function_count; i++) {
         const size_t d = text_distance(name, text_of(known_functions[i].name));
@@ -67,6 +67,19 @@ const char *known_function_near(struct text name)
         }
     }
     return best;
+}
+
+/* modules.conf.sample of 22.10.1 keeps two of them out: they exclude each other. */
+static const char *const voicemails[] = { "app_voicemail", "app_voicemail_odbc", "app_voicemail_imap" };
+
+size_t known_module_variants(const char *module)
+{
+    return strcmp(module, voicemails[0]) == 0 ? sizeof voicemails / sizeof *voicemails : 1;
+}
+
+const char *known_module_variant(const char *module, size_t i)
+{
+    return strcmp(module, voicemails[0]) == 0 ? voicemails[i] : module;
 }
 
 bool known_context(struct text name)

@@ -29,6 +29,9 @@ extern const size_t known_function_count;
 /* NULL: not known. Applications regardless of case; functions by exact case. */
 const struct known_app *known_app_of(struct text name);
 const struct known_function *known_function_of(struct text name);
+/* How many modules serve for that one, and the ith of them: of the voicemails any one does, of the others only itself. */
+size_t known_module_variants(const char *module);
+const char *known_module_variant(const char *module, size_t i);
 /* A context that a module makes when it runs, so that no file has it: res_parking's "parkedcalls" (res_parking.conf: context). */
 bool known_context(struct text name);
 /* The name closest to a mistyped one, or NULL. */

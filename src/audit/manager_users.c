@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "audit/reach.h"
+
 static struct text first_of(struct text a, struct text b)
 {
     return a.p ? a : b;
@@ -117,4 +119,16 @@ int manager_read(struct manager *out, struct audit *a)
     }
     *out = m;
     return 0;
+}
+
+bool manager_is_local(const struct manager *m)
+{
+    for (size_t i = 0; i < m->user_count; i++) {
+        struct reach_lists lists;
+
+        reach_lists_read(&lists, m->users[i].own);
+        if (lists.lets_others || lists.lets_all4 || (lists.lets_all6 && reach_has_ipv6(m->bind)))
+            return false;
+    }
+    return m->user_count > 0;
 }

@@ -23,6 +23,8 @@ struct manager {
 
 /* 0 or -ENOMEM. Without manager.conf it is not enabled. */
 int manager_read(struct manager *out, struct audit *a) MUST_USE;
+/* Is each user let in from this machine only, whatever the port is bound to? */
+bool manager_is_local(const struct manager *m);
 /* Where a setting of that user is written, else where the user is. */
 struct conf_place manager_user_place(const struct manager_user *u, const char *name);
 const struct conf_item *manager_user_item(const struct manager_user *u, const char *name);

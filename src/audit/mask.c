@@ -6,7 +6,7 @@
 
 #include "audit/known.h"
 
-enum { KEY_MAX = 64, TOKEN_MIN = 20, TOKEN_TURNS = 6, PIN_MIN = 3 };
+enum { KEY_MAX = 64, TOKEN_MIN = 20, TOKEN_TURNS = 6, PIN_MIN = 3, DIRECTIVE_MAX = 20 };
 
 struct view {
     struct text line;
@@ -268,6 +268,8 @@ static void mask_plan(struct view *v, struct text key, struct text value)
         mask_call(v, behind_commas(value, 2));
     else if (text_eq_nocase(key, TEXT("same")))
         mask_call(v, behind_commas(value, 1));
+    else if (text_find(value, '=') >= 0)
+        mark(v, value, MASK_HIDDEN); /* no name has one: a generator put settings of an account there (seen) */
     else
         mask_usual(v, value);
 }
@@ -307,12 +309,26 @@ static bool mask_setting(struct view *v, struct text words)
     return true;
 }
 
+/* A word of small letters, "includeifexists", that speaks of no secret. */
+static bool is_directive_name(struct text t)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if (!islower((unsigned char)t.p[i]))
+            return false;
+    return t.n > 0 && t.n <= DIRECTIVE_MAX && !mask_speaks_of_secrets(t);
+}
+
 /* #exec is followed by a command line. */
 static bool mask_directive(struct view *v, struct text words)
 {
     struct text rest = words, name;
 
     text_cut(&rest, ' ', &name);
+    if (rest.p && is_directive_name(text_skip(name, 1)) &&
+        !(text_eq(name, TEXT("#include")) || text_eq(name, TEXT("#tryinclude")) || text_eq(name, TEXT("#exec")))) {
+        mark(v, text_trim(rest), MASK_HIDDEN); /* no directive of Asterisk's: its name says what somebody took for one */
+        return true;
+    }
     if (!rest.p || !(text_eq(name, TEXT("#include")) || text_eq(name, TEXT("#tryinclude")) || text_eq(name, TEXT("#exec"))))
         return false;
     rest = text_trim(rest);
@@ -338,7 +354,10 @@ static bool mask_header(struct view *v, struct text words)
     behind = text_skip(words, (size_t)close + 1);
     if (text_starts(behind, TEXT("(")))
         behind = text_skip(behind, (size_t)(text_find(behind, ')') + 1));
-    mask_usual(v, text_head(words, (size_t)close));
+    if (text_find(text_head(words, (size_t)close), '=') >= 0)
+        mark(v, text_skip(text_head(words, (size_t)close), 1), MASK_HIDDEN);
+    else
+        mask_usual(v, text_head(words, (size_t)close));
     mark(v, text_trim(behind), MASK_HIDDEN);
     return true;
 }

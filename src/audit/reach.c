@@ -100,6 +100,10 @@ static void take_list(struct reach_lists *out, struct text list, bool permits)
         const struct text t = text_trim(one);
         const bool is_turned = t.n && t.p[0] == '!';    /* permit=!10.0.0.0/8 denies */
         const unsigned kind = covers_all(is_turned ? text_skip(t, 1) : t);
+        const ptrdiff_t slash = text_find(t, '/');
+
+        if (permits && !is_turned && reach_of(slash < 0 ? t : text_head(t, (size_t)slash)) != REACH_LOOPBACK)
+            out->lets_others = true;
 
         if (kind == 4)
             out->lets_all4 = permits != is_turned;
@@ -118,6 +122,7 @@ void reach_lists_read(struct reach_lists *out, const struct settings_group *g)
 
             if (text_eq_nocase(item->name, TEXT("acl"))) {
                 out->is_named = true;
+                out->lets_others = true;
                 out->lets_all4 = out->lets_all6 = false;
                 out->count++;
             } else if (permits || text_eq_nocase(item->name, TEXT("deny"))) {

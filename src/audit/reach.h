@@ -14,6 +14,7 @@ bool reach_has_ipv6(struct text host);  /* does a peer get there by IPv6 as well
 struct reach_lists {
     bool is_named;                      /* acl=: acl.conf decides, which is taken for a list */
     bool lets_all4, lets_all6;          /* any address of that kind is let in */
+    bool lets_others;                   /* a permit names more than this machine, or an acl may */
     unsigned count;                     /* of deny, permit and acl lines */
 };
 /* deny and permit in file order, the last match wins (main/acl.c of 22.10.1, ast_apply_acl). */

@@ -54,6 +54,20 @@ static size_t matches(struct text sentence, size_t at, struct text piece)
     return piece.n == 0 || n >= PIECE_MIN ? n : 0;
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* A hidden word that is the tail or the head of a longer word in the sentence ("SMS" of QUECTEL_SEND_SMS) is not what was hidden. */
+static bool is_part(struct text sentence, size_t at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_letter(sentence.p[at + i]))
+            return false;
+    return (at > 0 && is_letter(sentence.p[at - 1])) || (at + n < sentence.n && is_letter(sentence.p[at + n]));
+}
+
 /* How many bytes there are hidden; the longest piece counts. */
 static size_t hidden_at(const struct hidden *h, struct text sentence, size_t at)
 {
@@ -63,7 +77,7 @@ static size_t hidden_at(const struct hidden *h, struct text sentence, size_t at)
     for (size_t i = 0; next_piece(h, &i, &piece);) {
         const size_t n = matches(sentence, at, piece);
 
-        if (n > longest)
+        if (n > longest && !is_part(sentence, at, n))
             longest = n;
     }
     return longest;
@@ -81,6 +95,26 @@ static void span_of(struct text t, size_t *from, size_t *to)
         *from = (size_t)variable;
     if (variable >= 0 && (end < variable || (size_t)end > *to))
         *to = end < variable ? t.n : (size_t)end;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+}
+
+/* Behind "secret=" in a name that the sentence quotes: how many bytes to hide at the "=" at that place. A name may hold the settings of an account
+ * (a generator wrote [from-trunk-type=friend secret=... host=...]; seen), and the line of the finding need not be the one with the name. */
+static size_t value_behind(struct text t, size_t at)
+{
+    size_t from = at, n = 0;
+
+    while (from > 0 && is_word(t.p[from - 1]))
+        from--;
+    if (from == at || !mask_speaks_of_secrets(text_make(t.p + from, at - from)))
+        return 0;
+    while (at + 1 + n < t.n && !strchr(" \t\",()", t.p[at + 1 + n]))
+        n++;
+    return n;
 }
 
 static int redact_text(struct audit *a, struct source *s, const struct conf_place *place, const char **text)
@@ -102,6 +136,8 @@ static int redact_text(struct audit *a, struct source *s, const struct conf_plac
         h.line.n = CONF_LINE_MAX;  /* more of it does not stand in a sentence */
     for (size_t i = 0, skip; i < t.n && n + 4 < sizeof out; i += skip ? skip : 1) {
         skip = i >= from && i < to ? hidden_at(&h, t, i) : 0;
+        if (!skip && i > from && i < to && t.p[i - 1] == '=')
+            skip = value_behind(t, i - 1);
         if (skip) {
             if (n >= 4 && memcmp(out + n - 4, "*** ", 4) == 0)
                 n -= 4;            /* words in a row are one */

@@ -6,6 +6,7 @@
 
 #include "audit/clean.h"
 #include "audit/excerpt.h"
+#include "audit/repeats.h"
 
 enum { NUMBER_COLUMNS = 5 };
 
@@ -116,6 +117,43 @@ static void put_finding(const struct audit_report *r, FILE *to, const struct aud
     }
 }
 
+/* "and 286 more like it, down to a.conf:5012; --only ST121 shows each" */
+static void put_repeats(const struct audit_report *r, FILE *to, const struct repeat *p)
+{
+    fputs("    ", to);
+    paint(r, to, PAINT_DIM);
+    fprintf(to, "and %zu more %s, down to ", p->untold, p->finding->severity == AUDIT_NOTE ? "of this rule" : "like it");
+    clean_put(text_of(p->last->place.file ? p->last->place.file : "?"), to);
+    fprintf(to, ":%u; --only %s shows each", p->last->place.line, p->finding->rule->code);
+    paint_end(r, to);
+    putc('\n', to);
+}
+
+static void put_findings(const struct audit_report *r, FILE *to)
+{
+    struct repeat *const list = calloc(r->audit->finding_count + 1, sizeof *list);
+    const struct audit_finding *f;
+    struct audit_report_walk w;
+    bool is_grouped;
+    size_t n = 0;
+
+    audit_report_begin(r, &w);
+    while ((f = audit_report_next(r, &w)) != NULL)
+        if (!f->silenced_by && list)
+            list[n++].finding = f;
+        else if (!f->silenced_by)
+            put_finding(r, to, f);
+    is_grouped = n && !r->only && repeats_find(list, n) == 0; /* without memory each is told */
+    for (size_t i = 0; i < n; i++) {
+        if (is_grouped && list[i].is_left_out)
+            continue;
+        put_finding(r, to, list[i].finding);
+        if (is_grouped && list[i].untold)
+            put_repeats(r, to, list + i);
+    }
+    free(list);
+}
+
 /* ---- the end ---- */
 
 static void put_rules(const struct audit_report *r, FILE *to)
@@ -166,15 +204,10 @@ static const char *s_of(size_t n)
 
 void audit_report_text(const struct audit_report *r, FILE *to)
 {
-    const struct audit_finding *f;
-    struct audit_report_walk w;
     struct audit_counts n;
     const size_t untold = audit_report_untold(r);
 
-    audit_report_begin(r, &w);
-    while ((f = audit_report_next(r, &w)) != NULL)
-        if (!f->silenced_by)
-            put_finding(r, to, f);
+    put_findings(r, to);
     put_rules(r, to);
     put_stale(r, to);
     audit_count(r->audit, &n);

@@ -28,6 +28,7 @@
     RULE(argument_count) \
     RULE(broken_expression) \
     RULE(bare_operand) \
+    RULE(old_separator) \
     RULE(shell_injection) \
     RULE(dial_injection) \
     RULE(argument_injection) \

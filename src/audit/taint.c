@@ -11,11 +11,14 @@
 static const char *const sources[] = { "CALLERID", "CONNECTEDLINE", "REDIRECTING", "PJSIP_HEADER", "PJSIP_HEADERS", "MESSAGE", "MESSAGE_DATA",
                                        "SPEECH_TEXT", "PJSIP_PARSE_URI", "PJSIP_PARSE_URI_FROM", "ENUMLOOKUP", "CURL" };
 /* Functions whose result carries no characters of what they are given but harmless ones. FILTER keeps a set that the author chose. */
-static const char *const cleaners[] = { "FILTER", "URIENCODE", "SQL_ESC", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "MATH", "FIELDQTY",
+static const char *const cleaners[] = { "FILTER", "URIENCODE", "SQL_ESC", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "MATH", "FIELDQTY", "STRFTIME",
                                         "KEYPADHASH", "DIALPLAN_EXISTS", "VALID_EXTEN", "BASE64_ENCODE", "ABS", "INC", "DEC", "DB_EXISTS", "STAT",
                                         "DEVICE_STATE", "EXTENSION_STATE", "BLACKLIST", "GROUP_COUNT" };
 /* Functions that take the name of a variable, not its value. */
 static const char *const by_name[] = { "LOCAL", "CUT", "STRREPLACE", "REPLACE", "LISTFILTER", "SHIFT", "POP", "HASH", "ARRAY", "PASSTHRU", "GLOBAL", "SHARED" };
+/* Functions that choose with what they are given, and give something else: a caller who picks the key does not write the value. */
+static const char *const choosers[] = { "DB", "HASH", "CUT", "GLOBAL", "LOCAL", "SHARED", "SHIFT", "POP", "HINT", "PJSIP_DIAL_CONTACTS", "PJSIP_ENDPOINT",
+                                        "PJSIP_AOR", "PJSIP_CONTACT", "SIPPEER", "IAXPEER", "VM_INFO", "VMCOUNT", "MAILBOX_EXISTS", "QUEUE_MEMBER" };
 static const char *const plain_variables[] = { "CALLERIDNUM", "CALLERIDNAME", "CALLERID", "DNID", "RDNIS", "INVALID_EXTEN", "SIPDOMAIN" };
 
 static bool is_among(struct text name, const char *const *list, size_t n)
@@ -113,6 +116,11 @@ static bool is_passed_on(const struct expression *sum)
     return true;
 }
 
+static bool is_chooser(struct text function)
+{
+    return AMONG(function, choosers) || text_starts(function, TEXT("ODBC_"));
+}
+
 static void read_tree(const struct taint_state *s, const struct expression *e, struct taint_value *out)
 {
     for (; e; e = e->next) {
@@ -135,7 +143,8 @@ static void read_tree(const struct taint_state *s, const struct expression *e, s
         if (e->kind != EXPRESSION_FUNCTION)
             continue;
         read_by_name(s, e, &inner);
-        read_tree(s, e->parts, &inner);
+        if (!is_chooser(e->name))
+            read_tree(s, e->parts, &inner);
         if (AMONG(e->name, cleaners) && inner.level > TAINT_DIGITS)
             inner.level = TAINT_DIGITS;
         worse(out, inner.level, inner.source, inner.origin);
@@ -247,18 +256,41 @@ static int after_call(struct taint_state *s, struct arena *memory, struct arena 
     return err;
 }
 
+int taint_look(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step)
+{
+    struct expression_fault fault;
+    struct expression *tree;
+    int err;
+
+    if (text_find_text(step->args, TEXT("REGEX(")) < 0)
+        return 0;
+    err = expression_parse(&tree, &fault, scratch, step->args);
+    return err ? err : after_check(s, memory, tree, false, step);
+}
+
 int taint_after(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step)
 {
     struct flow_call calls[FLOW_CALLS_MAX];
     const size_t n = flow_calls(step, calls);
-    struct expression_fault fault;
-    struct expression *tree;
     int err = 0;
 
     for (size_t i = 0; !err && i < n; i++)
         err = after_call(s, memory, scratch, calls + i);
-    if (err || text_find_text(step->args, TEXT("REGEX(")) < 0)
-        return err;
-    err = expression_parse(&tree, &fault, scratch, step->args);
-    return err ? err : after_check(s, memory, tree, false, step);
+    return err ? err : taint_look(s, memory, scratch, step);
+}
+
+/* Feature codes are dialled by people of the house. */
+static bool is_feature_code(struct text extension)
+{
+    const struct text t = text_skip(extension, text_starts(extension, TEXT("_")) ? 1 : 0);
+
+    return text_starts(t, TEXT("*")) || text_starts(t, TEXT("#"));
+}
+
+bool taint_is_stored(const struct taint_value *v)
+{
+    for (const struct taint_origin *o = v->origin; o; o = o->before)
+        if (text_starts(text_trim(o->step->args), TEXT("DB(")) && is_feature_code(o->step->extension->name))
+            return true;
+    return false;
 }

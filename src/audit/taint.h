@@ -1,6 +1,8 @@
 /* What of a text a caller decides: follows values through the steps of one extension, and what other extensions hand it (taint_world.h). Pure. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "audit/dialplan.h"
 #include "audit/expression.h"
 
@@ -42,6 +44,10 @@ struct taint_value {
 void taint_begin(struct taint_state *s, const struct taint_world *world, const struct dialplan_extension *e);
 /* The worst of what is in the text. 0 or -ENOMEM. */
 int taint_read(const struct taint_state *s, struct arena *memory, struct text t, struct taint_value *out) MUST_USE;
+/* A look with REGEX() in the step makes what it looks at harmless. 0 or -ENOMEM. */
+int taint_look(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step) MUST_USE;
+/* Was the value put into Asterisk's database by a feature code (*72)? A phone that is forwarded leads where somebody of the house said. */
+bool taint_is_stored(const struct taint_value *v);
 /* What the step leaves behind in variables, that of the subroutine it calls included. Trees come from scratch, stations from memory. 0 or -ENOMEM. */
 int taint_after(struct taint_state *s, struct arena *memory, struct arena *scratch, const struct dialplan_step *step) MUST_USE;
 /* Writes a name into the state; in the place of an older one of that name. */

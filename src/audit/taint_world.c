@@ -348,6 +348,8 @@ static const char *deed_of(const struct dialplan_step *s)
         return "comes back from the subroutine";
     if (text_starts_nocase(s->app, TEXT("Goto")))
         return "goes along with a jump";
+    if (text_starts(text_trim(s->args), TEXT("DB(")))
+        return "the caller's value is kept in Asterisk's database";
     return flow_is(s->app, "Set") || flow_is(s->app, "MSet") || flow_is(s->app, "ExecIf") ? "the caller's value is put into a variable"
                                                                                           : "goes along to another channel";
 }

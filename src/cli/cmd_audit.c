@@ -71,6 +71,15 @@ static bool is_of_plan(const struct audit_request *q)
     return q->wants_plan || q->wants_patch || q->wants_apply;
 }
 
+/* A folder that is there and holds none of the files is another matter than one that is not there. */
+static void tell_failure(const char *folder, int err)
+{
+    if (err == -ENOENT && !folder_fault(folder))
+        fprintf(stderr, "sidetone audit: %s: no file of Asterisk's in it: expected extensions.conf, manager.conf, pjsip.conf or the like\n", folder);
+    else
+        fprintf(stderr, "sidetone audit: %s: %s; expected a folder such as /etc/asterisk\n", folder, err_text(err));
+}
+
 static int audit_one(const struct audit_request *q, const struct conf_source *source)
 {
     const struct audit_options opt = { .folder = q->folder, .source = source, .version = q->version, .version_from = q->version_from };
@@ -83,7 +92,7 @@ static int audit_one(const struct audit_request *q, const struct conf_source *so
     if (!err && !is_of_scripts)
         err = audit_run(a, &q->only, q->only ? 1 : 0);
     if (err) {
-        fprintf(stderr, "sidetone audit: %s: %s; expected a folder such as /etc/asterisk\n", q->folder, err_text(err));
+        tell_failure(q->folder, err);
         audit_free(a);
         return CLI_WRONG_USE;
     }

@@ -62,7 +62,7 @@ struct conf {
     void *memory;                  /* internal */
 };
 
-/* Where files come from. read: whole content malloc'ed into *out (freed by the reader). 0, or -ENOENT, -EACCES, -EFBIG...
+/* Where files come from. read: whole content malloc'ed into *out (freed by the reader). 0, or -ENOENT, -ENOLINK (a link to nothing), -EACCES, -EFBIG...
  * expand: absolute or base-relative glob into a sorted NULL-terminated malloc'ed list of malloc'ed paths;
  * no match gives an empty list. `from` is the directory of the root file. */
 struct conf_source {

@@ -49,6 +49,14 @@ static int read_whole(int fd, struct text *out)
     return 0;
 }
 
+/* -ENOLINK: a link, and what it leads to is not there. FreePBX links its files into a web folder that a copy of /etc/asterisk does not hold. */
+static int open_error(const char *path, int err)
+{
+    struct stat st;
+
+    return err == ENOENT && lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? -ENOLINK : -err;
+}
+
 /* A fifo or a device could hold the reader for ever, so only regular files are read; O_NONBLOCK keeps the opening short. */
 static int disk_read(void *arg, const char *path, struct text *out)
 {
@@ -58,7 +66,7 @@ static int disk_read(void *arg, const char *path, struct text *out)
 
     (void)arg;
     if (fd < 0)
-        return -errno;
+        return open_error(path, errno);
     if (fstat(fd, &st) < 0)
         err = -errno;
     else if (!S_ISREG(st.st_mode))

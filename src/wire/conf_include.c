@@ -39,7 +39,7 @@ static bool read_file(const struct inclusion *in, struct conf_lexer *x, const ch
 
     if (err == -ENOMEM)
         b->err = err;
-    else if (err && err != -ENOENT)
+    else if (err && err != -ENOENT && err != -ENOLINK)
         report(in, CONF_WARNING, err_text(err));
     if (err)
         return false;

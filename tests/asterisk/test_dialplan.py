@@ -42,6 +42,7 @@ exten => 11,n,NoOp(four)
 exten => "q x",1,NoOp(quotes)
 exten => 14,1,NoOp(Line, with, commas)
 exten => 15,1, NoOp (blank)
+exten => 16,1,Play,${FILE}|${CALLERID(num)}
 
 [heir](shape)
 exten => 9,3,NoOp(own)

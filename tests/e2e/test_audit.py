@@ -44,6 +44,50 @@ def test_a_clean_folder_is_exit_0(context):
     assert code == 0 and out.startswith("0 errors, 0 warnings") and not err, (code, out, err)
 
 
+def test_what_is_said_often_is_shown_three_times(context):
+    many = GOOD + "".join(f"exten => {n},1,Macro(x)\n same => n,Hangup()\n" for n in range(200, 240)) + "exten => 300,1,Macro(x)\n"
+    code, out, err = audit(context, many)
+    assert code == 1 and out.count(": error ST121: ") == 3 and "and 38 more like it" in out and "82 errors" in out, out
+    code, out, err = audit(context, many, "--only", "ST121")
+    assert out.count(": error ST121: ") == 41 and "more like it" not in out, out
+    assert len(json.loads(audit(context, many, "--json")[1])["findings"]) >= 41
+
+
+def test_no_form_shows_settings_in_a_name(context):
+    """A generator wrote an account's settings into the names of contexts."""
+    name = "from-trunk-type=friend secret=Zk7hunter2 host=10.0.0.1"
+    plan = f"[general]\n[from-pstn]\ninclude => {name}\ninclude => {name}-custom\n[{name}]\nexten => _.,1,Goto(from-pstn,${{EXTEN}},1)\nexten => 1,1,Goto(nowhere,1,1)\n"
+    code, out, err = audit(context, plan)
+    assert code == 1 and "ST109" in out and "Zk7hunter2" not in out, out
+    for form in ("--json", "--sarif", "--inventory"):
+        assert "Zk7hunter2" not in audit(context, plan, form)[1], form
+    page = context.path("page.html")
+    audit(context, plan, "--html", page)
+    with open(page, encoding="utf-8") as f:
+        told = f.read()
+    assert "from-trunk-type=" in told and "Zk7hunter2" not in told
+
+
+def test_a_name_stays_whole_when_a_hidden_word_is_part_of_it(context):
+    code, out, err = audit(context, GOOD + "exten => 101,1,MODEM_SEND_SMS(m0,${EXTEN},Test SMS)\n same => n,Hangup()\n")
+    assert 'no application "MODEM_SEND_SMS"' in out and "Test" not in out, out
+
+
+def test_a_link_to_nothing_is_told(context):
+    context.write("linked/manager.conf", "[general]\nenabled = no\n")
+    os.symlink("/nowhere/extensions.conf", context.path("linked/extensions.conf"))
+    code, out, err = run(context, "audit", context.path("linked"))
+    assert code == 1 and "ST001: extensions.conf cannot be read: it is a link to a file that is not there" in out, out
+
+
+def test_a_folder_of_other_files_is_told_from_none(context):
+    context.write("other/readme.txt", "x")
+    code, out, err = run(context, "audit", context.path("other"))
+    assert code == 2 and "no file of Asterisk's in it" in err, err
+    code, out, err = run(context, "audit", context.path("not-there"))
+    assert code == 2 and "No such file or directory" in err, err
+
+
 def test_a_comment_silences(context):
     code, out, err = audit(context, BAD.replace("num)})", "num)}) ; audit-ignore ST201"), "--only", "ST201")
     assert code == 0 and "1 silenced" in out, (code, out, err)

@@ -99,6 +99,9 @@ static const struct {
     { "; secret = hunter2", "" },
     { "[user]hunter2", "[user]*" },
     { "[user](!,base) hunter2", "[user](!,base) *" },
+    { "[from-trunk-type=friend host=10.0.0.1 secret=hunter2]", "[*]" },
+    { "#includeifexists custom/x.conf", "#includeifexists *" },
+    { "include => from-trunk-secret=hunter2-custom", "include => *" },
     { "contact = sip:user:hunter2@host", "contact = *" },
     { "host = sip:user:hunter2@host:5060", "host = sip:user:*@host:5060" },
     { "member => IAX2/user:hunter2@host/1", "member => IAX2/user:*@host/1" },
@@ -121,7 +124,9 @@ static const struct {
     { "DB_URL=hunter2", "DB_URL=*" },
     { "#exec /usr/bin/make-conf hunter2", "#exec /usr/bin/make-conf *" },
     { "#include \"a.conf\"", "#include \"a.conf\"" },
-    { "#wrong hunter2", NULL },
+    { "#wrong hunter2", "#wrong *" },
+    { "#hunter2 x", NULL },
+    { "#password hunter2", NULL },
     { "exten => 1,1,NoOp(x) ; hunter2", "exten => 1,1,NoOp(x) " },
 };
 

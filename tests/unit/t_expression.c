@@ -58,6 +58,9 @@ static void test_trees(void **state)
     assert_null(fault_of("${A${B}}", "v<t'A'vB<t'B'>>"));
     assert_null(fault_of("${FILTER(0-9,${EXTEN:1})}", "fFILTER<t'0-9,'vEXTEN<t'EXTEN:1'>>"));
     assert_null(fault_of("$[${A} + ${LEN(x)}]", "m<vA<t'A'>t' + 'fLEN<t'x'>>"));
+    /* An offset may hold calls of its own: the function's arguments end before it. */
+    assert_null(fault_of("${CALLERID(name):0:${LEN(${X})}}", "fCALLERID<t'name'>"));
+    assert_null(fault_of("${CUT(A,:,${N}):1}", "fCUT<t'A,:,'vN<t'N'>>"));
     /* Quotes shield no bracket: Asterisk closes at the "}" between them, and the "$[" stays open. */
     assert_non_null(fault_of("${IF($[\"${A}\"=\"}\"]?1:2)}", NULL));
 }

@@ -61,6 +61,29 @@ static void test_ways(void **state)
             fail_msg("%zu findings in\n%s", shells(bad[i], NULL), bad[i]);
 }
 
+/* What somebody of the house stored with a feature code is a warning; what a stranger stored, an error. */
+static void test_stored(void **state)
+{
+    static const char *const plans[] = {
+        "[a]\nexten => _*72X.,1,Set(DB(CF/1)=${EXTEN:3})\n[b]\nexten => 1,1,System(x ${DB(CF/1)})\n",
+        "[a]\nexten => _X.,1,Set(DB(CF/1)=${EXTEN:3})\n[b]\nexten => 1,1,System(x ${DB(CF/1)})\n",
+    };
+    static const enum audit_severity severities[] = { AUDIT_WARNING, AUDIT_ERROR };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct audit_files f;
+        struct audit *a = NULL;
+
+        audit_files_init(&f, "extensions.conf", plans[i]);
+        assert_int_equal(audit_files_run(&a, &f, codes, 1), 0);
+        assert_int_equal(a->finding_count, 1);
+        assert_int_equal(a->findings[0].severity, severities[i]);
+        assert_true((strstr(a->findings[0].message, "feature code") != NULL) == (i == 0));
+        audit_free(a);
+    }
+}
+
 static void test_harmless(void **state)
 {
     static const char *const good[] = {
@@ -70,6 +93,7 @@ static void test_harmless(void **state)
         "[a]\nexten => 1,1,Gosub(b,s,1(${CALLERID(name)}))\n same => n,System(x ${ARG1})\n[b]\nexten => s,1,Return()\n",
         "[a]\nexten => 1,1,Set(N=${CALLERID(name)})\n same => n,Gosub(clean,s,1)\n same => n,System(x ${N})\n[clean]\nexten => s,1,Set(N=${FILTER(0-9,${N})})\n same => n,Return()\n",
         "[a]\nexten => 1,1,Set(DB(last/name)=${CALLERID(name)})\n[z]\nexten => 1,1,System(x ${DB(other/name)})\n",
+        "[a]\nexten => _X.,1,System(x ${DB(DEVICE/${EXTEN}/dial)} ${HASH(row,${EXTEN})} ${PJSIP_DIAL_CONTACTS(${EXTEN})} ${ODBC_ROUTE(${EXTEN})})\n",
         "[a]\nexten => 1,1,Set(N=${CALLERID(name)})\n same => n,Goto(b,s,1)\n[b]\nexten => s,1,Hangup()\n[c]\nexten => s,1,System(x ${N})\n",
     };
 
@@ -130,7 +154,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ways),    cmocka_unit_test(test_harmless), cmocka_unit_test(test_way_is_shown),
+        cmocka_unit_test(test_ways),    cmocka_unit_test(test_stored),
+        cmocka_unit_test(test_harmless), cmocka_unit_test(test_way_is_shown),
         cmocka_unit_test(test_circles), cmocka_unit_test(test_memory),
     };
 

@@ -17,6 +17,16 @@ static size_t count_of(struct text args)
     return n;
 }
 
+static int tell_too_many(struct audit *a, const struct audit_rule *self, const struct flow_call *c, size_t n)
+{
+    const struct known_app *k = known_app_of(c->app);
+    const int err = audit_find(a, self, c->step->place, "%s takes at most %u argument%s, and has %zu", k->name, k->max, k->max == 1 ? "" : "s", n);
+
+    if (err || !flow_is(c->app, "Queue") || n != k->max + 1)
+        return err;
+    return audit_hint(a, "the macro, once the seventh argument, is gone since Asterisk 21: leave it out, and the subroutine is the seventh");
+}
+
 static int judge(struct audit *a, const struct audit_rule *self, const struct flow_call *c)
 {
     const struct known_app *k = known_app_of(c->app);
@@ -29,7 +39,7 @@ static int judge(struct audit *a, const struct audit_rule *self, const struct fl
     if (n < k->min && expression_is_plain(c->args))
         return audit_find(a, self, c->step->place, "%s needs %u argument%s, and has %zu", k->name, k->min, k->min == 1 ? "" : "s", n);
     if (k->max && n > k->max)
-        return audit_find(a, self, c->step->place, "%s takes at most %u argument%s, and has %zu", k->name, k->max, k->max == 1 ? "" : "s", n);
+        return tell_too_many(a, self, c, n);
     return 0;
 }
 

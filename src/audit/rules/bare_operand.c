@@ -18,7 +18,8 @@ static bool is_always_set(struct text name)
 {
     static const char *const always[] = { "EPOCH", "PRIORITY", "EXTEN", "~~EXTEN~~", "CONTEXT", "HANGUPCAUSE", "LEN", "GROUP_COUNT", "ISNULL", "EXISTS", "REGEX", "MATH",
                                           "DIALPLAN_EXISTS", "DB_EXISTS", "RAND", "FIELDQTY", "IF", "STRFTIME", "INC", "DEC", "TIMEOUT", "ARGC",
-                                          "VALID_EXTEN", "DEVICE_STATE", "QUEUE_WAITING_COUNT", "QUEUE_MEMBER", "QUEUE_EXISTS", "MODULE_EXISTS", "DB_KEYCOUNT" };
+                                          "VALID_EXTEN", "DEVICE_STATE", "QUEUE_WAITING_COUNT", "QUEUE_MEMBER", "QUEUE_EXISTS", "MODULE_EXISTS", "DB_KEYCOUNT",
+                                          "STAT" };
 
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (text_eq(name, text_of(always[i])))

@@ -27,7 +27,7 @@ static int check(struct audit *a, const struct audit_rule *self)
 static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Set(X=${A)\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Set(X=$[1+${C})\n", .is_bad = true },
-    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Set(X=${A${B}}$[1+${C:1:2}])\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Set(X=${A${B}}$[1+${C:1:2}])\n same => n,Set(CALLERID(name)=${CALLERID(name):${LEN(${P})}})\n", .is_bad = false },
 };
 
 const struct audit_rule audit_rule_broken_expression = {

@@ -37,3 +37,30 @@ int rule_report_faults(struct audit *a, const struct audit_rule *self, enum dial
             err = audit_find(a, self, d->problems[i].place, "%s", d->problems[i].message);
     return err;
 }
+
+/* The first #include whose file is not there, or #exec. NULL: none. */
+static const struct conf_place *hole_of(const struct conf *c, const char **what)
+{
+    for (size_t i = 0; c && i < c->problem_count; i++)
+        if (c->problems[i].severity == CONF_ERROR && text_find_text(text_of(c->problems[i].message), TEXT("no such file")) >= 0) {
+            *what = "the file that is missing";
+            return &c->problems[i].place;
+        }
+    for (size_t i = 0; c && i < c->directive_count; i++)
+        if (c->directives[i].kind == CONF_EXEC) {
+            *what = "what #exec prints, which is never run here";
+            return &c->directives[i].place;
+        }
+    return NULL;
+}
+
+int rule_hint_hole(struct audit *a)
+{
+    const char *what;
+    const struct conf_place *const hole = hole_of(a->files[AUDIT_EXTENSIONS], &what);
+
+    if (!hole)
+        return 0;
+    audit_weigh(a, AUDIT_WARNING);
+    return audit_hint(a, "or it stands in %s: %s:%u", what, hole->file ? hole->file : "?", hole->line);
+}

@@ -21,6 +21,7 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.ael", .text = "context a { 1 => { break; } }\n", .is_bad = true },
     { .file = "extensions.ael", .text = "macro m(x) { return; }\ncontext a { 1 => &m(1,2); }\n", .is_bad = true },
     { .file = "extensions.ael", .text = "macro m(x) { NoOp(${x}); }\ncontext a { 1 => { &m(1); Hangup(); } }\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => ${DB(dial/in)},1,GotoIf(${X}?z)\n same => n(z),Hangup()\nexten => _X${DB(dial/in)},1,Hangup()\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,NoOp\nsame => n+2(x),Hangup()\nexten => 1,hint,PJSIP/1\nignorepat => 9\nautohints=yes\n", .is_bad = false },
 };
 

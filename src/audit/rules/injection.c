@@ -1,6 +1,7 @@
 /* Follows what a caller sends to the places where it does harm, for the rules that name such a place. */
 #include "audit/rules/injection.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "audit/expression.h"
@@ -21,19 +22,37 @@ static int report(const struct search *s, const struct dialplan_step *step, cons
 {
     struct audit_step way[WAY_MAX + 1];
     const size_t n = taint_way(v, way, WAY_MAX);
-    const int err = audit_find(s->audit, s->rule, step->place, "%.*s comes from the caller and %s %.*s", TEXT_ARG(v->source), s->injection->does,
-                               TEXT_ARG(where));
+    const bool is_stored = taint_is_stored(v);
+    const int err = audit_find(s->audit, s->rule, step->place, "%.*s comes from %s and %s %.*s", TEXT_ARG(v->source),
+                               is_stored ? "whoever dialled a feature code" : "the caller", s->injection->does, TEXT_ARG(where));
 
+    if (!err && is_stored && s->rule->severity == AUDIT_ERROR)
+        audit_weigh(s->audit, AUDIT_WARNING); /* people of the house */
     if (err || n == 0 || (n == 1 && v->origin->step == step))
         return err;
     way[n] = (struct audit_step){ .place = step->place, .text = "and is used here" };
     return audit_path(s->audit, way, n + 1);
 }
 
+/* "^{NAME}" of MixMonitor's command is "${NAME}" when the recording ends (app_mixmonitor.c of 22.10.1). */
+static struct text with_dollars(struct arena *memory, struct text t)
+{
+    char *copy;
+
+    if (text_find_text(t, TEXT("^{")) < 0)
+        return t;
+    copy = arena_text(memory, t);
+    for (size_t i = 0; copy && i + 1 < t.n; i++)
+        if (copy[i] == '^' && copy[i + 1] == '{')
+            copy[i] = '$';
+    return copy ? text_make(copy, t.n) : TEXT_NONE;
+}
+
 static int look_into(const struct search *s, const struct dialplan_step *step, struct text t, struct text where)
 {
+    const struct text text = flow_is(where, "MixMonitor") ? with_dollars(s->audit->memory, t) : t;
     struct taint_value v;
-    const int err = taint_read(&s->taint, s->audit->memory, t, &v);
+    const int err = t.p && !text.p ? -ENOMEM : taint_read(&s->taint, s->audit->memory, text, &v);
 
     return err || v.level != TAINT_TEXT ? err : report(s, step, &v, where);
 }
@@ -47,7 +66,9 @@ static int look_into_functions(const struct search *s, const struct dialplan_ste
     for (; !err && e; e = e->next) {
         const struct text wanted = text_of(s->injection->function);
 
-        if (e->kind == EXPRESSION_FUNCTION && (s->injection->is_prefix ? text_starts(e->name, wanted) : text_eq(e->name, wanted)))
+        const bool is_it = e->kind == EXPRESSION_FUNCTION && (s->injection->is_prefix ? text_starts(e->name, wanted) : text_eq(e->name, wanted));
+
+        if (is_it && !(s->injection->is_safe && s->injection->is_safe(s->audit, e->name)))
             err = look_into(s, step, e->inside, s->injection->is_prefix ? e->name : text_of(where));
         if (!err)
             err = look_into_functions(s, step, e->parts);
@@ -76,6 +97,8 @@ static int search_extension(struct search *s, const struct dialplan_extension *e
         struct flow_call calls[FLOW_CALLS_MAX];
         const size_t n = flow_calls(e->steps + i, calls);
 
+        if (flow_is(e->steps[i].app, "ExecIf")) /* its condition comes before what it runs */
+            err = taint_look(&s->taint, s->audit->memory, s->audit->memory, e->steps + i);
         for (size_t k = 0; !err && k < n; k++)
             err = judge(s, calls + k);
         if (!err)

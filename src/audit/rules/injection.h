@@ -10,6 +10,8 @@ struct injection {
     /* A function whose inside is such a place in every application, "SHELL"; NULL: none. */
     const char *function;
     bool is_prefix;                /* function is how its name begins, "ODBC_" */
+    /* Does that function make what it gets harmless? NULL: none does. */
+    bool (*is_safe)(const struct audit *a, struct text name);
     const char *does;              /* "reaches the shell through": behind the value, before the application */
 };
 

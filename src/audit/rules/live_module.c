@@ -8,6 +8,14 @@
 #include "audit/live.h"
 #include "audit/rules/each.h"
 
+static bool is_loaded(const struct conf_section *loaded, const char *module)
+{
+    for (size_t i = 0; i < known_module_variants(module); i++)
+        if (live_has(loaded, text_of(known_module_variant(module, i))))
+            return true;
+    return false;
+}
+
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_step *s)
 {
     const struct conf_section *loaded = live_section(a, "modules");
@@ -18,7 +26,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
     for (size_t i = 0; !err && i < n; i++) {
         const struct known_app *k = known_app_of(calls[i].app);
 
-        if (k && k->module && strcmp(k->module, "builtin") && !live_has(loaded, text_of(k->module)))
+        if (k && k->module && strcmp(k->module, "builtin") && !is_loaded(loaded, k->module))
             err = audit_find(a, self, s->place, "%s needs %s, which is not loaded", k->name, k->module);
     }
     return err;
@@ -32,6 +40,7 @@ static int check(struct audit *a, const struct audit_rule *self)
 static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Queue(support)\n same => n,Hangup()\n;; file sidetone-live.conf\n[modules]\nmodule = app_dial\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Queue(support)\n same => n,Hangup()\n;; file sidetone-live.conf\n[modules]\nmodule = app_queue\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,VoiceMail(1)\n same => n,Hangup()\n;; file sidetone-live.conf\n[modules]\nmodule = app_voicemail_imap\n", .is_bad = false },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Queue(support)\n same => n,Hangup()\n", .is_bad = false },
 };
 

@@ -17,8 +17,12 @@ static int check(struct audit *a, const struct audit_rule *self)
         return 0;
     err = m.bind.p ? audit_find(a, self, settings_place(m.general, "bindaddr"), "AMI listens on %.*s, which others can reach", TEXT_ARG(m.bind))
                    : audit_find(a, self, settings_place(m.general, "bindaddr"), "AMI listens on every address, IPv6 too: bindaddr is not set");
-    if (!err && reach == REACH_PRIVATE)
+    if (!err && reach == REACH_PRIVATE) {
         audit_weigh(a, AUDIT_NOTE);
+    } else if (!err && manager_is_local(&m)) {
+        audit_weigh(a, AUDIT_WARNING);
+        err = audit_hint(a, "each user is let in from this machine only; let the port be so, too: bindaddr = 127.0.0.1");
+    }
     return err;
 }
 

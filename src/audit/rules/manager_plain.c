@@ -9,7 +9,7 @@ static int check(struct audit *a, const struct audit_rule *self)
     struct manager m;
     const int err = manager_read(&m, a);
 
-    if (err || !m.is_enabled || reach_of(m.bind) == REACH_LOOPBACK || settings_is(m.general, "tlsenable", false))
+    if (err || !m.is_enabled || reach_of(m.bind) == REACH_LOOPBACK || settings_is(m.general, "tlsenable", false) || manager_is_local(&m))
         return err;
     return audit_find(a, self, settings_place(m.general, "tlsenable"), "secrets and events cross the network in clear: tlsenable is not yes");
 }
@@ -18,6 +18,8 @@ static const struct audit_rule_example examples[] = {
     { .file = "manager.conf", .text = "[general]\nenabled = yes\nbindaddr = 10.0.0.5\n", .is_bad = true },
     { .file = "manager.conf", .text = "[general]\nenabled = yes\nbindaddr = 10.0.0.5\ntlsenable = yes\n", .is_bad = false },
     { .file = "manager.conf", .text = "[general]\nenabled = yes\nbindaddr = 127.0.0.1\n", .is_bad = false },
+    { .file = "manager.conf", .text = "[general]\nenabled = yes\nbindaddr = 0.0.0.0\n[a]\nsecret = x\ndeny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.0\n", .is_bad = false },
+    { .file = "manager.conf", .text = "[general]\nenabled = yes\nbindaddr = 0.0.0.0\n[a]\nsecret = x\ndeny = 0.0.0.0/0\npermit = 127.0.0.1\npermit = 10.1.1.1/24\n", .is_bad = true },
 };
 
 const struct audit_rule audit_rule_manager_plain = {

@@ -1,36 +1,83 @@
 /* Rule ST509: what the dialplan runs is in a module that is kept out. */
 #include "audit/rules.h"
 
+#include <string.h>
+
+#include "audit/dialplan.h"
 #include "audit/flow.h"
 #include "audit/known.h"
 #include "audit/modules.h"
-#include "audit/rules/sections.h"
-#include "audit/rules/each.h"
 
-static int look(struct audit *a, const struct audit_rule *self, const char *module, const char *who, struct conf_place place)
+enum { MISSING_MAX = 64 };         /* noload lines that matter: more are not told */
+
+struct missing {
+    const struct conf_item *item;  /* the noload line */
+    const char *module, *who;      /* who needs it first, and where */
+    struct conf_place place;
+    size_t count;
+};
+
+struct list {
+    struct audit *audit;
+    struct missing missing[MISSING_MAX];
+    size_t count;
+};
+
+/* NULL: one of the modules that serve is not kept out. */
+static const struct conf_item *kept_out(const struct audit *a, const char *module)
 {
-    const struct conf_item *item = modules_noload(a, module);
+    const struct conf_item *item = NULL;
 
-    return item ? audit_find(a, self, item->place, "%s is kept out, and %s on %s:%u needs it", module, who, place.file, place.line) : 0;
+    for (size_t i = known_module_variants(module); i > 0; i--) {
+        item = modules_noload(a, known_module_variant(module, i - 1));
+        if (!item)
+            return NULL;
+    }
+    return item;
 }
 
-static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_step *s)
+static void need(struct list *l, const char *module, const char *who, struct conf_place place)
+{
+    const struct conf_item *item;
+
+    for (size_t i = 0; i < l->count; i++)
+        if (strcmp(l->missing[i].module, module) == 0) {
+            l->missing[i].count++;
+            return;
+        }
+    item = kept_out(l->audit, module);
+    if (item && l->count < MISSING_MAX)
+        l->missing[l->count++] = (struct missing){ .item = item, .module = module, .who = who, .place = place, .count = 1 };
+}
+
+static void look_at_step(struct list *l, const struct dialplan_step *s)
 {
     struct flow_call calls[FLOW_CALLS_MAX];
     const size_t n = flow_calls(s, calls);
-    int err = 0;
 
-    for (size_t i = 0; !err && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct known_app *k = known_app_of(calls[i].app);
 
         if (k && k->module)
-            err = look(a, self, k->module, k->name, s->place);
+            need(l, k->module, k->name, s->place);
     }
-    return err;
+}
+
+static void look_at_plan(struct list *l)
+{
+    const struct dialplan *const d = l->audit->dialplan;
+
+    for (size_t i = 0; d && i < d->context_count; i++)
+        for (size_t k = 0; k < d->contexts[i]->extension_count; k++) {
+            const struct dialplan_extension *const e = d->contexts[i]->extensions[k];
+
+            for (size_t n = 0; n < e->step_count; n++)
+                look_at_step(l, e->steps + n);
+        }
 }
 
 /* Files that mean nothing without their modules. */
-static int look_at_files(struct audit *a, const struct audit_rule *self)
+static void look_at_files(struct list *l)
 {
     static const struct {
         enum audit_file file;
@@ -41,22 +88,35 @@ static int look_at_files(struct audit *a, const struct audit_rule *self)
         { AUDIT_QUEUES, "app_queue" },      { AUDIT_VOICEMAIL, "app_voicemail" }, { AUDIT_WEBSOCKET_CLIENT, "res_websocket_client" },
         { AUDIT_IAX, "chan_iax2" },
     };
-    int err = 0;
 
-    for (size_t i = 0; !err && i < sizeof needs / sizeof *needs; i++) {
-        const struct conf *c = a->files[needs[i].file];
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        const struct conf *c = l->audit->files[needs[i].file];
 
         if (c && c->section_count > 1)
-            err = look(a, self, needs[i].module, audit_file_name(needs[i].file), c->sections[0].place);
+            need(l, needs[i].module, audit_file_name(needs[i].file), c->sections[0].place);
     }
-    return err;
+}
+
+static int tell(struct audit *a, const struct audit_rule *self, const struct missing *m)
+{
+    if (m->count == 1)
+        return audit_find(a, self, m->item->place, "%s is kept out, and %s on %s:%u needs it", m->module, m->who, m->place.file, m->place.line);
+    return audit_find(a, self, m->item->place, "%s is kept out, and %zu places need it: %s on %s:%u is the first", m->module, m->count, m->who,
+                      m->place.file, m->place.line);
 }
 
 static int check(struct audit *a, const struct audit_rule *self)
 {
-    const int err = a->files[AUDIT_MODULES] ? look_at_files(a, self) : 0;
+    struct list l = { .audit = a };
+    int err = 0;
 
-    return err || !a->files[AUDIT_MODULES] ? err : rule_each_step(a, self, visit);
+    if (!a->files[AUDIT_MODULES])
+        return 0;
+    look_at_files(&l);
+    look_at_plan(&l);
+    for (size_t i = 0; !err && i < l.count; i++)
+        err = tell(a, self, &l.missing[i]);
+    return err;
 }
 
 static const struct audit_rule_example examples[] = {
@@ -72,6 +132,14 @@ static const struct audit_rule_example examples[] = {
       .text = "[a]\nexten => 1,1,AGI(x.py)\n;; file modules.conf\n[modules]\n"
               "autoload = yes\nnoload = app_queue.so\n",
       .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[a]\nexten => 1,1,VoiceMail(1)\n;; file modules.conf\n[modules]\n"
+              "autoload = yes\nnoload = app_voicemail_imap.so\nnoload = app_voicemail_odbc.so\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[a]\nexten => 1,1,VoiceMail(1)\n;; file modules.conf\n[modules]\n"
+              "noload = app_voicemail.so\nnoload = app_voicemail_imap.so\nnoload = app_voicemail_odbc.so\n",
+      .is_bad = true },
 };
 
 const struct audit_rule audit_rule_module_missing = {

@@ -42,6 +42,18 @@ static bool is_case(const struct dialplan_extension *e)
     return e->origin == DIALPLAN_AEL && e->steps[0].priority == 10;
 }
 
+/* A script that ran before may have set the priority (AGI: SET PRIORITY); Macro and the like come back to the next one. */
+static bool may_be_set(const struct dialplan_extension *e, const struct dialplan_step *s)
+{
+    static const char *const scripts[] = { "AGI", "EAGI", "DeadAGI", "FastAGI" };
+
+    for (const struct dialplan_step *before = e->steps; before < s; before++)
+        for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
+            if (flow_is(before->app, scripts[i]))
+                return true;
+    return false;
+}
+
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_extension *e)
 {
     int err = 0;
@@ -60,6 +72,10 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
             continue;
         err = audit_find(a, self, s->place, "priority %u of extension %.*s is missing: this step is never reached", s[-1].priority + 1,
                          TEXT_ARG(e->name));
+        if (!err && may_be_set(e, s)) {
+            audit_weigh(a, AUDIT_WARNING);
+            err = audit_hint(a, "unless the script that runs before it sets priority %u", s->priority);
+        }
     }
     return err;
 }

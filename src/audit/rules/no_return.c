@@ -6,6 +6,29 @@
 
 enum { STEPS_MAX = 500 }; /* a longer one is taken to return */
 
+/* Runs one of these, behind a condition, too. */
+static bool has_end(const struct dialplan_step *s)
+{
+    static const char *const ends[] = { "Return", "StackPop", "Hangup", "Stasis", "WaitExten" };
+    struct flow_call calls[FLOW_CALLS_MAX];
+    const size_t n = flow_calls(s, calls);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
+            if (flow_is(calls[i].app, ends[k]))
+                return true;
+    return false;
+}
+
+/* A subroutine or macro of its own that hangs up: the end was meant. */
+static bool hangs_up(const struct dialplan_extension *e)
+{
+    for (size_t i = 0; e && i < e->step_count && i < STEPS_MAX; i++)
+        if (flow_is(e->steps[i].app, "Hangup"))
+            return true;
+    return false;
+}
+
 static bool leaves(const struct audit *a, const struct dialplan_extension *e)
 {
     struct flow_target targets[FLOW_TARGETS_MAX];
@@ -16,12 +39,11 @@ static bool leaves(const struct audit *a, const struct dialplan_extension *e)
         const struct dialplan_step *s = e->steps + i;
         const size_t n = flow_targets(a->dialplan, s, targets);
 
-        if (flow_is(s->app, "Return") || flow_is(s->app, "StackPop") || flow_is(s->app, "Hangup") || flow_is(s->app, "Stasis") ||
-            flow_is(s->app, "WaitExten"))
+        if (has_end(s))
             return true;
         for (size_t k = 0; k < n; k++)
-            if (!targets[k].returns && targets[k].extension != e)
-                return true; /* it goes on elsewhere */
+            if (targets[k].returns ? hangs_up(targets[k].extension) : targets[k].extension != e)
+                return true; /* it goes on elsewhere, or ends on purpose */
     }
     return false;
 }
@@ -58,6 +80,10 @@ static const struct audit_rule_example examples[] = {
       .text = "[a]\nexten => 1,1,Gosub(b,s,1(x,y))\n same => n,Gosub(c,s,1)\n"
               " same => n,Hangup()\n[b]\nexten => s,1,GotoIf(${X}?end)\n same => n,NoOp()\n"
               " same => n(end),Return()\n[c]\nexten => s,1,Goto(b,s,1)\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[a]\nexten => 1,1,Gosub(b,s,1)\n same => n,Gosub(c,s,1)\n same => n,Hangup()\n[b]\nexten => s,1,ExecIf(${X}?Return())\n"
+              " same => n,NoOp(y)\n[c]\nexten => s,1,Gosub(end,s,1)\n[end]\nexten => s,1,Hangup()\n",
       .is_bad = false },
     { .file = "extensions.conf",
       .text = "[a]\nexten => 1,1,Gosub(b,s,1)\n same => n,Hangup()\n[b]\nexten => s,1,WaitExten(5)\nexten => 1,1,Return()\n",

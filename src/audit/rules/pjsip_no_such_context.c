@@ -3,16 +3,19 @@
 
 #include "audit/dialplan.h"
 #include "audit/known.h"
+#include "audit/rules/each.h"
 #include "audit/rules/sections.h"
 
 static int visit(struct audit *a, const struct audit_rule *self, const struct conf_section *s)
 {
     const struct text context = section_value(s, "context");
+    int err;
 
     if (!a->dialplan || !context.n || dialplan_context_of(a->dialplan, context) || known_context(context))
         return 0;
-    return audit_find(a, self, section_place(s, "context"), "calls of endpoint %.*s enter context \"%.*s\", which does not exist", TEXT_ARG(s->name),
-                      TEXT_ARG(context));
+    err = audit_find(a, self, section_place(s, "context"), "calls of endpoint %.*s enter context \"%.*s\", which does not exist", TEXT_ARG(s->name),
+                     TEXT_ARG(context));
+    return err ? err : rule_hint_hole(a);
 }
 
 static int check(struct audit *a, const struct audit_rule *self)

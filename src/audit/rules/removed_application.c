@@ -3,6 +3,18 @@
 #include "audit/known.h"
 #include "audit/rules.h"
 #include "audit/rules/each.h"
+#include "audit/ways.h"
+
+/* Dial(...,M(macro^argument)): Asterisk 22 says "Unrecognized option" and dials without it (seen in main/app.c, apps/app_dial.c). */
+static int look_at_option(struct audit *a, const struct audit_rule *self, const struct flow_call *c)
+{
+    int err;
+
+    if (!flow_is(c->app, "Dial") || !ways_has_option(c, 'M'))
+        return 0;
+    err = audit_find(a, self, c->step->place, "option M of Dial runs a macro, and macros are gone since Asterisk 21: it is passed over");
+    return err ? err : audit_hint(a, "use U(context^argument): a subroutine that ends with Return");
+}
 
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_step *s)
 {
@@ -13,7 +25,8 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
     for (size_t i = 0; !err && i < n; i++) {
         const struct known_app *k = known_app_of(calls[i].app);
 
-        if (!k || k->state != KNOWN_REMOVED)
+        err = look_at_option(a, self, calls + i);
+        if (err || !k || k->state != KNOWN_REMOVED)
             continue;
         err = audit_find(a, self, s->place, "%s is gone since Asterisk %s", k->name, k->since);
         if (!err && k->instead[0])
@@ -30,7 +43,8 @@ static int check(struct audit *a, const struct audit_rule *self)
 static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Macro(x)\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,ExecIf(${X}?SIPAddHeader(A: b))\n", .is_bad = true },
-    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Gosub(x,1,1)\n same => n,MixMonitor(a.wav)\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Gosub(x,1,1)\n same => n,MixMonitor(a.wav)\n same => n,Dial(PJSIP/1,20,rU(M^x)m(M))\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Dial(PJSIP/1,20,trM(confirm^1))\n", .is_bad = true },
 };
 
 const struct audit_rule audit_rule_removed_application = {

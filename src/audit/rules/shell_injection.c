@@ -26,9 +26,13 @@ static const struct audit_rule_example examples[] = {
     { .file = "extensions.conf", .text = "[a]\nexten => _X.,1,Set(N=${EXTEN:1})\n same => n,TrySystem(x \"${N}\")\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Set(X=${SHELL(id ${CALLERID(num)})})\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,MixMonitor(a.wav,b,mail ${CALLERID(num)})\n", .is_bad = true },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Set(F=${CALLERID(num)})\n same => n,MixMonitor(${UNIQUEID}.wav,,convert ^{F})\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => 1,1,ExecIf(${X}?System(x ${CALLERID(name)}))\n", .is_bad = true },
     { .file = "extensions.conf", .text = "[a]\nexten => _X.,1,System(log ${FILTER(0-9,${CALLERID(num)})})\n same => n,System(x ${UNIQUEID})\nexten => _5XX,1,System(x ${EXTEN})\nexten => 100,1,System(x ${EXTEN})\n", .is_bad = false },
-    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Read(PIN,pin,4)\n same => n,System(x ${PIN})\n", .is_bad = false },
+    { .file = "extensions.conf", .text = "[a]\nexten => 1,1,Read(PIN,pin,4)\n same => n,System(x ${PIN})\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[a]\nexten => 1,1,ExecIf($[${REGEX(\"^[0-9]+$\" ${CALLERID(num)})} = 1]?System(x ${CALLERID(num)}))\n", .is_bad = false },
 };
 
 const struct audit_rule audit_rule_shell_injection = {

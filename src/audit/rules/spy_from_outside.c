@@ -38,6 +38,17 @@ static const struct audit_rule_example examples[] = {
               " same => n,ChanSpy(PJSIP)\n same => n,Hangup()\n[desks]\n"
               "exten => 555,1,ChanSpy()\n",
       .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => 1,1,Set(TO=${DB(CF/1)})\n same => n,Dial(Local/${TO}@desks/n)\n same => n,Hangup()\n[desks]\n"
+              "exten => 555,1,ChanSpy()\n same => n,Hangup()\nexten => _*72X.,1,Set(DB(CF/${CALLERID(num)})=${EXTEN:3})\n same => n,Hangup()\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => 1,1,AGI(route.py)\n same => n,Goto(desks,${TO},1)\n[desks]\nexten => 555,1,ChanSpy()\n same => n,Hangup()\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => 1,1,Read(TO,enter,4)\n same => n,Set(DB(CF/1)=${TO})\n same => n,Dial(Local/${DB(CF/1)}@desks/n)\n"
+              " same => n,Hangup()\n[desks]\nexten => 555,1,ChanSpy()\n same => n,Hangup()\n",
+      .is_bad = true },
 };
 
 const struct audit_rule audit_rule_spy_from_outside = {

@@ -3,7 +3,7 @@
 
 #include "audit/expression.h"
 #include "audit/flow.h"
-#include "audit/taint_world.h"
+#include "audit/taint.h"
 #include "audit/trunk.h"
 #include "audit/ways.h"
 
@@ -43,13 +43,12 @@ static int look_at(struct ways *w, const struct audit_rule *self, size_t node, c
 static int visit(struct ways *w, const struct audit_rule *self, size_t node)
 {
     const struct dialplan_extension *e;
-    const struct taint_world *world;
-    int err = taint_world_of(&world, w->audit);
+    int err = 0;
 
     for (size_t i = 0; !err && (e = ways_extension(w, node, i)) != NULL; i++) {
         struct taint_state t;
 
-        taint_begin(&t, world, e);
+        ways_taint(w, node, e, &t);
         for (size_t k = 0; !err && k < e->step_count && !ways_is_gate(e->steps + k); k++) {
             err = look_at(w, self, node, &t, e->steps + k);
             if (!err)
@@ -91,6 +90,28 @@ static const struct audit_rule_example examples[] = {
       .text = "[default]\nexten => _1XX,1,Dial(PJSIP/${EXTEN})\nexten => 2,1,Dial(PJSIP/+15550100@trunk)\nexten => 3,1,Authenticate(4711)\n"
               " same => n,Goto(out,s,1)\n[out]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@trunk)\n",
       .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => 1,1,Gosub(mobile,s,1(15550100))\n[desks]\nexten => _0X.,1,Gosub(mobile,s,1(${EXTEN:1}))\n[mobile]\n"
+              "exten => s,1,Set(N=${FILTER(0-9,${ARG1})})\n same => n,Gosub(out,s,1(${N}))\n same => n,Return()\n[out]\n"
+              "exten => s,1,Dial(PJSIP/${ARG1}@trunk)\n same => n,Return()\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => 1,1,Gosub(mobile,s,1(15550100))\nexten => _0X.,1,Gosub(mobile,s,1(${EXTEN:1}))\n[mobile]\n"
+              "exten => s,1,Dial(PJSIP/${FILTER(0-9,${ARG1})}@trunk)\n same => n,Return()\n",
+      .is_bad = true },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => _1XX,1,Goto(house,${EXTEN},1)\nexten => _*1XX,1,Goto(house,${EXTEN:1},1)\n[house]\ninclude => out\nexten => _1XX,1,Dial(PJSIP/${EXTEN})\n"
+              "[out]\nexten => _0X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\nexten => _1XX.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\nexten => _+X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\n"
+              "exten => _1XXX,1,Dial(PJSIP/${EXTEN}@trunk)\n",
+      .is_bad = false },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => _0XXX,1,Goto(house,${EXTEN},1)\n[house]\ninclude => out\n"
+              "[out]\nexten => _0X.,1,Dial(PJSIP/${FILTER(0-9,${EXTEN})}@trunk)\n",
+      .is_bad = true },
+    { .file = "extensions.conf",
+      .text = "[default]\nexten => _10XXX,1,Goto(house,${EXTEN:1},1)\n[house]\ninclude => out\n"
+              "[out]\nexten => _0XXX,1,Dial(PJSIP/${EXTEN}@trunk)\n",
+      .is_bad = true },
     { .file = "extensions.conf",
       .text = "[office]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@trunk)\n;; file pjsip.conf\n[desk](!)\ntype=endpoint\ncontext=office\n"
               "[100](desk)\nauth=100\n",

@@ -13,12 +13,15 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
 
     for (size_t i = 0; !err && i < n; i++) {
         const char *near = NULL;
+        struct text rest = calls[i].app, name = TEXT_NONE;
 
         if (!calls[i].app.n || !expression_is_plain(calls[i].app) || known_app_of(calls[i].app))
             continue;
         near = known_app_near(text_trim(calls[i].app));
         err = audit_find(a, self, s->place, "Asterisk 22 has no application \"%.*s\"", TEXT_ARG(calls[i].app));
-        if (!err && near)
+        if (!err && expression_cut(&rest, ',', &name) && rest.p && known_app_of(text_trim(name)))
+            err = audit_hint(a, "arguments stand in brackets: %.*s(...)", TEXT_ARG(text_trim(name)));
+        else if (!err && near)
             err = audit_hint(a, "did you mean %s?", near);
     }
     return err;

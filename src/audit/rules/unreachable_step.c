@@ -44,6 +44,13 @@ static bool is_made(const struct dialplan_step *s)
     return s->extension->origin == DIALPLAN_AEL && (!s->app_column || (!s[-1].app_column && !s[-1].args_column));
 }
 
+/* "Goto(x)" and then "Hangup()": a second end behind the first, as many write it to be sure. It harms nobody. */
+static bool is_spare_end(const struct dialplan_step *s)
+{
+    return flow_is(s->app, "Hangup") || flow_is(s->app, "Return") || flow_is(s->app, "MacroExit") ||
+           (flow_is(s->app, "Macro") && text_starts(text_trim(s->args), TEXT("hangupcall")));
+}
+
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_extension *e)
 {
     int err = 0;
@@ -53,8 +60,9 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
 
         if (s->priority != s[-1].priority + 1 || !flow_ends(s - 1) || is_loop_end(s) || is_made(s) || is_wanted(a, s))
             continue;
-        err = audit_find(a, self, s->place, "%.*s is never reached: %.*s on line %u does not go on", TEXT_ARG(s->app), TEXT_ARG(s[-1].app),
-                         s[-1].place.line);
+        err = audit_find(a, self, s->place, "%.*s is never reached: the step before it, %.*s, does not go on", TEXT_ARG(s->app), TEXT_ARG(s[-1].app));
+        if (!err && is_spare_end(s))
+            audit_weigh(a, AUDIT_NOTE);
     }
     return err;
 }
@@ -82,7 +90,7 @@ const struct audit_rule audit_rule_unreachable_step = {
     .severity = AUDIT_WARNING,
     .summary = "A step stands behind one that never goes on, and nothing jumps to it.",
     .why = "Goto, Hangup, Return and a GotoIf with two branches never continue with the next priority: what stands there is "
-           "dead text that reads as if it ran.",
+           "dead text that reads as if it ran. A Hangup or a Return behind one is told as a note.",
     .fix = "Delete the step, or give it a label and jump to it.",
     AUDIT_EXAMPLES(examples),
     .check = check,

@@ -6,7 +6,7 @@
 
 static int check_missing(struct audit *a, const struct audit_rule *self, enum audit_file f)
 {
-    const char *why = err_text(a->file_errors[f]);
+    const char *why = a->file_errors[f] == -ENOLINK ? "it is a link to a file that is not there" : err_text(a->file_errors[f]);
     struct conf_place place = { .line = 1, .column = 1 };
     char path[512];
 

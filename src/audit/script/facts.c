@@ -15,6 +15,8 @@ struct reader {
     struct arena *memory;
     struct script_token now, last[3];      /* last[0]: the one before */
     struct text call;              /* AGI command whose first argument is waited for; TEXT_NONE */
+    struct text wrapped;           /* likewise, of a function that takes the session first */
+    unsigned wrapped_signs;        /* how far it got: "(", the session, "," */
     bool secret_name;              /* the word before names a secret */
     unsigned sql_line, shell_line; /* lines on which SQL, or a command, is put together */
     unsigned shell_joined, sql_joined; /* the first such line; 0: none */
@@ -97,7 +99,11 @@ static const struct {
     { "speechcreate", "SPEECH CREATE", false },      { "exec", "EXEC", true },
     { "answer", "ANSWER", true },                    { "hangup", "HANGUP", true },
     { "verbose", "VERBOSE", true },                  { "noop", "NOOP", true },
-    { "asyncagi", "ASYNCAGI BREAK", false },
+    { "asyncagi", "ASYNCAGI BREAK", false },         { "waitfordigits", "WAIT FOR DIGIT", false },
+    { "appexec", "EXEC", false },                    { "execdial", "EXEC Dial", false },
+    { "execgoto", "EXEC Goto", false },              { "gotoonexit", "SET CONTEXT", false },
+    { "fastpassstreamfile", "STREAM FILE", false },  { "fastpassgetdata", "GET DATA", false },
+    { "fastpasssaydigits", "SAY DIGITS", false },    { "fastpasssaynumber", "SAY NUMBER", false },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -124,6 +130,16 @@ static bool has_agi(struct text name)
         if (text_eq_nocase(text_head(text_skip(name, i), 3), TEXT("agi")))
             return true;
     return text_eq_nocase(name, TEXT("channel"));
+}
+
+/* What the call is of: something named agi; pystrix.agi.core; the context or ctx of node's servers. */
+static bool is_agi(const struct reader *r, const struct script_token *owner)
+{
+    if (owner->kind != SCRIPT_NAME)
+        return false;
+    if (r->s->language == INVENTORY_JAVASCRIPT && (text_eq(owner->text, TEXT("context")) || text_eq(owner->text, TEXT("ctx"))))
+        return true;
+    return has_agi(owner->text) || (r->s->language == INVENTORY_PYTHON && text_eq(owner->text, TEXT("core")));
 }
 
 static struct text word_cut(struct text *rest)
@@ -183,7 +199,9 @@ static void command_text(struct reader *r, const struct script_token *t)
         if (rest.n > 0 && rest.p[0] != ' ' && rest.p[0] != '\\' && rest.p[0] != '\n')
             continue;
         /* One word alone is a command only in capitals and alone: "answer" is a word of people, too. */
-        if (text_find(command, ' ') < 0 && (!text_starts(all, command) || (!text_eq(command, TEXT("EXEC")) && !text_eq(command, TEXT("VERBOSE")) &&
+        if (text_eq(command, TEXT("VERBOSE")) && (text_starts(rest, TEXT(" \"")) || text_starts(rest, TEXT(" \\\""))))
+            ;                      /* verbose "..." 1: case does not count for Asterisk, and nobody else writes so */
+        else if (text_find(command, ' ') < 0 && (!text_starts(all, command) || (!text_eq(command, TEXT("EXEC")) && !text_eq(command, TEXT("VERBOSE")) &&
                                                                            text_trim(rest).n > 0 && rest.p[0] == ' ')))
             continue;
         name_keep(r, &r->s->commands, command, t->line);
@@ -202,11 +220,45 @@ static void command_call(struct reader *r)
     if (r->now.kind != SCRIPT_NAME || !is_method)
         return;
     for (size_t i = 0; i < COMMANDS; i++) {
-        if (!is_same_call(r->now.text, commands[i].call) || (commands[i].is_common && !(owner->kind == SCRIPT_NAME && has_agi(owner->text))))
+        if (!is_same_call(r->now.text, commands[i].call) || (commands[i].is_common && !is_agi(r, owner)))
             continue;
         name_keep(r, &r->s->commands, text_of(commands[i].command), r->now.line);
         r->call = text_of(commands[i].command);
         return;
+    }
+}
+
+/* get_var($agi, "NAME"), as FreePBX's scripts have it: a function of their own around the library's. */
+static void command_wrapper(struct reader *r)
+{
+    static const struct {
+        const char *call, *command;
+    } wrappers[] = { { "getvar", "GET VARIABLE" }, { "getvariable", "GET VARIABLE" }, { "setvar", "SET VARIABLE" }, { "setvariable", "SET VARIABLE" } };
+
+    if (r->now.has_sigil || (r->last[0].kind == SCRIPT_SIGN && strchr(".>:", r->last[0].text.p[0])))
+        return;
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
+        if (is_same_call(r->now.text, wrappers[i].call)) {
+            r->wrapped = text_of(wrappers[i].command);
+            r->wrapped_signs = 0;
+        }
+}
+
+/* "(", something named agi, ",": then the name. */
+static void wrapper_go_on(struct reader *r)
+{
+    static const char signs[] = "(a,";
+    const char wanted = signs[r->wrapped_signs];
+
+    if (r->now.kind == SCRIPT_TEXT && r->wrapped_signs == 3) {
+        name_keep(r, &r->s->commands, r->wrapped, r->now.line);
+        command_argument(r, r->wrapped, text_trim(r->now.text), r->now.line);
+        r->wrapped = TEXT_NONE;
+    } else if (r->wrapped_signs < 3 && (wanted == 'a' ? r->now.kind == SCRIPT_NAME && has_agi(r->now.text)
+                                                      : r->now.kind == SCRIPT_SIGN && r->now.text.p[0] == wanted)) {
+        r->wrapped_signs++;
+    } else {
+        r->wrapped = TEXT_NONE;
     }
 }
 
@@ -333,7 +385,8 @@ static void trait_text(struct reader *r)
     }
     if (t->is_command) {
         trait_keep(r, INVENTORY_SYSTEM, t->line);
-        if (text_find(t->text, '$') >= 0)
+        /* In a script of the shell a variable in `...` is a word that the same shell puts in: nothing is read a second time, but by eval. */
+        if (r->s->language != INVENTORY_SHELL && text_find(t->text, '$') >= 0)
             line_keep(&r->shell_joined, t->line);
     }
     if (r->shell_line == t->line && is_filled(r, t))
@@ -392,6 +445,8 @@ static void take(struct reader *r)
     } else if (r->call.n > 0 && !(r->now.kind == SCRIPT_SIGN && r->now.text.p[0] == '(')) {
         r->call = TEXT_NONE;
     }
+    if (r->wrapped.n > 0)
+        wrapper_go_on(r);
     secret_look(r);
     joined(r);
     if (r->now.kind == SCRIPT_TEXT) {
@@ -399,6 +454,7 @@ static void take(struct reader *r)
         trait_text(r);
     } else if (r->now.kind == SCRIPT_NAME) {
         command_call(r);
+        command_wrapper(r);
         command_words(r);
         trait_name(r);
     }

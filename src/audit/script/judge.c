@@ -113,7 +113,7 @@ static const char *advice_of(struct inventory_script *s, struct arena *memory)
         return say(memory, "it listens to the caller or understands speech while AGI holds the channel: ARI converses, and gives the call back");
     if (s->err == -ENOENT) {
         s->advice = INVENTORY_KEEP;
-        return say(memory, "there is no such file: first find out whether the calls that come here fail today");
+        return say(memory, "there is no such file: if this is the right folder (--agi-dir names another), the calls that come here fail today");
     }
     s->advice = INVENTORY_REWRITE;
     if (is_known && is_quick && s->lines <= SMALL_LINES && !(s->traits & (INVENTORY_SYSTEM | INVENTORY_LOOP | INVENTORY_SLEEP)))

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { PART_MAX = 1500 };          /* bytes of a pattern or a text between brackets: a longer one is none */
+
 struct syntax {
     const char *line_comments[2];
     const char *block_begin, *block_end;
@@ -182,6 +184,114 @@ static bool take_text(struct script_lexer *l, const struct syntax *s, struct scr
     return true;
 }
 
+/* ---- patterns ---- */
+
+static char closing_of(char open)
+{
+    return open == '(' ? ')' : open == '{' ? '}' : open == '[' ? ']' : open == '<' ? '>' : open;
+}
+
+/* Length of what stands between the delimiter at t and its end, both included. 0: it does not end on this line, or, between brackets, within PART_MAX. */
+static size_t part_length(struct text t)
+{
+    const char open = t.p[0], close = closing_of(open);
+    size_t depth = 1;
+
+    for (size_t i = 1; i < t.n && i < PART_MAX; i++) {
+        if (t.p[i] == '\n' && open == close)
+            return 0;
+        if (t.p[i] == '\\')
+            i++;
+        else if (t.p[i] == close && --depth == 0)
+            return i + 1;
+        else
+            depth += open != close && t.p[i] == open;
+    }
+    return 0;
+}
+
+/* What may stand before a pattern, and not before a division. */
+static bool is_operator(char c)
+{
+    return c == '\0' || strchr("(,=~!&|{};:?[\n", c) != NULL;
+}
+
+/* The letters of "s/.../.../", "tr{...}{...}", "m|...|", "qr/.../", "q(...)", "qq{...}" at the beginning; *parts: how many follow. 0: none. */
+static size_t letters_of(const struct script_lexer *l, unsigned *parts, bool *is_text)
+{
+    static const struct {
+        const char *letters;
+        unsigned parts;
+        bool is_text, is_anywhere;  /* anywhere: also where no operator stands before it */
+    } known[] = { { "qq", 1, true, true }, { "qr", 1, false, true }, { "q", 1, true, true }, { "tr", 2, false, false },
+                  { "y", 2, false, false }, { "s", 2, false, false }, { "m", 1, false, false } };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const size_t n = strlen(known[i].letters);
+        const char next = l->rest.n > n ? l->rest.p[n] : '\0';
+
+        if (!starts(l, known[i].letters) || !next || is_name_char(next) || strchr(" \t\r\n,;=)]}>.-+*&'\"", next))
+            continue;
+        if (known[i].is_anywhere ? l->prior == '>' || l->prior == '{' : !is_operator(l->prior))
+            continue;
+        *parts = known[i].parts;
+        *is_text = known[i].is_text;
+        return n;
+    }
+    return 0;
+}
+
+/* Perl: quotes within a pattern begin no text. */
+static bool perl_take(struct script_lexer *l, struct script_token *t)
+{
+    unsigned parts = 0;
+    bool is_text = false;
+    const size_t letters = letters_of(l, &parts, &is_text);
+    const struct text from = text_skip(l->rest, letters);
+    size_t n, second;
+
+    if (!letters)
+        return false;
+    n = part_length(from);
+    if (!n)
+        return false;
+    t->kind = is_text ? SCRIPT_TEXT : SCRIPT_SIGN;
+    t->text = is_text ? text_skip(text_head(from, n - 1), 1) : text_head(l->rest, 1);
+    t->is_open = is_text && letters == 2;
+    if (parts == 2 && closing_of(from.p[0]) == from.p[0]) {
+        second = part_length(text_skip(from, n - 1));
+        n = second ? n - 1 + second : n;
+    } else if (parts == 2) {
+        second = n;
+        while (second < from.n && (from.p[second] == ' ' || from.p[second] == '\n'))
+            second++;
+        n = second < from.n ? second + part_length(text_skip(from, second)) : n;
+    }
+    skip(l, letters + n);
+    return true;
+}
+
+/* "/.../" where a division cannot stand. */
+static bool pattern_take(struct script_lexer *l, struct script_token *t)
+{
+    const bool has_patterns = l->language == INVENTORY_PERL || l->language == INVENTORY_RUBY || l->language == INVENTORY_JAVASCRIPT;
+    size_t n;
+
+    if (!has_patterns)
+        return false;
+    if (l->language == INVENTORY_PERL && perl_take(l, t))
+        return true;
+    if (l->rest.p[0] != '/' || !is_operator(l->prior))
+        return false;
+    n = part_length(l->rest);
+    if (!n)
+        return false;
+    t->kind = SCRIPT_SIGN;
+    t->text = text_head(l->rest, 1);
+    skip(l, n);
+    return true;
+}
+
 /* <<WORD, <<"WORD", <<-WORD, <<~WORD, <<<WORD (PHP): what stands on the next lines is a text. */
 static bool here_begin(struct script_lexer *l)
 {
@@ -295,7 +405,7 @@ static bool word_take(struct script_lexer *l, const struct syntax *s, struct scr
 {
     const char *const rest = l->rest.p;
 
-    if (take_text(l, s, out, false))
+    if (pattern_take(l, out) || take_text(l, s, out, false))
         return true;
     if (l->rest.n > 1 && (rest[0] == '$' || rest[0] == '@' || rest[0] == '%') && is_name_char(rest[1])) {
         skip(l, 1);
@@ -316,6 +426,19 @@ static bool word_take(struct script_lexer *l, const struct syntax *s, struct scr
     out->text = text_head(l->rest, 1);
     skip(l, 1);
     return true;
+}
+
+/* Behind some words a pattern may stand. */
+static char prior_of(const struct script_token *t)
+{
+    static const char *const words[] = { "split", "grep", "if", "unless", "and", "or", "not", "return", "when", "while", "until" };
+
+    if (t->kind == SCRIPT_SIGN)
+        return t->text.p[0];
+    for (size_t i = 0; t->kind == SCRIPT_NAME && !t->has_sigil && i < sizeof words / sizeof *words; i++)
+        if (text_eq(t->text, text_of(words[i])))
+            return '(';
+    return 'a';
 }
 
 bool script_lexer_next(struct script_lexer *l, struct script_token *out)
@@ -340,6 +463,9 @@ bool script_lexer_next(struct script_lexer *l, struct script_token *out)
             skip(l, 2);
             continue;
         }
-        return word_take(l, s, out);
+        if (!word_take(l, s, out))
+            return false;
+        l->prior = prior_of(out);
+        return true;
     }
 }

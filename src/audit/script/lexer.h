@@ -26,6 +26,7 @@ struct script_lexer {
     bool is_outside;               /* PHP: before <?php */
     struct text here;              /* the word that ends a here document, from the next line on */
     bool here_is_open;
+    char prior;                    /* the sign before, 'a' behind a word or a text, '\0' at the beginning */
 };
 
 void script_lexer_begin(struct script_lexer *l, enum inventory_language language, struct text source);
