@@ -54,6 +54,11 @@ static const struct conf_place *hole_of(const struct conf *c, const char **what)
     return NULL;
 }
 
+bool rule_lacks_context(const struct audit *a, struct text name)
+{
+    return a->dialplan && !a->dialplan->is_open && !dialplan_context_of(a->dialplan, name) && !known_context(name);
+}
+
 int rule_hint_hole(struct audit *a)
 {
     const char *what;
