@@ -6,6 +6,8 @@
 
 #include "base/buf.h"
 
+enum { TEXT_MAX = 8192, NAMES_MAX = 250 };
+
 static struct lua_value value_at(struct lua_tree *t, size_t *at);
 
 /* ---- over expressions ---- */
@@ -50,15 +52,20 @@ size_t lua_expression_end(const struct lua_file *f, size_t at)
 
 /* ---- names ---- */
 
-/* The key of "[...]" at the token, when it is written out; *at goes behind it. TEXT_NONE: it is computed. */
-static struct text key_at(struct lua_tree *t, size_t *at)
+/* The key of "[...]" at the token, when one word says it; *at goes behind it. TEXT_NONE: it is computed. */
+static struct text key_at(const struct lua_tree *t, size_t *at)
 {
-    size_t inside = *at + 1;
-    const size_t close = t->file->tokens[*at].match;
-    struct lua_value v = value_at(t, &inside);
+    const size_t open = *at, close = t->file->tokens[open].match;
+    const struct lua_token *inside = t->file->tokens + open + 1;
+    const struct lua_entry *e;
 
-    *at = close > *at ? close + 1 : *at + 1;
-    return v.kind == LUA_TEXT && inside == close ? v.text : TEXT_NONE;
+    *at = close > open && t->file->tokens[close].kind != LUA_END ? close + 1 : open + 1;
+    if (close != open + 2)
+        return TEXT_NONE;
+    if (inside->kind == LUA_STRING || inside->kind == LUA_NUMBER)
+        return inside->text;
+    e = inside->kind == LUA_NAME && !lua_find(t->changed, inside->text) ? lua_find(t->names, inside->text) : NULL;
+    return e && e->value.kind == LUA_TEXT ? e->value.text : TEXT_NONE;
 }
 
 const struct lua_value *lua_named(const struct lua_tree *t, size_t at, size_t *end)
@@ -69,7 +76,7 @@ const struct lua_value *lua_named(const struct lua_tree *t, size_t at, size_t *e
 
     for (*end = at + 1; lua_is(f, *end, ".") || lua_is(f, *end, ":") || lua_is(f, *end, "[");) {
         if (lua_is(f, *end, "[")) {
-            key = key_at((struct lua_tree *)t, end);
+            key = key_at(t, end);
         } else {
             if (f->tokens[*end + 1].kind != LUA_NAME)
                 return NULL;
@@ -144,29 +151,36 @@ static struct lua_value operand_at(struct lua_tree *t, size_t *at)
     return v;
 }
 
-/* *at goes behind the whole expression, known or not. */
-static struct lua_value value_at(struct lua_tree *t, size_t *at)
+/* "a .. b .. c" from the second on. */
+static void join(struct lua_tree *t, size_t *at, size_t end, struct lua_value *v)
 {
-    struct lua_file *f = t->file;
-    const size_t start = *at, end = lua_expression_end(f, start);
-    struct lua_value v = operand_at(t, at);
+    struct buf joined;
 
-    while (v.kind == LUA_TEXT && *at < end && lua_is(f, *at, "..")) {
+    buf_init(&joined, TEXT_MAX);
+    buf_add_text(&joined, v->text);
+    while (v->kind == LUA_TEXT && *at < end && lua_is(t->file, *at, "..") && !joined.err) {
         struct lua_value more;
-        struct buf joined;
 
         ++*at;
         more = operand_at(t, at);
-        if (more.kind != LUA_TEXT) {
-            v.kind = LUA_UNKNOWN;
-            break;
-        }
-        buf_init(&joined, LUA_BYTES_MAX);
-        buf_add_text(&joined, v.text);
+        v->kind = more.kind == LUA_TEXT ? LUA_TEXT : LUA_UNKNOWN;
         buf_add_text(&joined, more.text);
-        v.text = joined.err ? TEXT("") : lua_keep(f, buf_text(&joined));
-        buf_free(&joined);
     }
+    if (joined.err)
+        v->kind = LUA_UNKNOWN;
+    else if (v->kind == LUA_TEXT)
+        v->text = lua_keep(t->file, buf_text(&joined));
+    buf_free(&joined);
+}
+
+/* *at goes behind the whole expression, known or not. */
+static struct lua_value value_at(struct lua_tree *t, size_t *at)
+{
+    const size_t start = *at, end = lua_expression_end(t->file, start);
+    struct lua_value v = operand_at(t, at);
+
+    if (v.kind == LUA_TEXT && *at < end && lua_is(t->file, *at, ".."))
+        join(t, at, end, &v);
     if (*at != end)
         v = (struct lua_value){ .kind = LUA_UNKNOWN, .at = start };
     *at = end > start ? end : start + 1;
@@ -246,7 +260,7 @@ static size_t names_statement(struct lua_tree *t, size_t at, bool is_local)
     const struct lua_file *f = t->file;
     size_t value, end = path_end(f, at), names = 1;
 
-    while (lua_is(f, end, ",") && f->tokens[end + 1].kind == LUA_NAME) {
+    while (names < NAMES_MAX && lua_is(f, end, ",") && f->tokens[end + 1].kind == LUA_NAME) {
         names++;
         end = path_end(f, end + 1);
     }

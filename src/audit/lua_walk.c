@@ -28,7 +28,7 @@ static void given_find(struct lua_walk *w, struct lua_frame *frame, size_t from,
         if (f->tokens[at].kind == LUA_NAME && lua_is(f, at + 1, "=") && !f->tokens[at].is_in_braces && !lua_is(f, at - 1, ".") && !lua_is(f, at - 1, ":"))
             lua_put(w->file, frame->given, f->tokens[at].text, at, (struct lua_value){ .kind = LUA_UNKNOWN });
         if (lua_is(f, at, "for")) /* what a loop gives is not known */
-            for (size_t k = at + 1; k < to && !lua_is(f, k, "in") && !lua_is(f, k, "=") && !lua_is(f, k, "do"); k++)
+            for (size_t k = at + 1; k < to && k < at + LUA_BOUND_MAX && !lua_is(f, k, "in") && !lua_is(f, k, "=") && !lua_is(f, k, "do"); k++)
                 if (f->tokens[k].kind == LUA_NAME)
                     lua_put(w->file, frame->given, f->tokens[k].text, k, (struct lua_value){ .kind = LUA_UNKNOWN });
     }

@@ -1,6 +1,8 @@
 /* Walks the dialplan for rules. */
 #include "audit/rules/each.h"
 
+#include "audit/known.h"
+
 int rule_each_extension(struct audit *a, const struct audit_rule *self, each_extension *visit)
 {
     const struct dialplan *d = a->dialplan;

@@ -1,7 +1,6 @@
 /* Rule ST102: an include of a context that does not exist. */
 #include "audit/dialplan.h"
 #include "audit/expression.h"
-#include "audit/known.h"
 #include "audit/rules.h"
 #include "audit/rules/each.h"
 

@@ -1,8 +1,6 @@
 /* Rule ST517: calls of an endpoint enter a context that does not exist. */
 #include "audit/rules.h"
 
-#include "audit/dialplan.h"
-#include "audit/known.h"
 #include "audit/rules/each.h"
 #include "audit/rules/sections.h"
 

@@ -2,7 +2,6 @@
 #include "audit/rules.h"
 
 #include "audit/dialplan.h"
-#include "audit/known.h"
 #include "audit/rules/each.h"
 #include "audit/rules/sections.h"
 
