@@ -180,6 +180,16 @@ static bool add_name(struct lua_walk *w, const struct lua_frame *frame, size_t *
     return is_kept(w->file, at);
 }
 
+static struct text pattern_at(const struct lua_walk *w, size_t at)
+{
+    const struct lua_token *t = w->file->tokens + at;
+    const struct lua_entry *e = t->kind == LUA_NAME && !lua_find(w->tree->changed, t->text) ? lua_find(w->tree->names, t->text) : NULL;
+
+    if (t->kind == LUA_STRING)
+        return t->text;
+    return e && e->value.kind == LUA_TEXT ? e->value.text : TEXT_NONE;
+}
+
 /* string.format(pattern, ...): %s is the next argument as it stands, every other one is some text. */
 static void add_format(struct lua_walk *w, const struct lua_frame *frame, size_t at, struct buf *out, size_t *behind, unsigned depth)
 {
@@ -187,11 +197,11 @@ static void add_format(struct lua_walk *w, const struct lua_frame *frame, size_t
     const size_t n = lua_argument_list(w->file, at, starts, behind);
     struct text pattern;
 
-    if (!n || w->file->tokens[starts[0]].kind != LUA_STRING || starts[1] - 1 != starts[0] + 1) {
+    pattern = n && starts[1] == starts[0] + 2 ? pattern_at(w, starts[0]) : TEXT_NONE;
+    if (!pattern.p) {
         buf_add_text(out, TEXT(LUA_SOME));
         return;
     }
-    pattern = w->file->tokens[starts[0]].text;
     while (pattern.n) {
         const ptrdiff_t sign = text_find(pattern, '%');
 
