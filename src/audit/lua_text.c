@@ -1,6 +1,7 @@
 /* Expressions of extensions.lua as the dialplan would write them. */
 #include "audit/lua_walk.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -25,6 +26,20 @@ static void add_literal(struct buf *out, struct text t)
 
         buf_add_char(out, is_reference ? '?' : t.p[i]);
     }
+}
+
+/* As Lua writes it: "3.50" is 3.5, 0x10 is 16. */
+static void add_number(struct buf *out, struct text t)
+{
+    char plain[64], *end;
+    double value;
+
+    text_copy(plain, sizeof plain, t);
+    value = strtod(plain, &end);
+    if (t.n < sizeof plain && !*end)
+        buf_addf(out, "%.14g", value);
+    else
+        add_literal(out, t);
 }
 
 /* ---- lists ---- */
@@ -229,7 +244,10 @@ static bool add_operand(struct lua_walk *w, const struct lua_frame *frame, size_
 
     if (t->kind == LUA_STRING || t->kind == LUA_NUMBER || lua_is(f, *at, "true") || lua_is(f, *at, "false")) {
         ++*at;
-        add_literal(out, t->text);
+        if (t->kind == LUA_NUMBER)
+            add_number(out, t->text);
+        else
+            add_literal(out, t->text);
         return true;
     }
     if (lua_is(f, *at, "(") && t->match > *at && t->match < end) {
@@ -290,6 +308,8 @@ struct text lua_text(struct lua_walk *w, const struct lua_frame *frame, size_t a
 {
     struct buf out;
 
+    if (end == at + 1 && lua_is(w->file, at, "nil"))
+        return TEXT("");
     buf_init(&out, TEXT_MAX);
     add(w, frame, at, end, &out, 0);
     return keep(w, &out);

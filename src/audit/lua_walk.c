@@ -40,6 +40,7 @@ static void bind(struct lua_frame *frame, struct text name, struct text value)
         frame->bound[frame->count++] = (struct lua_bound){ .name = name, .value = value };
 }
 
+/* Those that are not given are nil, which is written as nothing. */
 static void bind_arguments(struct lua_walk *w, struct lua_frame *frame, size_t open, const struct text *arguments, size_t count)
 {
     const struct lua_file *f = w->file;
@@ -48,7 +49,10 @@ static void bind_arguments(struct lua_walk *w, struct lua_frame *frame, size_t o
     for (size_t at = open + 1; at < f->tokens[open].match; at++) {
         if (f->tokens[at].kind != LUA_NAME)
             continue;
-        bind(frame, f->tokens[at].text, n < count && !lua_find(frame->given, f->tokens[at].text) ? arguments[n] : TEXT(LUA_SOME));
+        if (lua_find(frame->given, f->tokens[at].text))
+            bind(frame, f->tokens[at].text, TEXT(LUA_SOME));
+        else
+            bind(frame, f->tokens[at].text, n < count ? arguments[n] : TEXT(""));
         n++;
     }
 }
@@ -162,6 +166,12 @@ static bool is_running(const struct lua_frame *frame, size_t function)
     return false;
 }
 
+/* Is the last argument one value, as far as its last word tells? */
+static bool ends_list(const struct lua_file *f, size_t at)
+{
+    return !lua_is(f, at, ")") && !lua_is(f, at, "...");
+}
+
 static void function_call(struct lua_walk *w, const struct lua_frame *frame, size_t at)
 {
     struct text arguments[LUA_ARGUMENTS_MAX];
@@ -179,6 +189,9 @@ static void function_call(struct lua_walk *w, const struct lua_frame *frame, siz
     n = lua_argument_list(w->file, open, starts, &behind);
     for (size_t i = 0; i < n; i++)
         arguments[i] = lua_text(w, frame, starts[i], w->file->tokens[open].kind == LUA_STRING ? starts[1] : starts[i + 1] - 1);
+    if (n && !ends_list(w->file, starts[n] - 2)) /* what a call gives may be several */
+        while (n < LUA_ARGUMENTS_MAX)
+            arguments[n++] = TEXT(LUA_SOME);
     walk(w, frame, v->at, arguments, n);
 }
 
