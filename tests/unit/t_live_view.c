@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/listening.h"
 #include "app/live_ami.h"
 #include "app/live_cli.h"
 #include "app/live_sockets.h"
@@ -166,14 +167,14 @@ static void test_sockets(void **state)
                                   "  35: 0100007F:10000 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4715 1\n";
     static const char v6[] = HEAD "   0: 00000000000000000000000001000000:13C4 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000   106        0 99 2\n"
                                   "   1: 00000000000000000000000000000000:13C5 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000   106        0 98 2\n";
-    struct live_socket *all = calloc(LIVE_SOCKETS_MAX, sizeof *all);
+    struct listening *all = calloc(LISTENING_MAX, sizeof *all);
     size_t n;
 
     (void)state;
     assert_non_null(all);
-    n = live_sockets_read(all, 0, text_of(v4), true);
+    n = listening_read(all, 0, text_of(v4), true);
     assert_int_equal(n, 2);
-    n = live_sockets_read(all, n, text_of(v6), false);
+    n = listening_read(all, n, text_of(v6), false);
     assert_int_equal(n, 4);
     assert_string_equal(all[0].address, "127.0.0.1:5038");
     assert_true(all[0].is_tcp && all[0].port == 5038 && all[0].inode == 4711 && all[0].uid == 106);
@@ -182,22 +183,22 @@ static void test_sockets(void **state)
     assert_string_equal(all[3].address, "[::]:5061");
     assert_true(!all[3].is_tcp && all[3].inode == 98);
     for (size_t cut = 0; cut < sizeof v4; cut++)
-        assert_true(live_sockets_read(all, 0, text_make(v4, cut), true) <= 2);
+        assert_true(listening_read(all, 0, text_make(v4, cut), true) <= 2);
     free(all);
 }
 
 static void test_too_many_sockets(void **state)
 {
-    struct live_socket *all = calloc(LIVE_SOCKETS_MAX, sizeof *all);
+    struct listening *all = calloc(LISTENING_MAX, sizeof *all);
     struct buf b;
 
     (void)state;
     assert_non_null(all);
     buf_init(&b, 1 << 20);
-    for (int i = 0; i < LIVE_SOCKETS_MAX + 10; i++)
+    for (int i = 0; i < LISTENING_MAX + 10; i++)
         buf_add_text(&b, TEXT("0: 0100007F:13AE 00000000:0000 0A 00000000:00000000 00:00000000 00000000 106 0 4711 1\n"));
     assert_int_equal(b.err, 0);
-    assert_int_equal(live_sockets_read(all, 0, buf_text(&b), true), LIVE_SOCKETS_MAX);
+    assert_int_equal(listening_read(all, 0, buf_text(&b), true), LISTENING_MAX);
     buf_free(&b);
     free(all);
 }
