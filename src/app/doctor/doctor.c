@@ -137,6 +137,7 @@ static int look_here(struct doctor_report *r, const struct config *c)
         return -ENOMEM;
     doctor_host_look(h, c);
     doctor_host_check(r, h, c);
+    doctor_host_free(h);
     free(h);
     return 0;
 }

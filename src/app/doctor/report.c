@@ -89,6 +89,26 @@ void doctor_fix(struct doctor_report *r, const char *file, const char *fmt, ...)
         r->err = -ENOMEM;
 }
 
+/* A path is pasted: what the shell would take for more than a word is quoted. */
+void doctor_fix_command(struct doctor_report *r, const char *command, const char *path)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%=";
+    struct buf b;
+
+    if (*path == '/' && strspn(path, plain) == strlen(path)) {
+        doctor_fix(r, "shell", "%s %s", command, path);
+        return;
+    }
+    buf_init(&b, SENTENCE_MAX);
+    for (const char *c = path; *c; c++)
+        buf_addf(&b, *c == '\'' ? "'\\%c'" : "%c", *c);
+    if (b.err)
+        r->err = b.err;
+    else
+        doctor_fix(r, "shell", "%s -- '%.*s'", command, TEXT_ARG(buf_text(&b)));
+    buf_free(&b);
+}
+
 static void print_fix(const struct doctor_line *l, FILE *out)
 {
     struct text rest = text_of(l->fix), one;
