@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/config.h"
 #include "base/buf.h"
 
 enum { TABLE_MAX = 16 << 20, TCP_LISTEN = 0x0a, UDP_UNCONNECTED = 0x07, V4_DIGITS = 8, V6_DIGITS = 32 };
@@ -95,9 +97,33 @@ int listening_all(struct listening **out, size_t *count)
     return 0;
 }
 
-const struct listening *listening_at(const struct listening *all, size_t count, const char *address, uint16_t port)
+static const char *behind_scheme(const char *url)
+{
+    const char *at = strstr(url, "://");
+
+    return at ? at + 3 : url;
+}
+
+/* Of "host:port" and "host:port/path"; 0: none. */
+static uint16_t port_of(const char *address)
+{
+    struct text host = text_head(text_of(address), strcspn(address, "/"));
+    const ptrdiff_t colon = text_rfind(host, ':');
+    int64_t number;
+
+    return colon < 0 || text_to_i64(text_skip(host, (size_t)colon + 1), &number) || number < 1 || number > 65535 ? 0 : (uint16_t)number;
+}
+
+bool listening_is_url(const char *url)
+{
+    return config_url_is_this_machine(url) && port_of(behind_scheme(url));
+}
+
+const struct listening *listening_at(const struct listening *all, size_t count, const char *url)
 {
     const struct listening *any = NULL, *wide = NULL;
+    const char *address = behind_scheme(url);
+    const uint16_t port = port_of(address);
 
     for (size_t i = 0; i < count; i++) {
         const struct listening *s = &all[i];
@@ -181,4 +207,23 @@ bool listening_is_asterisk(pid_t pid)
         if (text_eq(word, TEXT("asterisk")) || text_ends(word, TEXT("/asterisk")))
             return true;
     return false;
+}
+
+pid_t listening_asterisk_of(uid_t uid)
+{
+    DIR *d = opendir("/proc");
+    const struct dirent *e;
+    pid_t met = 0;
+
+    while (d && !met && (e = readdir(d))) {
+        char path[64];
+        struct stat st;
+
+        snprintf(path, sizeof path, "/proc/%.20s", e->d_name);
+        if (isdigit((unsigned char)e->d_name[0]) && stat(path, &st) == 0 && st.st_uid == uid && listening_is_asterisk((pid_t)atoi(e->d_name)))
+            met = (pid_t)atoi(e->d_name);
+    }
+    if (d)
+        closedir(d);
+    return met;
 }

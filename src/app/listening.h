@@ -23,11 +23,15 @@ enum { LISTENING_MAX = 4096 };
 size_t listening_read(struct listening *out, size_t used, struct text table, bool is_tcp);
 /* All of this machine; the caller frees *out. 0 or -ENOMEM. */
 int listening_all(struct listening **out, size_t *count) MUST_USE;
-/* Who gets what is sent to this TCP port: who has the address itself ("127.0.0.1:5038"), else every address, else any. Pure. */
-const struct listening *listening_at(const struct listening *all, size_t count, const char *address, uint16_t port);
+/* Does it name a TCP port of this machine ("tcp://127.0.0.1:5038", "http://localhost:8088")? */
+bool listening_is_url(const char *url);
+/* Who gets what is sent there (a URL, or "127.0.0.1:4573"): who has the address itself, else every address, else any. NULL: nobody. Pure. */
+const struct listening *listening_at(const struct listening *all, size_t count, const char *url);
 
 /* Which process has that socket; 0: none whose descriptors we may see. */
 pid_t listening_owner(uint64_t inode);
 bool listening_is_of(pid_t pid, uint64_t inode);
 /* Is it an Asterisk? A tunnel or a proxy in front of one elsewhere is none. */
 bool listening_is_asterisk(pid_t pid);
+/* One of that user's, for where descriptors may not be seen; 0: none. */
+pid_t listening_asterisk_of(uid_t uid);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "app/doctor/rights.h"
+#include "app/doctor/scripts.h"
 #include "fail_alloc.h"
 
 enum { R = DOCTOR_READ, W = DOCTOR_WRITE, X = DOCTOR_RUN, OWNER = 7, GROUP = 70 };
@@ -222,6 +223,33 @@ static void test_open_to_all(void **state)
     tree_remove(&t);
 }
 
+static void test_first_lines(void **state)
+{
+    static const struct {
+        const char *head, *name;
+        enum doctor_shebang expected;
+    } rows[] = {
+        { "\177ELF\002\001", NULL, DOCTOR_SHEBANG_BINARY },
+        { "#!/usr/bin/python3\nimport sys\n", "/usr/bin/python3", DOCTOR_SHEBANG_NAMED },
+        { "#! /usr/bin/env  php -q\n", "/usr/bin/env", DOCTOR_SHEBANG_NAMED },
+        { "#!/bin/sh\t-e", "/bin/sh", DOCTOR_SHEBANG_NAMED },
+        { "#!/bin/sh\r\n", NULL, DOCTOR_SHEBANG_WINDOWS },
+        { "#!\n/bin/sh\n", NULL, DOCTOR_SHEBANG_NONE },
+        { "#!", NULL, DOCTOR_SHEBANG_NONE },
+        { "\n#!/bin/sh\n", NULL, DOCTOR_SHEBANG_NONE },
+        { "\357\273\277#!/bin/sh\n", NULL, DOCTOR_SHEBANG_NONE },
+        { "print 1\n", NULL, DOCTOR_SHEBANG_NONE },
+        { "", NULL, DOCTOR_SHEBANG_NONE },
+    };
+    struct text name;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (doctor_shebang_read(text_of(rows[i].head), &name) != rows[i].expected || !text_eq(name, text_of(rows[i].name)))
+            fail_msg("row %zu", i);
+    }
+}
+
 static void test_without_memory(void **state)
 {
     const struct doctor_person root = person(0, 0, 0);
@@ -244,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_people_of_this_machine),
         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_open_to_all),
+        cmocka_unit_test(test_first_lines),
         cmocka_unit_test(test_without_memory),
     };
 

@@ -96,6 +96,11 @@ static const struct {
     [DOCTOR_FILE_UNREADABLE] = { DOCTOR_FAIL, "may not be read by", "chmod a+r", true },
     [DOCTOR_FILE_NOT_RUNNABLE] = { DOCTOR_FAIL, "may not be executed by", "chmod a+rx", true },
     [DOCTOR_FILE_NOEXEC] = { DOCTOR_FAIL, "lies on a file system that is mounted with noexec: nothing is run from there", "findmnt -T", false },
+    [DOCTOR_FILE_NO_INTERPRETER] = { DOCTOR_FAIL, "has no #! in its first line: the kernel does not know what runs it (a line like #!/usr/bin/env python3)", "head -n 1", false },
+    [DOCTOR_FILE_CARRIAGE_RETURN] = { DOCTOR_FAIL, "has lines that end as on Windows: the kernel looks for an interpreter whose name ends with a carriage return",
+                                      "sed -i 's/\\r$//'", false },
+    [DOCTOR_FILE_INTERPRETER_GONE] = { DOCTOR_FAIL, "names an interpreter in its first line that is not there", "ls -l", false },
+    [DOCTOR_FILE_INTERPRETER_REFUSED] = { DOCTOR_FAIL, "names an interpreter in its first line that may not be run by", "chmod a+rx", true },
     [DOCTOR_FILE_WRITABLE] = { DOCTOR_WARN, "can be changed by everyone: whoever does decides what is run", "chmod o-w", false },
     [DOCTOR_FOLDER_WRITABLE] = { DOCTOR_WARN, "lies in a folder where everyone may exchange it", "chmod o-w", false },
 };

@@ -11,6 +11,7 @@
 #include "app/config_files.h"
 #include "app/doctor/check_host.h"
 #include "app/doctor/checks.h"
+#include "app/doctor/scripts.h"
 #include "net/certificate.h"
 
 enum { LIMIT_MS = 12000, CERTIFICATE_MS = 3000 };
@@ -106,6 +107,7 @@ static int look_at_node(struct doctor_report *r, const struct config *c, const s
     doctor_checks_run(&doctor_ari_checks, &x);
     doctor_checks_run(&doctor_tls_checks, &x);
     doctor_checks_run(&doctor_module_checks, &x);
+    doctor_scripts_check(&x);
     r->node = "";
     doctor_etc_free(&etc);
     doctor_asked_free(&asked);

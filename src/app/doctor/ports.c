@@ -79,7 +79,7 @@ static void name_owner(struct doctor_port *p, pid_t pid)
     snprintf(p->owner, sizeof p->owner, "%s (process %d)", *name ? name : "a program", (int)pid);
 }
 
-static void look_who(struct doctor_host *h, struct doctor_port *p, uint16_t port)
+static void look_who(struct doctor_host *h, struct doctor_port *p)
 {
     const struct listening *who;
     struct listening *all;
@@ -88,7 +88,7 @@ static void look_who(struct doctor_host *h, struct doctor_port *p, uint16_t port
 
     if (listening_all(&all, &count))
         return;
-    who = listening_at(all, count, p->where, port);
+    who = listening_at(all, count, p->where);
     owner = who ? listening_owner(who->inode) : 0;
     free(all);
     /* Whose descriptors may not be seen: while the daemon runs, it is the likely one. */
@@ -110,7 +110,7 @@ static void add_port(struct doctor_host *h, const char *key, const struct addres
     p->err = try_bind(at, at->port, SOCK_STREAM);
     p->state = p->err == 0 ? DOCTOR_PORT_FREE : p->err == -EADDRINUSE ? DOCTOR_PORT_TAKEN : DOCTOR_PORT_REFUSED;
     if (p->state == DOCTOR_PORT_TAKEN)
-        look_who(h, p, at->port);
+        look_who(h, p);
 }
 
 void doctor_ports_look(struct doctor_host *h, const struct config *c)
