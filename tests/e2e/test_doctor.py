@@ -10,7 +10,7 @@ from daemon import free_port, run
 from runner import Skip
 
 BOOTED = "Event: FullyBooted\nPrivilege: system,all\nUptime: 3\nLastReload: 3\nStatus: Fully Booted\n\n"
-COMMANDS = "Response: Success\nPing: Keepalive command. (Priv: <none>)\nCoreShowChannels: List. (Priv: system,reporting,all)\nAGI: Add. (Priv: agi,all)\n"
+COMMANDS = "Response: Success\nPing: Keepalive command. (Priv: <none>)\nCoreShowChannels: List. (Priv: system,reporting,all)\n"
 INFO = '{"system":{"version":"22.10.1","entity_id":"x"},"config":{"name":"a","default_language":"en"}}'
 MODULES = ["res_agi", "res_http_websocket", "res_stasis", "app_stasis", "res_ari", "res_ari_model", "res_ari_events", "res_ari_applications",
            "res_ari_asterisk", "res_ari_channels", "res_ari_bridges", "bridge_simple", "res_audiosocket", "chan_audiosocket"]

@@ -36,6 +36,12 @@ static const char *port_of(const char *url)
     return colon ? colon + 1 : "5038";
 }
 
+/* What manager.conf binds, for a node here; elsewhere every address, as nothing closer is known. */
+static const char *bind_of(const char *url)
+{
+    return config_url_is_this_machine(url) ? "127.0.0.1" : "0.0.0.0";
+}
+
 /* ---- reachable ---- */
 
 static bool is_port_error(int err)
@@ -51,7 +57,8 @@ static void say_unreachable(const struct doctor_context *x, const char *name, co
     doctor_say(x->report, DOCTOR_FAIL, name, "the manager port %s does not answer (%s): Asterisk is down, or its manager is off or elsewhere", n->ami,
                err_text(d->err));
     doctor_fix(x->report, doctor_etc_path(x->etc, "manager.conf", path, sizeof path),
-               "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = %s\n; then: systemctl start asterisk, or asterisk -rx \"module reload manager\"", port_of(n->ami));
+               "[general]\nenabled = yes\nbindaddr = %s\nport = %s\n; then: systemctl restart asterisk    ; ends calls. A reload that opens the port hung Asterisk 22.10.1 now and then",
+               bind_of(n->ami), port_of(n->ami));
 }
 
 static void check_reach(const struct doctor_context *x, const char *name)
@@ -71,6 +78,8 @@ static void check_reach(const struct doctor_context *x, const char *name)
         say_unreachable(x, name, d);
     else if (d->err == -EACCES)
         doctor_say(x->report, DOCTOR_OK, name, "the manager port answers at %s", behind_scheme(a->node->ami));
+    else if (d->err == -EKEYREJECTED && doctor_has_run_out(&a->ami_certificate, x->now_s))
+        doctor_say(x->report, DOCTOR_SKIP, name, "the certificate of %s has run out (see below): nobody can log in", a->node->ami);
     else if (d->err == -EKEYREJECTED) {
         doctor_say(x->report, DOCTOR_FAIL, name, "the certificate of %s is not believed: %s", a->node->ami, d->why);
         doctor_fix(x->report, x->config->path, "[node %s]\nca = /path/to/the/authority.pem", a->node->head.name);
@@ -106,18 +115,20 @@ static void tap_classes(char *list, size_t size)
         add_class(list, size, needs[i].class);
 }
 
+/* As init writes them. Its filters are left out: without them more comes than is needed, and nothing is missing. */
 static void user_lines(const struct doctor_context *x, int login, char *out, size_t size)
 {
-    const char *user = x->asked->ami[login].user;
-    char classes[CLASSES_MAX];
+    const struct doctor_ami *d = &x->asked->ami[login];
+    const bool is_async = x->asked->node->asyncagi;
+    char classes[CLASSES_MAX] = "";
 
-    tap_classes(classes, sizeof classes);
     if (login == DOCTOR_TAP)
-        snprintf(out, size, "[%s]\nsecret = ; what %s in %s refers to\ndeny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\nread = %s\nwrite =\nwritetimeout = 5000\n"
-                            "; " RELOAD, user, x->asked->ami[login].secret_key, x->config->path, classes);
-    else
-        snprintf(out, size, "[%s]\nsecret = ; what %s in %s refers to\ndeny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\nread = agi\nwrite = reporting,agi\n"
-                            "; " RELOAD, user, x->asked->ami[login].secret_key, x->config->path);
+        tap_classes(classes, sizeof classes);
+    else if (is_async)
+        add_class(classes, sizeof classes, "agi");
+    snprintf(out, size, "[%s]\nsecret = ; what %s in %s refers to\ndeny = 0.0.0.0/0.0.0.0\ndeny = ::/0\npermit = %s\nallowmultiplelogin = yes\nread =%s%s\nwrite =%s\nwritetimeout = 5000\n; " RELOAD,
+             d->user, d->secret_key, x->config->path, config_url_is_this_machine(x->asked->node->ami) ? "127.0.0.1/255.255.255.255" : "; this machine's address / 255.255.255.255",
+             *classes ? " " : "", classes, login == DOCTOR_TAP ? "" : is_async ? " reporting,agi" : " reporting");
 }
 
 static void check_login(const struct doctor_context *x, const char *name)
@@ -146,8 +157,8 @@ static void check_login(const struct doctor_context *x, const char *name)
 
 /* ---- rights ---- */
 
-/* What a user that only reads has no use for: whoever has its secret could act with these. */
-static bool find_power(const struct doctor_ami *d, char *out, size_t size)
+/* What none of our users has a use for: whoever has its secret could act with these. AGI runs any application on a call. */
+static bool find_power(const struct doctor_ami *d, bool uses_agi, char *out, size_t size)
 {
     static const char *const powers[] = { "Originate", "Command", "Redirect", "Hangup", "UpdateConfig", "Setvar", "DBPut", "ModuleLoad", "QueueAdd" };
 
@@ -155,7 +166,24 @@ static bool find_power(const struct doctor_ami *d, char *out, size_t size)
     for (size_t i = 0; i < sizeof powers / sizeof *powers; i++)
         if (doctor_list_has(&d->actions, powers[i]))
             snprintf(out + strlen(out), size - strlen(out), "%s%s", *out ? ", " : "", powers[i]);
+    if (!uses_agi && doctor_list_has(&d->actions, "AGI"))
+        snprintf(out + strlen(out), size - strlen(out), "%sAGI", *out ? ", " : "");
     return *out;
+}
+
+/* The daemon sends the filters of ami_filters itself, which takes write = system. */
+static void check_own_filters(const struct doctor_context *x, const char *name, const char *path)
+{
+    const struct doctor_ami *d = &x->asked->ami[DOCTOR_TAP];
+
+    if (doctor_list_has(&d->actions, "Filter")) {
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may send Filter, which ami_filters needs, and with that class much else; eventfilter lines of manager.conf need no right",
+                   d->user_key, d->user);
+        doctor_fix(x->report, "shell", "sidetone tap advise --node %s    ; put its lines into %s, and take ami_filters out of %s", x->asked->node->head.name, path, x->config->path);
+    } else {
+        doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s may not send Filter, which ami_filters needs", d->user_key, d->user);
+        doctor_fix(x->report, path, "[%s]\nwrite = system\n; " RELOAD, d->user);
+    }
 }
 
 static void check_tap_rights(const struct doctor_context *x, const char *name)
@@ -163,31 +191,37 @@ static void check_tap_rights(const struct doctor_context *x, const char *name)
     const struct doctor_ami *d = &x->asked->ami[DOCTOR_TAP];
     char powers[200], path[PATH];
 
-    if (!find_power(d, powers, sizeof powers)) {
+    doctor_etc_path(x->etc, "manager.conf", path, sizeof path);
+    if (x->asked->node->ami_filters.count) {
+        check_own_filters(x, name, path);
+    } else if (!find_power(d, false, powers, sizeof powers)) {
         doctor_say(x->report, DOCTOR_OK, name, "%s = %s may not act on calls (%s)", d->user_key, d->user, "no class of write=");
-        return;
+    } else {
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s only needs to read, but may send %s", d->user_key, d->user, powers);
+        doctor_fix(x->report, path, "[%s]\nwrite =\n; " RELOAD " (a session that is logged in keeps what it had)", d->user);
     }
-    doctor_say(x->report, DOCTOR_WARN, name, "%s = %s only needs to read, but may send %s", d->user_key, d->user, powers);
-    doctor_fix(x->report, doctor_etc_path(x->etc, "manager.conf", path, sizeof path),
-               "[%s]\nwrite =\n; " RELOAD " (a session that is logged in keeps what it had)", d->user);
 }
 
 static void check_control_rights(const struct doctor_context *x, const char *name)
 {
     const struct doctor_ami *d = &x->asked->ami[DOCTOR_CONTROL];
-    const bool has_agi = doctor_list_has(&d->actions, "AGI"), has_channels = doctor_list_has(&d->actions, "CoreShowChannels");
-    char path[PATH];
+    const bool is_async = x->asked->node->asyncagi;
+    const char *also = is_async ? ",agi" : "";
+    char path[PATH], powers[200];
 
     doctor_etc_path(x->etc, "manager.conf", path, sizeof path);
-    if (x->asked->node->asyncagi && !has_agi) {
+    if (is_async && !doctor_list_has(&d->actions, "AGI")) {
         doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s may not send AGI, which asyncagi = yes needs", d->user_key, d->user);
         doctor_fix(x->report, path, "[%s]\nread = agi\nwrite = reporting,agi\n; " RELOAD, d->user);
-    } else if (!has_channels) {
+    } else if (!doctor_list_has(&d->actions, "CoreShowChannels")) {
         doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may not list channels: after a gap all open calls of the tap are closed as unobserved",
                    d->user_key, d->user);
-        doctor_fix(x->report, path, "[%s]\nwrite = reporting%s\n; " RELOAD, d->user, x->asked->node->asyncagi ? ",agi" : "");
+        doctor_fix(x->report, path, "[%s]\nwrite = reporting%s\n; " RELOAD, d->user, also);
+    } else if (find_power(d, is_async, powers, sizeof powers)) {
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may send %s, which nothing here uses", d->user_key, d->user, powers);
+        doctor_fix(x->report, path, "[%s]\nwrite = reporting%s\n; " RELOAD " (a session that is logged in keeps what it had)", d->user, also);
     } else {
-        doctor_say(x->report, DOCTOR_OK, name, "%s = %s may do what it is used for", d->user_key, d->user);
+        doctor_say(x->report, DOCTOR_OK, name, "%s = %s may do what it is used for, and nothing dangerous beside it", d->user_key, d->user);
     }
 }
 
@@ -242,11 +276,29 @@ static void check_events(const struct doctor_context *x, const char *name)
         doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s got no FullyBooted: events are off, read has no system, a filter keeps it away, or Asterisk still boots",
                    d->user_key, d->user);
         doctor_fix(x->report, path, "[%s]\nread = %s\n; `sidetone tap advise` prints filters that fit; " RELOAD, d->user, needed);
+    } else if (doctor_filters_check(x, name)) {
+        return;
     } else if (read.p) {
         doctor_say(x->report, DOCTOR_OK, name, "%s = %s gets events, and reads every class that facts need", d->user_key, d->user);
     } else {
         doctor_say(x->report, DOCTOR_OK, name, "%s = %s gets events (whether every class: manager.conf cannot be read here)", d->user_key, d->user);
     }
+}
+
+/* The events that a channel waits in AGI(agi:async) come to the control user. */
+static void check_async(const struct doctor_context *x, const char *name)
+{
+    const struct doctor_ami *d = &x->asked->ami[DOCTOR_CONTROL];
+    const struct text read = x->etc && x->etc->manager && d->user ? conf_get(x->etc->manager, text_of(d->user), TEXT("read")) : TEXT_NONE;
+    char missing[CLASSES_MAX], path[PATH];
+
+    if (!d->is_in || !x->asked->node->asyncagi || !read.p)
+        return;
+    find_missing(read, "agi", missing, sizeof missing);
+    if (!*missing)
+        return;
+    doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s does not read agi: no channel of AGI(agi:async) would be served", d->user_key, d->user);
+    doctor_fix(x->report, doctor_etc_path(x->etc, "manager.conf", path, sizeof path), "[%s]\nread = agi\n; " RELOAD ", and restart sidetone", d->user);
 }
 
 /* ---- time stamps ---- */
@@ -307,6 +359,6 @@ static void check_clock(const struct doctor_context *x, const char *name)
 
 static const struct doctor_check checks[] = {
     { "ami", check_reach },   { "ami login", check_login },   { "ami rights", check_rights },
-    { "events", check_events }, { "time stamps", check_stamps }, { "clock", check_clock },
+    { "events", check_events }, { "events", check_async }, { "time stamps", check_stamps }, { "clock", check_clock },
 };
 const struct doctor_checks doctor_ami_checks = { checks, sizeof checks / sizeof *checks };

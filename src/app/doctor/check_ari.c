@@ -8,7 +8,7 @@
 
 #include "app/admin.h"
 
-enum { PATH = 4096 };
+enum { PATH = 4096, LINES_MAX = 64 << 10 };
 
 static const char *http_port(const char *url)
 {
@@ -23,6 +23,10 @@ static void say_no_http(const struct doctor_context *x, const char *name)
     const struct config_node *n = x->asked->node;
     char path[PATH];
 
+    if (d->err == -EKEYREJECTED && doctor_has_run_out(&x->asked->ari_certificate, x->now_s)) {
+        doctor_say(x->report, DOCTOR_SKIP, name, "the certificate of %s has run out (see below)", n->ari);
+        return;
+    }
     if (d->err == -EKEYREJECTED) {
         doctor_say(x->report, DOCTOR_FAIL, name, "the certificate of %s is not believed: %s", n->ari, d->why);
         doctor_fix(x->report, x->config->path, "[node %s]\nca = /path/to/the/authority.pem", n->head.name);
@@ -48,6 +52,56 @@ static void check_http(const struct doctor_context *x, const char *name)
         doctor_say(x->report, DOCTOR_OK, name, "Asterisk's HTTP server answers at %s", a->node->ari);
 }
 
+/* Which lines keep us out is plain where the file can be read: acl, deny, permit of the user's section. An empty acl = would be an ACL of that name. */
+static void add_lists(const struct doctor_context *x, struct buf *out)
+{
+    const struct conf *c = x->etc ? x->etc->ari : NULL;
+
+    for (size_t i = 0; c && i < c->section_count; i++)
+        for (size_t k = 0; !c->sections[i].is_template && text_eq_nocase(c->sections[i].name, text_of(x->asked->node->ari_user)) && k < c->sections[i].count; k++) {
+            const struct conf_item *item = &c->sections[i].items[k];
+
+            if (strchr(item->place.file, '\''))
+                continue;
+            if (text_eq_nocase(item->name, TEXT("acl")) || text_eq_nocase(item->name, TEXT("deny")) || text_eq_nocase(item->name, TEXT("permit")))
+                buf_addf(out, "sed -i '%us/^/;/' '%s'\n", item->place.line, item->place.file);
+        }
+}
+
+static void say_kept_out(const struct doctor_context *x, const char *name)
+{
+    const char *user = x->asked->node->ari_user;
+    char path[PATH];
+    struct buf lines;
+
+    buf_init(&lines, LINES_MAX);
+    add_lists(x, &lines);
+    doctor_say(x->report, DOCTOR_FAIL, name, "Asterisk lets ari_user = %s in from other addresses only: by acl, deny or permit of its section in ari.conf", user);
+    if (lines.n && !lines.err)
+        doctor_fix(x->report, "shell", "%.*sasterisk -rx \"module reload res_ari.so\"", TEXT_ARG(buf_text(&lines)));
+    else
+        doctor_fix(x->report, doctor_etc_path(x->etc, "ari.conf", path, sizeof path), "[%s]\n; without acl, deny and permit, or with a permit for this machine", user);
+    buf_free(&lines);
+}
+
+/* A prefix moves ARI; a server without ARI has none. */
+static void say_no_ari(const struct doctor_context *x, const char *name)
+{
+    const struct config_node *n = x->asked->node;
+    const struct text prefix = x->etc && x->etc->http ? conf_get(x->etc->http, TEXT("general"), TEXT("prefix")) : TEXT_NONE;
+    char path[PATH];
+
+    if (text_trim(prefix).n) {
+        doctor_say(x->report, DOCTOR_FAIL, name, "there is an HTTP server at %s, but its ARI is behind the prefix %.*s of http.conf", n->ari, TEXT_ARG(text_trim(prefix)));
+        doctor_fix(x->report, x->config->path, "[node %s]\nari = %s/%.*s", n->head.name, n->ari, TEXT_ARG(text_trim(prefix)));
+        return;
+    }
+    doctor_say(x->report, DOCTOR_FAIL, name, "there is an HTTP server at %s, but no ARI (status %d): res_ari is not loaded, off, or behind a prefix", n->ari,
+               x->asked->ari.status);
+    doctor_fix(x->report, doctor_etc_path(x->etc, "ari.conf", path, sizeof path),
+               "[general]\nenabled = yes\n; then: asterisk -rx \"module load res_ari.so\"; asterisk -rx \"module reload res_ari.so\"");
+}
+
 static void check_login(const struct doctor_context *x, const char *name)
 {
     const struct doctor_ari *d = &x->asked->ari;
@@ -64,9 +118,9 @@ static void check_login(const struct doctor_context *x, const char *name)
         doctor_fix(x->report, path, "[%s]\ntype = user\nread_only = no\npassword = ; what ari_secret in %s refers to\npassword_format = plain\n"
                                     "; then: asterisk -rx \"module reload res_ari.so\"", n->ari_user, x->config->path);
     } else if (d->status == 404 || d->status == 503) {
-        doctor_say(x->report, DOCTOR_FAIL, name, "there is an HTTP server at %s, but no ARI (status %d): res_ari is not loaded, off, or behind a prefix", n->ari,
-                   d->status);
-        doctor_fix(x->report, path, "[general]\nenabled = yes\n; and no prefix in http.conf; then: asterisk -rx \"module load res_ari.so\"");
+        say_no_ari(x, name);
+    } else if (d->status == 403) {
+        say_kept_out(x, name);
     } else {
         doctor_say(x->report, DOCTOR_FAIL, name, "what answers at %s is no ARI (status %d)", n->ari, d->status);
         doctor_fix(x->report, x->config->path, "[node %s]\nari = http://HOST:PORT    ; bindaddr and bindport of Asterisk's http.conf", n->head.name);

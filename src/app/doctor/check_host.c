@@ -96,22 +96,55 @@ static const struct {
     [DOCTOR_FILE_UNREADABLE] = { DOCTOR_FAIL, "may not be read by", "chmod a+r", true },
     [DOCTOR_FILE_NOT_RUNNABLE] = { DOCTOR_FAIL, "may not be executed by", "chmod a+rx", true },
     [DOCTOR_FILE_NOEXEC] = { DOCTOR_FAIL, "lies on a file system that is mounted with noexec: nothing is run from there", "findmnt -T", false },
-    [DOCTOR_FILE_NO_INTERPRETER] = { DOCTOR_FAIL, "has no #! in its first line: the kernel does not know what runs it (a line like #!/usr/bin/env python3)", "head -n 1", false },
+    [DOCTOR_FILE_NO_INTERPRETER] = { DOCTOR_FAIL, "has no #! in its first line: the kernel does not know what runs it", "sed -i '1i #!%s'", false },
     [DOCTOR_FILE_CARRIAGE_RETURN] = { DOCTOR_FAIL, "has lines that end as on Windows: the kernel looks for an interpreter whose name ends with a carriage return",
                                       "sed -i 's/\\r$//'", false },
-    [DOCTOR_FILE_INTERPRETER_GONE] = { DOCTOR_FAIL, "names an interpreter in its first line that is not there", "ls -l", false },
+    [DOCTOR_FILE_INTERPRETER_GONE] = { DOCTOR_FAIL, "names an interpreter in its first line that is not there", "sed -i '1s|.*|#!%s|'", false },
     [DOCTOR_FILE_INTERPRETER_REFUSED] = { DOCTOR_FAIL, "names an interpreter in its first line that may not be run by", "chmod a+rx", true },
     [DOCTOR_FILE_WRITABLE] = { DOCTOR_WARN, "can be changed by everyone: whoever does decides what is run", "chmod o-w", false },
     [DOCTOR_FOLDER_WRITABLE] = { DOCTOR_WARN, "lies in a folder where everyone may exchange it", "chmod o-w", false },
 };
 
+/* By the ending of its name, as people write it. */
+static const char *interpreter_of(const char *path)
+{
+    static const struct {
+        const char *ending, *interpreter;
+    } known[] = {
+        { ".py", "/usr/bin/env python3" }, { ".pl", "/usr/bin/env perl" }, { ".agi", "/usr/bin/env perl" }, { ".php", "/usr/bin/env php" },
+        { ".lua", "/usr/bin/env lua" },    { ".rb", "/usr/bin/env ruby" }, { ".js", "/usr/bin/env node" },
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (text_ends(text_of(path), text_of(known[i].ending)))
+            return known[i].interpreter;
+    return "/bin/sh";
+}
+
+/* The command for the fault, before the path. */
+static void write_command(const struct doctor_file *f, char *out, size_t size)
+{
+    const char *command = faults[f->fault].command;
+    const char *mark = strstr(command, "%s");
+
+    if (f->fault == DOCTOR_FILE_GONE && f->is_run)
+        command = "install -m 0755 YOUR-SCRIPT";
+    else if (f->fault == DOCTOR_FILE_UNREADABLE && f->is_run)
+        command = "chmod a+rx";
+    if (mark)
+        snprintf(out, size, "%.*s%s%s", (int)(mark - command), command, interpreter_of(f->path), mark + 2);
+    else
+        text_copy(out, size, text_of(command));
+}
+
 void doctor_file_say(struct doctor_report *r, const char *check, const struct doctor_file *f)
 {
-    const bool is_script = f->fault == DOCTOR_FILE_UNREADABLE && f->is_run;
+    char command[128];
 
     doctor_say(r, faults[f->fault].verdict, check, "%s %s: %s %s%s%s", f->what, f->name, f->path, faults[f->fault].said, faults[f->fault].names_who ? " " : "",
                faults[f->fault].names_who ? f->who : "");
-    doctor_fix_command(r, is_script ? "chmod a+rx" : faults[f->fault].command, f->at ? f->at : f->path);
+    write_command(f, command, sizeof command);
+    doctor_fix_command(r, command, f->at && f->fault != DOCTOR_FILE_GONE ? f->at : f->path);
 }
 
 static void check_files(struct doctor_report *r, const struct doctor_host *h, const struct config *c)

@@ -5,6 +5,11 @@
 
 enum { DAY = 86400, WARN_DAYS = 21 };
 
+bool doctor_has_run_out(const struct doctor_certificate *c, int64_t now_s)
+{
+    return c->is_known && c->not_after <= now_s;
+}
+
 static void check(const struct doctor_context *x, const char *name, const char *port, const struct doctor_certificate *c)
 {
     const int64_t days = (c->not_after - x->now_s) / DAY;

@@ -32,6 +32,11 @@ extern const struct doctor_checks doctor_ami_checks, doctor_ari_checks, doctor_t
 
 void doctor_checks_run(const struct doctor_checks *checks, const struct doctor_context *x);
 
+/* Of the tap's eventfilter lines in manager.conf: says what they may keep away that facts need. true: something was said. */
+bool doctor_filters_check(const struct doctor_context *x, const char *name);
+/* Known to be no longer good at that time? */
+bool doctor_has_run_out(const struct doctor_certificate *c, int64_t now_s);
+
 /* What doctor_ask is to ask for, NULL-terminated: all that any part of us needs. */
 extern const char *const doctor_modules[];
 

@@ -102,7 +102,9 @@ static void judge_interpreter(struct doctor_file *f, const struct doctor_person 
         return;
     f->fault = way == DOCTOR_WAY_GONE ? DOCTOR_FILE_INTERPRETER_GONE : DOCTOR_FILE_INTERPRETER_REFUSED;
     free(f->at);
-    f->at = at;
+    f->at = way == DOCTOR_WAY_GONE ? NULL : at; /* the first line is mended, or the interpreter's rights */
+    if (way == DOCTOR_WAY_GONE)
+        free(at);
 }
 
 /* A file that the kernel cannot start is not tried by a shell: Asterisk calls execv (res/res_agi.c). */
