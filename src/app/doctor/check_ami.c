@@ -9,7 +9,7 @@
 
 #include "tap/needs.h"
 
-enum { CLASSES_MAX = 400, PATH = 4096, CLOCK_WARN_US = 500000, CLOCK_FAIL_US = 30000000 };
+enum { CLASSES_MAX = 400, PATH = 4096, LINES = 512, CLOCK_WARN_US = 500000, CLOCK_FAIL_US = 30000000 };
 
 #define RELOAD "then: asterisk -rx \"manager reload\""
 
@@ -29,19 +29,6 @@ static const char *behind_scheme(const char *url)
     return at ? at + 3 : url;
 }
 
-static const char *port_of(const char *url)
-{
-    const char *colon = strrchr(url, ':');
-
-    return colon ? colon + 1 : "5038";
-}
-
-/* What manager.conf binds, for a node here; elsewhere every address, as nothing closer is known. */
-static const char *bind_of(const char *url)
-{
-    return config_url_is_this_machine(url) ? "127.0.0.1" : "0.0.0.0";
-}
-
 /* ---- reachable ---- */
 
 static bool is_port_error(int err)
@@ -52,13 +39,18 @@ static bool is_port_error(int err)
 static void say_unreachable(const struct doctor_context *x, const char *name, const struct doctor_ami *d)
 {
     const struct config_node *n = x->asked->node;
-    char path[PATH];
+    char path[PATH], lines[LINES];
 
+    if (doctor_is_name_unknown(d->err, d->why)) {
+        doctor_say(x->report, DOCTOR_FAIL, name, "the host of ami = %s has a name that is not known here: %s", n->ami, d->why);
+        doctor_fix(x->report, x->config->path, "[node %s]\nami = tcp://ADDRESS:PORT    ; or mend /etc/resolv.conf, /etc/hosts", n->head.name);
+        return;
+    }
     doctor_say(x->report, DOCTOR_FAIL, name, "the manager port %s does not answer (%s): Asterisk is down, or its manager is off or elsewhere", n->ami,
                err_text(d->err));
     doctor_fix(x->report, doctor_etc_path(x->etc, "manager.conf", path, sizeof path),
-               "[general]\nenabled = yes\nbindaddr = %s\nport = %s\n; then: systemctl restart asterisk    ; ends calls. A reload that opens the port hung Asterisk 22.10.1 now and then",
-               bind_of(n->ami), port_of(n->ami));
+               "%s\n; then: systemctl restart asterisk    ; ends calls. A reload that opens the port hung Asterisk 22.10.1 now and then",
+               doctor_door_lines(n->ami, "port", lines, sizeof lines));
 }
 
 static void check_reach(const struct doctor_context *x, const char *name)
@@ -82,7 +74,7 @@ static void check_reach(const struct doctor_context *x, const char *name)
         doctor_say(x->report, DOCTOR_SKIP, name, "the certificate of %s has run out (see below): nobody can log in", a->node->ami);
     else if (d->err == -EKEYREJECTED) {
         doctor_say(x->report, DOCTOR_FAIL, name, "the certificate of %s is not believed: %s", a->node->ami, d->why);
-        doctor_fix(x->report, x->config->path, "[node %s]\nca = /path/to/the/authority.pem", a->node->head.name);
+        doctor_fix(x->report, x->config->path, "[node %s]\nca = /path/to/the/authority.pem    ; and in ami = a host that stands in the certificate", a->node->head.name);
     } else {
         doctor_say(x->report, DOCTOR_FAIL, name, "what answers at %s is no manager port: %s%s%s", a->node->ami, err_text(d->err), *d->why ? ": " : "",
                    d->why);
