@@ -197,6 +197,15 @@ def test_doctor_asterisk_is_too_old(context):
     only(clinic.bad(), "version", "18.26.4 is too old")
 
 
+def test_doctor_words_of_a_peer_are_only_text(context):
+    clinic = Clinic(context)
+    clinic.ari.answers["GET asterisk/info"] = (200, INFO.replace("22.10.1", "18\\u001b[2J\\u009b\\n.26\\u202e"))
+    found = clinic.bad()
+    only(found, "version", "is too old")
+    code, out, _ = run(context, "doctor", "--config", context.path("sidetone.conf"), "--asterisk-etc", clinic.etc, env={"S": "s3"})
+    assert code == 1 and "18?[2J" in out and not [c for c in out if (ord(c) < 32 and c != "\n") or ord(c) in (0x7f, 0x9b, 0x202e)], out
+
+
 def test_doctor_a_port_is_taken(context):
     clinic = Clinic(context)
     with socket.create_server(("127.0.0.1", clinic.agi_port)):
