@@ -1,9 +1,12 @@
 """What `doctor` says on a real Asterisk is pasted word for word, and heals it: one node, broken in one way after another."""
 import os
+import shutil
+import subprocess
 
 from ami import Ami
 from clinic import Ward
 from daemon import free_port
+from runner import Skip
 
 MANAGER = """[tap]
 secret = s3cret
@@ -51,6 +54,47 @@ def test_doctor_heals_one_login_only(context):
     other = Ami(ward.pbx.ami_port, "tap", "s3cret", "off")
     context.at_end(other.close)
     ward.heals("ami login", "one login only")
+
+
+def test_doctor_names_asterisks_open_files(context):
+    """Mended by a restart only, which is systemd's."""
+    ward = Ward(context, configs={**USERS, "asterisk": "maxfiles = 300\n"})
+    found = [c for c in ward.ask() if c["check"] == "open files" and c["node"] == "a"]
+    assert [c["verdict"] for c in found] == ["WARN"] and "may have 300 files open" in found[0]["said"], found
+    assert "LimitNOFILE=65536" in found[0]["fix"] and "asterisk.service.d" in found[0]["file"], found
+
+
+def test_doctor_heals_tls(context):
+    """No TLS door where the configuration wants one; then a certificate that runs out soon, and a new one in its place."""
+    if not shutil.which("openssl"):
+        raise Skip("openssl is not installed")
+    ward = Ward(context, configs=USERS)
+    port, pem = free_port(), os.path.join(ward.etc, "asterisk.pem")
+
+    def certify(days):
+        key, cert = context.path("key.pem"), context.path("cert.pem")
+        command = f"openssl req -x509 -newkey rsa:2048 -nodes -days {days} -subj /CN=pbx -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {cert}"
+        subprocess.run(command.split(), check=True, capture_output=True, timeout=60)
+        with open(pem, "w", encoding="utf-8") as to:
+            for name in (cert, key):
+                with open(name, encoding="utf-8") as f:
+                    to.write(f.read())
+        os.chmod(pem, 0o644)
+        return cert
+
+    ward.node, ward.ari_url = f"ca = {certify(5)}\n", f"https://127.0.0.1:{port}"
+    ward.write_conf()
+    found = ward.bad()
+    assert [c["check"] for c in found] == ["http"] and f"tlsbindaddr = 127.0.0.1:{port}" in found[0]["fix"], found
+    ward.apply({**found[0], "fix": found[0]["fix"].replace("/path/to/certificate-and-key.pem", pem)})
+    found = ward.bad()
+    assert [(c["check"], c["verdict"]) for c in found] == [("certificate", "WARN")] and "HTTP port runs out in" in found[0]["said"], found
+    certify(400)
+    ward.apply(found[0])
+    assert ward.bad() == []
+    certify(400)  # not read yet: what Asterisk shows is no longer what the configuration believes
+    found = ward.bad()
+    assert [c["check"] for c in found] == ["http"] and "not believed" in found[0]["said"], found
 
 
 def test_doctor_heals_rights_of_asyncagi(context):

@@ -1,6 +1,7 @@
 """`sidetone doctor` against stand-ins: one thing is wrong in each test, and it is named with the lines that mend it."""
 import json
 import os
+import re
 import shutil
 import socket
 
@@ -65,6 +66,8 @@ handler = {self.context.write("hello.lua", "function handle(call) end")}
         assert code in (0, 1) and not err, (code, err)
         told = json.loads(out)
         assert (code == 0) == told["ok"], told
+        for check in told["checks"]:  # what is to be pasted into a shell is commands, and words only behind #
+            assert check["file"] != "shell" or not any(re.search(r";\s", line.split("#")[0]) for line in check["fix"].splitlines()), check
         return told["checks"]
 
     def bad(self, verdicts=("FAIL",), **more):

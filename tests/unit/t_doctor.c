@@ -187,6 +187,23 @@ static void test_open_files_that_full_load_needs(void **state)
     assert_int_equal(doctor_files_needed(&c), idle + 100 + 4 * 10);
 }
 
+static void test_open_files_of_asterisk(void **state)
+{
+    struct config c = config_of_disk();
+    struct config_node n = { .calls_max = 10 };
+    struct config_route route = { .handler = "/a.lua" };
+    int64_t idle;
+
+    (void)state;
+    idle = doctor_asterisk_files_needed(&c, &n);
+    assert_true(idle > 0);
+    n.ari = "http://127.0.0.1:8088";
+    assert_int_equal(doctor_asterisk_files_needed(&c, &n), idle + 10 * 16);
+    c.routes = &route;
+    c.route_count = 1;
+    assert_int_equal(doctor_asterisk_files_needed(&c, &n), idle + 10 * 16 + 100 * 10);
+}
+
 static enum doctor_verdict certificate_verdict(int64_t not_after)
 {
     const struct doctor_asked a = { .ami_certificate = { .is_asked = true, .is_known = true, .not_after = not_after } };
@@ -220,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_report_without_memory),
         cmocka_unit_test(test_machine),
         cmocka_unit_test(test_open_files_that_full_load_needs),
+        cmocka_unit_test(test_open_files_of_asterisk),
         cmocka_unit_test(test_certificate),
     };
 

@@ -171,7 +171,7 @@ static void check_own_filters(const struct doctor_context *x, const char *name, 
     if (doctor_list_has(&d->actions, "Filter")) {
         doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may send Filter, which ami_filters needs, and with that class much else; eventfilter lines of manager.conf need no right",
                    d->user_key, d->user);
-        doctor_fix(x->report, "shell", "sidetone tap advise --node %s    ; put its lines into %s, and take ami_filters out of %s", x->asked->node->head.name, path, x->config->path);
+        doctor_fix(x->report, "shell", "sidetone tap advise --node %s    # put its lines into %s, and take ami_filters out of %s", x->asked->node->head.name, path, x->config->path);
     } else {
         doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s may not send Filter, which ami_filters needs", d->user_key, d->user);
         doctor_fix(x->report, path, "[%s]\nwrite = system\n; " RELOAD, d->user);
@@ -346,7 +346,7 @@ static void check_clock(const struct doctor_context *x, const char *name)
     }
     doctor_say(x->report, off > CLOCK_FAIL_US ? DOCTOR_FAIL : DOCTOR_WARN, name, "Asterisk's clock is %.3f s %s this machine's: times of different nodes do not compare",
                (double)off / 1e6, d->ahead_us > 0 ? "ahead of" : "behind");
-    doctor_fix(x->report, "shell", "timedatectl set-ntp true    ; on both machines");
+    doctor_fix(x->report, "shell", "timedatectl set-ntp true    # on both machines");
 }
 
 static const struct doctor_check checks[] = {

@@ -64,7 +64,7 @@ static const struct conf_section *section_of(const struct conf *c, const char *u
 static void say_excludes(const struct doctor_context *x, const char *name, const char *user)
 {
     doctor_say(x->report, DOCTOR_WARN, name, "ami_user = %s has an eventfilter that keeps events away; whether facts need one of them cannot be told from here", user);
-    doctor_fix(x->report, "shell", "sidetone tap advise --node %s    ; its lines instead of the filters that are there", x->asked->node->head.name);
+    doctor_fix(x->report, "shell", "sidetone tap advise --node %s    # its lines instead of the filters that are there", x->asked->node->head.name);
 }
 
 static void say_missing(const struct doctor_context *x, const char *name, const char *user, const struct conf_section *s)

@@ -112,6 +112,7 @@ static int look_at_node(struct doctor_report *r, const struct config *c, const s
     doctor_checks_run(&doctor_ari_checks, &x);
     doctor_checks_run(&doctor_tls_checks, &x);
     doctor_checks_run(&doctor_module_checks, &x);
+    doctor_checks_run(&doctor_limit_checks, &x);
     doctor_scripts_check(&x);
     r->node = "";
     doctor_etc_free(&etc);

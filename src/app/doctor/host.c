@@ -39,7 +39,7 @@ static pid_t find_daemon(const char *path)
 }
 
 /* "Max open files            65536                65536                files" */
-static int64_t limit_of(pid_t pid)
+int64_t doctor_limit_of(pid_t pid)
 {
     char path[64], line[256];
     long long soft = -1;
@@ -73,8 +73,8 @@ static void look_at_daemon(struct doctor_host *h, const struct config *c)
         return;
     if (doctor_person_of_process(&h->who, h->daemon))
         find_user(&h->who);
-    if (limit_of(h->daemon) >= 0)
-        h->open_files = limit_of(h->daemon);
+    if (doctor_limit_of(h->daemon) >= 0)
+        h->open_files = doctor_limit_of(h->daemon);
 }
 
 int64_t doctor_files_needed(const struct config *c)

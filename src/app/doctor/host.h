@@ -58,5 +58,7 @@ void doctor_host_free(struct doctor_host *h);
 
 /* Fills fault, at and who of f. needs: DOCTOR_READ, DOCTOR_RUN. p outlives f. */
 void doctor_file_judge(struct doctor_file *f, const struct doctor_person *p, unsigned needs);
+/* How many files that process may have open; -1: not known. */
+int64_t doctor_limit_of(pid_t pid);
 /* Descriptors that so many sessions and talks may need. */
 int64_t doctor_files_needed(const struct config *c);

@@ -31,7 +31,7 @@ static pid_t process_at(const struct listening *all, size_t count, const char *u
     return listening_asterisk_of(door->uid);
 }
 
-static pid_t find_process(const struct config_node *n)
+pid_t doctor_asterisk_process(const struct config_node *n)
 {
     struct listening *all;
     size_t count;
@@ -63,7 +63,7 @@ static int user_of_file(struct doctor_person *p, const struct conf *c)
 
 int doctor_asterisk_user(struct doctor_person *p, const struct config_node *n, const struct conf *asterisk_conf)
 {
-    const pid_t pid = find_process(n);
+    const pid_t pid = doctor_asterisk_process(n);
 
     if (pid && doctor_person_of_process(p, pid) == 0)
         return 0;

@@ -9,6 +9,8 @@ enum doctor_shebang { DOCTOR_SHEBANG_BINARY, DOCTOR_SHEBANG_NONE, DOCTOR_SHEBANG
 /* Of the first bytes of a program; name is set for NAMED. Pure. */
 enum doctor_shebang doctor_shebang_read(struct text head, struct text *name);
 
+/* The process of the Asterisk of n, if it is on this machine and may be seen; else 0. Blocking. */
+pid_t doctor_asterisk_process(const struct config_node *n);
 /* Whom the Asterisk of n runs as: its process, else runuser of asterisk.conf (NULL: not read), else the user asterisk. 0 or -ENOENT. Blocking. */
 int doctor_asterisk_user(struct doctor_person *p, const struct config_node *n, const struct conf *asterisk_conf) MUST_USE;
 
