@@ -16,7 +16,7 @@ def test_rotate_under_calls_loses_no_event(context):
     done = {}
 
     def rotate():
-        done["result"] = run(context, "rotate", "pbx1", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk", console(context, fresh.pbx), timeout=60)
+        done["result"] = run(context, "rotate", "pbx1", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk", console(context), timeout=60)
 
     thread = threading.Thread(target=rotate)
     thread.start()
