@@ -145,6 +145,25 @@ def test_doctor_a_class_is_not_read(context):
     only(clinic.bad(), "events", "does not read call:", fix="read = system,call")
 
 
+def test_doctor_a_filter_keeps_events_away(context):
+    clinic = Clinic(context, manager=MANAGER + "eventfilter(action(exclude),name(Newexten)) =\n")
+    only(clinic.bad(("FAIL", "WARN")), "events", "keeps events away", fix="sidetone tap advise --node pbx1")
+
+
+def test_doctor_filters_of_our_own(context):
+    """They are sent by the daemon, which takes a right that the tap has no other use for."""
+    node = "ami_filter = eventfilter(action(exclude),name(RTCPSent)) =\nami_filter = eventfilter(action(exclude),name(RTCPReceived)) =\n"
+    clinic = Clinic(context, node=node)
+    lines = "eventfilter(action(exclude),name(RTCPSent)) =\neventfilter(action(exclude),name(RTCPReceived)) =\n"
+    only(clinic.bad(("FAIL", "WARN")), "ami rights", "may not send Filter", file="manager.conf", fix="[tap]\nwrite =\n" + lines)
+    clinic.ami.answers["ListCommands"] = COMMANDS + "Filter: Dynamically add filters. (Priv: system,all)\n"
+    only(clinic.bad(("FAIL", "WARN")), "ami rights", "take no right", fix="[tap]\nwrite =\n" + lines)
+    clinic.ami.answers["ListCommands"] = COMMANDS
+    with open(os.path.join(clinic.etc, "manager.conf"), "a", encoding="utf-8") as f:
+        f.write(lines)
+    assert clinic.bad(("FAIL", "WARN")) == []
+
+
 def test_doctor_no_time_stamps_in_the_file(context):
     clinic = Clinic(context, manager=MANAGER.replace("timestampevents = yes", ""))
     only(clinic.bad(), "time stamps", file="manager.conf", fix="timestampevents = yes")

@@ -187,6 +187,29 @@ static void test_sockets(void **state)
     free(all);
 }
 
+/* Who has the address itself comes before who has every address, and both before somebody on another address. */
+static void test_who_gets_it(void **state)
+{
+    const struct listening all[] = {
+        { .is_tcp = true, .address = "192.0.2.1:5038", .port = 5038, .inode = 1 },  { .is_tcp = true, .address = "0.0.0.0:5038", .port = 5038, .inode = 2 },
+        { .is_tcp = true, .address = "127.0.0.1:5038", .port = 5038, .inode = 3 },  { .is_tcp = false, .address = "127.0.0.1:8088", .port = 8088, .inode = 4 },
+        { .is_tcp = true, .address = "192.0.2.1:8088", .port = 8088, .inode = 5 },  { .is_tcp = true, .address = "[::]:8089", .port = 8089, .inode = 6 },
+    };
+    const size_t n = sizeof all / sizeof *all;
+
+    (void)state;
+    assert_int_equal(listening_at(all, n, "tcp://127.0.0.1:5038")->inode, 3);
+    assert_int_equal(listening_at(all, n, "127.0.0.1:5038")->inode, 3);
+    assert_int_equal(listening_at(all, n, "tcp://localhost:5038")->inode, 2);
+    assert_int_equal(listening_at(all, n, "http://127.0.0.1:8088/pbx")->inode, 5);
+    assert_int_equal(listening_at(all, n, "https://[::1]:8089")->inode, 6);
+    assert_null(listening_at(all, n, "tcp://127.0.0.1:5039"));
+    assert_null(listening_at(all, n, "tcp://127.0.0.1"));
+    assert_null(listening_at(all, 0, "tcp://127.0.0.1:5038"));
+    assert_true(listening_is_url("tcp://127.0.0.1:5038") && listening_is_url("http://localhost:8088/pbx"));
+    assert_false(listening_is_url("tcp://192.0.2.1:5038") || listening_is_url("tcp://127.0.0.1") || listening_is_url("tcp://127.0.0.1:0") || listening_is_url(NULL));
+}
+
 static void test_too_many_sockets(void **state)
 {
     struct listening *all = calloc(LISTENING_MAX, sizeof *all);
@@ -337,7 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_console),     cmocka_unit_test(test_damaged), cmocka_unit_test(test_full),  cmocka_unit_test(test_plain_names),
-        cmocka_unit_test(test_sockets),     cmocka_unit_test(test_too_many_sockets), cmocka_unit_test(test_whose),
+        cmocka_unit_test(test_sockets),     cmocka_unit_test(test_who_gets_it), cmocka_unit_test(test_too_many_sockets), cmocka_unit_test(test_whose),
         cmocka_unit_test(test_silent_port), cmocka_unit_test(test_silent_after_login),
         cmocka_unit_test(test_no_memory),
     };

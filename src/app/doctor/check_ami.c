@@ -9,7 +9,7 @@
 
 #include "tap/needs.h"
 
-enum { CLASSES_MAX = 400, PATH = 4096, LINES = 512, CLOCK_WARN_US = 500000, CLOCK_FAIL_US = 30000000 };
+enum { CLASSES_MAX = 400, PATH = 4096, FILTERS_MAX = 64 << 10, LINES = 512, CLOCK_WARN_US = 500000, CLOCK_FAIL_US = 30000000 };
 
 #define RELOAD "then: asterisk -rx \"manager reload\""
 
@@ -163,19 +163,26 @@ static bool find_power(const struct doctor_ami *d, bool uses_agi, char *out, siz
     return *out;
 }
 
-/* The daemon sends the filters of ami_filters itself, which takes write = system. */
+/* The daemon sends the filters of ami_filter itself where it may, which takes write = system: much for little. */
 static void check_own_filters(const struct doctor_context *x, const char *name, const char *path)
 {
     const struct doctor_ami *d = &x->asked->ami[DOCTOR_TAP];
+    const bool may_send = doctor_list_has(&d->actions, "Filter");
+    struct buf lines;
+    bool is_moved;
 
-    if (doctor_list_has(&d->actions, "Filter")) {
-        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may send Filter, which ami_filters needs, and with that class much else; eventfilter lines of manager.conf need no right",
+    buf_init(&lines, FILTERS_MAX);
+    is_moved = doctor_filters_moved(x, &lines);
+    if (!may_send && is_moved)
+        doctor_say(x->report, DOCTOR_OK, name, "%s = %s may not act on calls, and its filters stand in manager.conf", d->user_key, d->user);
+    else if (may_send)
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may send Filter, which ami_filter takes, and with that class much else; the same lines in manager.conf take no right",
                    d->user_key, d->user);
-        doctor_fix(x->report, "shell", "sidetone tap advise --node %s    # put its lines into %s, and take ami_filters out of %s", x->asked->node->head.name, path, x->config->path);
-    } else {
-        doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s may not send Filter, which ami_filters needs", d->user_key, d->user);
-        doctor_fix(x->report, path, "[%s]\nwrite = system\n; " RELOAD, d->user);
-    }
+    else
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may not send Filter, so ami_filter is not installed; the same lines in manager.conf take no right", d->user_key, d->user);
+    if (may_send || !is_moved)
+        doctor_fix(x->report, path, "[%s]\nwrite =\n%.*s; " RELOAD ", and restart sidetone", d->user, TEXT_ARG(buf_text(&lines)));
+    buf_free(&lines);
 }
 
 static void check_tap_rights(const struct doctor_context *x, const char *name)

@@ -34,6 +34,8 @@ void doctor_checks_run(const struct doctor_checks *checks, const struct doctor_c
 
 /* Of the tap's eventfilter lines in manager.conf: says what they may keep away that facts need. true: something was said. */
 bool doctor_filters_check(const struct doctor_context *x, const char *name);
+/* Adds ami_filter as lines of manager.conf. true: they stand there already. */
+bool doctor_filters_moved(const struct doctor_context *x, struct buf *lines);
 /* The lines of [general] that open a port for url, whose key in that file is port_key ("port", "bindport"); with TLS where url says so. */
 const char *doctor_door_lines(const char *url, const char *port_key, char *out, size_t size);
 /* Did it fail because the host's name is not known? why: what the dialer said. */
