@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import stat
 import subprocess
 
@@ -191,6 +192,27 @@ def test_rotate_says_how_far_it_had_come(context):
     assert "cut off" not in place.rotate()[1]
 
 
+def test_rotate_cut_off_is_told_by_the_doctor(context):
+    """With the command that ends it, word for word."""
+    place = Place(context)
+
+    def rotations():
+        code, out, err = run(context, "doctor", "--config", place.conf, "--asterisk-etc", context.path("etc"), "--json", timeout=60)
+        assert code in (0, 1) and not err, err
+        return [check for check in json.loads(out)["checks"] if check["check"] == "rotation"]
+
+    assert rotations() == []
+    place.cut_where(False, False, True)
+    told = rotations()
+    assert [(c["verdict"], c["node"], c["file"]) for c in told] == [("FAIL", "pbx1", "shell")] and "ami_secret was cut off" in told[0]["said"], told
+    command = told[0]["fix"].split()
+    assert command[:4] == ["sidetone", "rotate", "pbx1", "--ami"], command
+    code, out, err = run(context, *command[1:], "--asterisk", place.asterisk, timeout=60)
+    assert code == 0 and not err and "it goes on" in out, out + err
+    place.expect_whole(out)
+    assert rotations() == []
+
+
 def test_rotate_does_not_guess_when_it_was_edited_since(context):
     place = Place(context)
     place.cut_where(False, True, True)
@@ -286,6 +308,24 @@ def test_rotate_waits_for_the_record_only_so_long(context):
     run_again(place, "let go")
 
 
+def test_rotate_in_a_folder_that_may_not_be_written(context):
+    """The file may be, but not its folder, in which the new one would be made: found before anything is touched."""
+    place = Place(context)
+    nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+    program = context.path("program")
+    shutil.copy(context.program, program)
+    for folder, _, names in os.walk(context.dir):
+        for path in [folder] + [os.path.join(folder, name) for name in names]:
+            os.chown(path, nobody, -1)
+    for folder in ("etc", "own"):
+        os.chmod(context.path(folder), 0o555)
+        done = subprocess.run([program, *place.args()], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+                              user=nobody if os.geteuid() == 0 else None)
+        os.chmod(context.path(folder), 0o755)
+        assert done.returncode == 1 and b"its folder must be writable" in done.stderr and not done.stdout, (folder, done)
+        assert place.state() == (OLD, OLD, OLD) and os.listdir(context.path(folder)) in (["manager.conf"], ["pbx1.tap"])
+
+
 def test_rotate_on_a_full_disk_changes_nothing(context):
     """No file may grow beyond 64 KiB, and Asterisk's is bigger."""
     place = Place(context)
@@ -302,13 +342,17 @@ def test_rotate_on_a_full_disk_changes_nothing(context):
     assert os.listdir(context.path("etc")) == ["manager.conf"] and os.listdir(context.path("own")) == ["pbx1.tap"]
 
 
-def test_rotate_looks_at_folders_first(context):
-    """A missing state folder, a file of ours that is none: found before anything is touched."""
+def test_rotate_looks_at_the_state_folder_first(context):
+    """One that cannot be written is found before anything is touched; one that is not there yet hinders nobody."""
     place = Place(context)
     os.rmdir(context.path("state"))
+    context.write("state", "a file")
     code, out, err = place.rotate()
-    assert code == 1 and out == "" and "state_dir" in err and place.state() == (OLD, OLD, OLD), out + err
+    assert code == 1 and out == "" and "must be writable, for the record" in err and place.state() == (OLD, OLD, OLD), out + err
     assert os.listdir(context.path("etc")) == ["manager.conf"] and os.listdir(context.path("own")) == ["pbx1.tap"]
+    os.unlink(context.path("state"))
+    code, out, err = place.rotate()
+    assert code == 0 and "a login with it works" in out and "rotation.json cannot be written" in err and len(set(place.state())) == 1, out + err
 
 
 def test_rotate_keeps_link_owner_and_mode(context):

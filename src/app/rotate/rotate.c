@@ -145,8 +145,8 @@ static int open_files(struct rotation_now *r)
     err = swap_open(&r->theirs, r->at.file);
     if (err)
         return refuse(r, err, "%s and its folder must be writable: %s", r->at.file, err_text(err));
-    if (faccessat(AT_FDCWD, state, W_OK | X_OK, AT_EACCESS))
-        return refuse(r, -errno, "state_dir = %s must be there and writable, for the record: %s", state, err_text(-errno));
+    if (faccessat(AT_FDCWD, state, W_OK | X_OK, AT_EACCESS) && errno != ENOENT) /* before the daemon's first day it is not there */
+        return refuse(r, -errno, "state_dir = %s must be writable, for the record: %s", state, err_text(-errno));
     return 0;
 }
 
@@ -455,6 +455,11 @@ bool rotate_is_unfinished(const struct config_node *node, enum rotate_door door)
     struct swap s;
 
     return file && !swap_names(&s, file) && access(s.before, F_OK) == 0;
+}
+
+const char *rotate_key(enum rotate_door door)
+{
+    return doors[door].our_key;
 }
 
 void rotate_command(const struct rotate_options *opt, char *out, size_t size)

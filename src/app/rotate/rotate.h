@@ -25,5 +25,7 @@ int rotate_run(const struct rotate_options *opt, FILE *out, FILE *problems) MUST
 
 /* Was one cut off? As far as we may see. */
 bool rotate_is_unfinished(const struct config_node *node, enum rotate_door door);
+/* "ami_secret" */
+const char *rotate_key(enum rotate_door door);
 /* The command line that ends it. */
 void rotate_command(const struct rotate_options *opt, char *out, size_t size);
