@@ -92,7 +92,8 @@ static char closer_of(char c)
 
 /* ---- texts as they stand ---- */
 
-/* Goes on until the bracket that is open closes, or, with open '\0', until a ";". is_lenient: one "]" or "}" that closes nothing is taken for text before
+/* Goes on until the bracket that is open closes, or, with open '\0', until a ";". Behind a bracket of the wrong kind, which is told once, it goes on as
+ * if that were the right one, so that what follows is still read. is_lenient: one "]" or "}" that closes nothing is taken for text before
  * the first comma (the grammar puts two words together there: ael.y, word_list). */
 static bool brackets_walk(struct ael_lexer *x, struct ael_file *f, char open, const char *what, bool is_lenient)
 {
@@ -100,6 +101,7 @@ static bool brackets_walk(struct ael_lexer *x, struct ael_file *f, char open, co
     const size_t start = f->at;
     const struct conf_place place = here(f);
     size_t depth = 0;
+    bool is_told = false;
 
     if (open)
         closers[depth++] = closer_of(open);
@@ -122,9 +124,13 @@ static bool brackets_walk(struct ael_lexer *x, struct ael_file *f, char open, co
             ael_problem(x, here(f), DIALPLAN_CUT, "\"%c\" closes nothing in %s: Asterisk takes it for text", c, what);
             is_lenient = false;
         } else if (!depth || closers[depth - 1] != c) {
-            ael_problem(x, here(f), DIALPLAN_SKIPPED, "expected \"%c\" in %s, and found \"%c\": Asterisk loads nothing of extensions.ael",
-                        depth ? closers[depth - 1] : ';', what, c);
-            return false;
+            if (!is_told)
+                ael_problem(x, here(f), DIALPLAN_SKIPPED, "expected \"%c\" in %s, and found \"%c\": Asterisk loads nothing of extensions.ael",
+                            depth ? closers[depth - 1] : ';', what, c);
+            is_told = true;
+            if (depth < 2 && c != ']') /* more likely the end was forgotten */
+                return false;
+            depth -= depth > 1;
         } else if (--depth == 0 && open) {
             return true;
         }

@@ -371,8 +371,12 @@ static struct ael_node *globals(struct ael_tree *t)
     return n;
 }
 
-static struct ael_node *object(struct ael_tree *t)
+/* NULL: something else, which is told once until one of them comes. */
+static struct ael_node *object(struct ael_tree *t, bool *is_lost)
 {
+    const bool was_lost = *is_lost;
+
+    *is_lost = false;
     switch (t->token.sign) {
     case KW_CONTEXT:
     case KW_ABSTRACT:
@@ -382,12 +386,13 @@ static struct ael_node *object(struct ael_tree *t)
         return macro(t);
     case KW_GLOBALS:
         return globals(t);
-    case AEL_CLOSE:
-        ael_damage(t, "\"context\", \"macro\" or \"globals\"");
-        ael_take(t); /* a "}" too many */
-        return NULL;
     default:
-        ael_damage(t, "\"context\", \"macro\" or \"globals\"");
+        *is_lost = true;
+        if (was_lost)
+            ael_skip(t);
+        else
+            ael_damage(t, "\"context\", \"macro\" or \"globals\"");
+        ael_has(t, AEL_CLOSE); /* a "}" too many */
         return NULL;
     }
 }
@@ -395,12 +400,13 @@ static struct ael_node *object(struct ael_tree *t)
 void ael_parse(struct ael_tree *t)
 {
     struct ael_node **last = &t->first;
+    bool is_lost = false;
 
     ael_take(t);
     while (t->token.sign != AEL_END) {
         if (ael_has(t, AEL_SEMICOLON))
             continue;
-        *last = object(t);
+        *last = object(t, &is_lost);
         last = *last ? &(*last)->next : last;
     }
 }

@@ -423,13 +423,13 @@ static struct text without_comment(struct view *v, const char *comment)
 bool mask_line(const char *file, struct text line, unsigned char out[CONF_LINE_MAX])
 {
     struct view v = { .line = line, .mask = out };
-    const struct text name = text_of(file ? file : "");
+    const struct text path = text_of(file ? file : ""), name = text_skip(path, (size_t)(text_rfind(path, '/') + 1));
     struct text words;
 
     if (!line.p || line.n > CONF_LINE_MAX)
         return false;
     memset(out, MASK_SHOWN, line.n);
-    if (text_ends(name, TEXT(".ael"))) {
+    if (text_find_text(name, TEXT(".ael")) >= 0) { /* and extensions.ael.inc, apps.ael2 */
         const struct text code = without_comment(&v, "//"), before = without_comment(&v, "/*");
 
         return mask_ael(&v, before.n < code.n ? before : code);

@@ -231,6 +231,21 @@ static void test_damage(void **state)
     }
 }
 
+/* A bracket of the wrong kind is told once, and nothing behind it that is sound. */
+static void test_wrong_bracket(void **state)
+{
+    struct audit *a = open_text("context a { 1 => { if (\"$(A}\" = \"x\") { NoOp(${B)); Hangup(); } NoOp(c]); } 2 => NoOp(); }\nNoOp(); Hangup(); }\ncontext b { 3 => NoOp(); }\n");
+    size_t told = 0;
+
+    (void)state;
+    for (size_t i = 0; i < a->finding_count; i++)
+        told += strcmp(a->findings[i].rule->code, "ST103") == 0;
+    assert_int_equal(told, 4); /* "}", ")", "]", and NoOp outside of a context */
+    assert_true(steps_of(a, "a", "2")[0] == '1');
+    assert_true(steps_of(a, "b", "3")[0] == '1');
+    audit_free(a);
+}
+
 /* Every beginning of a file is read to an end. */
 static void test_cut_anywhere(void **state)
 {
@@ -425,7 +440,7 @@ int main(void)
         cmocka_unit_test(test_plain_statements), cmocka_unit_test(test_conditions),  cmocka_unit_test(test_loops),
         cmocka_unit_test(test_jumps),            cmocka_unit_test(test_switch),      cmocka_unit_test(test_macros),
         cmocka_unit_test(test_contexts),         cmocka_unit_test(test_places),      cmocka_unit_test(test_words),
-        cmocka_unit_test(test_damage),           cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_damage),           cmocka_unit_test(test_wrong_bracket), cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_included),         cmocka_unit_test(test_beside_others), cmocka_unit_test(test_included_in_circles), cmocka_unit_test(test_not_readable), cmocka_unit_test(test_silenced),
         cmocka_unit_test(test_memory_fails),
     };
