@@ -218,6 +218,43 @@ static void test_record(void **state)
                   "{\"rotations\":[" ENTRY("b") "," ENTRY("tap") "]}\n");
 }
 
+struct met {
+    int count;
+    int64_t at_us;
+};
+
+static void on_entry(void *arg, const struct rotation *r)
+{
+    struct met *m = arg;
+
+    m->count++;
+    m->at_us = r->at_us;
+    assert_string_equal(r->node, "pbx1");
+    assert_string_equal(r->door, "ami");
+}
+
+/* What was written is read again; what is damaged is passed over. */
+static void test_record_is_read(void **state)
+{
+    const struct rotation r = { .node = "pbx1", .door = "ami", .user = "tap", .at_us = INT64_C(1763838498000000) };
+    static const char *const damaged[] = { "", "{", "[]", "{\"rotations\":{}}", "{\"rotations\":[7,null,{}]}",
+                                           "{\"rotations\":[{\"node\":\"pbx1\",\"door\":\"ami\",\"user\":\"a\",\"at\":\"soon\"}]}" };
+    struct met m = { 0 };
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(rotation_add(&out, TEXT("{\"rotations\":[" ENTRY("b") "]}"), &r), 0);
+    rotation_each(buf_text(&out), on_entry, &m);
+    assert_int_equal(m.count, 2);
+    assert_true(m.at_us == r.at_us);
+    buf_free(&out);
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++)
+        rotation_each(text_of(damaged[i]), on_entry, &m);
+    assert_int_equal(m.count, 2);
+    assert_int_equal(rotation_read(folder, on_entry, &m), -ENOENT);
+}
+
 static int ask(const void *of, char *out, size_t size)
 {
     if (!of)
@@ -258,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_a_file_keeps_its_mode_and_its_link),
         cmocka_unit_test(test_a_file_goes_there_and_back),
         cmocka_unit_test(test_record),
+        cmocka_unit_test(test_record_is_read),
         cmocka_unit_test(test_a_refused_secret_is_exchanged_once),
     };
 

@@ -79,6 +79,49 @@ int rotation_add(struct buf *out, struct text old, const struct rotation *r)
     return err;
 }
 
+static bool read_entry(struct rotation *out, const cJSON *o)
+{
+    const char *at = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "at"));
+    struct tm tm = { .tm_isdst = 0 };
+
+    *out = (struct rotation){ .node = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "node")),
+                              .door = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "door")),
+                              .user = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "user")) };
+    if (!out->node || !out->door || !out->user || !at || !strptime(at, "%Y-%m-%dT%H:%M:%S", &tm))
+        return false;
+    out->at_us = (int64_t)timegm(&tm) * 1000000;
+    return true;
+}
+
+void rotation_each(struct text content, void (*on_entry)(void *arg, const struct rotation *r), void *arg)
+{
+    cJSON *root = cJSON_ParseWithLength(content.p, content.n);
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "rotations"), *item;
+    struct rotation r;
+
+    cJSON_ArrayForEach(item, list)
+        if (read_entry(&r, item))
+            on_entry(arg, &r);
+    cJSON_Delete(root);
+}
+
+int rotation_read(const char *state_dir, void (*on_entry)(void *arg, const struct rotation *r), void *arg)
+{
+    char path[PATH_MAX];
+    char *bytes;
+    size_t n;
+    int err;
+
+    if (snprintf(path, sizeof path, "%s/rotation.json", state_dir) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    err = file_grab(path, &bytes, &n, NULL);
+    if (err)
+        return err;
+    rotation_each(text_make(bytes, n), on_entry, arg);
+    free(bytes);
+    return 0;
+}
+
 /* Rotations of other nodes may keep their records here, too. */
 static int lock_folder(const char *folder)
 {
