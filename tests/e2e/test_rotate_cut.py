@@ -6,10 +6,12 @@ import os
 import resource
 import shutil
 import stat
+import struct
 import subprocess
 
 from ami_standin import AmiStandin
 from daemon import run
+from runner import Skip
 
 OLD = "old-secret-of-the-tap"
 STEPS_MAX = 60
@@ -374,6 +376,21 @@ def test_rotate_keeps_link_owner_and_mode(context):
             st = os.stat(path)
             assert (st.st_uid, stat.S_IMODE(st.st_mode)) == (owner, mode), (path, st)
         assert len(set(place.state())) == 1 and place.ours() != OLD
+
+
+def test_rotate_keeps_the_access_list(context):
+    """The one by which the daemon's user may read our file."""
+    place = Place(context)
+    name = "system.posix_acl_access"
+    entries = ((1, 6, 2 ** 32 - 1), (2, 4, 65534), (4, 0, 2 ** 32 - 1), (16, 4, 2 ** 32 - 1), (32, 0, 2 ** 32 - 1))
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(place.own, name, acl)
+    except OSError as err:
+        raise Skip("this file system keeps no access lists") from err
+    code, out, err = place.rotate()
+    assert code == 0 and not err and os.getxattr(place.own, name) == acl and place.ours() != OLD, out + err
+    assert name not in os.listxattr(place.manager)
 
 
 def test_rotate_in_a_folder_of_which_all_is_read(context):

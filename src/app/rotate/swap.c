@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "app/file_set.h"
+
+enum { ACCESS_LIST_MAX = 8192 };
 
 int swap_names(struct swap *s, const char *path)
 {
@@ -53,15 +56,29 @@ static int settle(const struct swap *s)
     return fsync(s->folder) ? -errno : 0;
 }
 
+/* Without its access list the daemon's user, say, could not read it any more. */
+static int copy_access_list(const char *from, const char *to)
+{
+    static const char name[] = "system.posix_acl_access";
+    char list[ACCESS_LIST_MAX];
+    const ssize_t n = getxattr(from, name, list, sizeof list);
+
+    if (n < 0)
+        return errno == ENODATA || errno == ENOTSUP ? 0 : -errno;
+    return setxattr(to, name, list, (size_t)n, 0) ? -errno : 0;
+}
+
 int swap_prepare(struct swap *s, struct text next)
 {
     struct stat st;
+    int err;
 
     if (stat(s->path, &st))
         return -errno;
     if (unlink(s->next) && errno != ENOENT)     /* one that was cut off left it */
         return -errno;
-    return file_make(s->next, next, &st);
+    err = file_make(s->next, next, &st);
+    return err ? err : copy_access_list(s->path, s->next);
 }
 
 /* Whole or not at all, also when the power fails: whoever finds it goes by it. */

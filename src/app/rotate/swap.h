@@ -23,7 +23,7 @@ int swap_names(struct swap *s, const char *path) MUST_USE;
 int swap_open(struct swap *s, const char *path) MUST_USE;
 void swap_close(struct swap *s);
 
-/* Beside the file, on the disk when it returns, with the file's owner and mode. */
+/* Beside the file, on the disk when it returns, with the file's owner, mode and access list. */
 int swap_keep(struct swap *s, struct text before) MUST_USE;
 int swap_prepare(struct swap *s, struct text next) MUST_USE;
 /* The file becomes what was prepared. On an error it is as it was. */
