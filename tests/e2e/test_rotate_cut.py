@@ -378,6 +378,26 @@ def test_rotate_keeps_link_owner_and_mode(context):
         assert len(set(place.state())) == 1 and place.ours() != OLD
 
 
+def test_rotate_refuses_what_others_go_by(context):
+    """One file for two users, or one user with two files: an exchange would shut one of them out."""
+    place = Place(context)
+    with open(place.conf, encoding="utf-8") as f:
+        text = f.read()
+    other = context.write("own/other", OLD + "\n")
+    os.chmod(other, 0o600)
+    os.symlink("pbx1.tap", context.path("own", "linked"))
+    elsewhere = "[node pbx2]\nami = tcp://127.0.0.1:1\nami_user = tap\nami_secret = @file:own/linked\n"
+    for more, words in (("control_user = control\ncontrol_secret = @file:own/pbx1.tap\n", "the file of control_secret of node pbx1 as well"),
+                        ("control_user = tap\ncontrol_secret = @file:own/other\n", "control_secret is the same user with another secret"),
+                        (elsewhere, "the file of ami_secret of node pbx2 as well")):
+        context.write("sidetone.conf", text + more)
+        code, out, err = place.rotate("--ami")
+        assert code == 1 and out == "" and words in err and place.state() == (OLD, OLD, OLD), out + err
+    context.write("sidetone.conf", text + "control_user = tap\ncontrol_secret = @file:own/pbx1.tap\n")
+    code, out, err = place.rotate()
+    assert code == 0 and out.count("a login with it works") == 2 and len(set(place.state())) == 1 and place.ours() != OLD, out + err
+
+
 def test_rotate_keeps_the_access_list(context):
     """The one by which the daemon's user may read our file."""
     place = Place(context)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/file_set.h"
@@ -66,6 +67,38 @@ static const char *why_not_found(int err)
     }
 }
 
+static const char *user_of(const struct config_node *n, enum rotate_door door)
+{
+    return door == ROTATE_TAP ? n->ami_user : door == ROTATE_CONTROL ? n->control_user : n->ari_user;
+}
+
+static bool is_one_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return a && b && (!strcmp(a, b) || (!stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino));
+}
+
+/* An exchange would shut out whoever else goes by this file, or by this user with another file. */
+static int look_for_sharers(const struct rotation_now *r)
+{
+    const struct config *c = r->opt->config;
+    const char *const file = secret_file(rotation_secret(r->opt->node, r->opt->door));
+
+    for (size_t i = 0; i < c->node_count; i++)
+        for (int d = 0; d < ROTATE_DOORS; d++) {
+            const struct config_node *n = &c->nodes[i];
+            const char *const user = user_of(n, (enum rotate_door)d), *const other = secret_file(rotation_secret(n, (enum rotate_door)d));
+            const bool is_same = n == r->opt->node && (d == ROTATE_ARI) == (r->opt->door == ROTATE_ARI) && user && !strcmp(user, r->user);
+
+            if (!is_same && is_one_file(file, other))
+                return rotation_refuse(r, -EBUSY, "%s is the file of %s of node %s as well: give each its own", file, rotation_doors[d].our_key, n->head.name);
+            if (is_same && !is_one_file(file, other))
+                return rotation_refuse(r, -EBUSY, "%s is the same user with another secret: let both name one file", rotation_doors[d].our_key);
+        }
+    return 0;
+}
+
 /* Two at once would take each other's files for their own. */
 static int lock(struct rotation_now *r)
 {
@@ -83,13 +116,15 @@ static int find(struct rotation_now *r)
     char root[PATH_MAX];
     int err;
 
-    r->user = r->opt->door == ROTATE_TAP ? n->ami_user : r->opt->door == ROTATE_CONTROL ? n->control_user : n->ari_user;
+    r->user = user_of(n, r->opt->door);
     r->etc = r->opt->asterisk_etc ? r->opt->asterisk_etc : "/etc/asterisk";
     if (!r->user || !secret_is_set(rotation_secret(n, r->opt->door)) || (r->opt->door == ROTATE_ARI ? !n->ari : !n->ami))
         return rotation_refuse(r, -ENOENT, "the node has no such user, or it is not we who connect");
     if (!secret_file(rotation_secret(n, r->opt->door)))
         return rotation_refuse(r, -EINVAL, "%s must be @file:PATH: what comes from elsewhere cannot be exchanged here", rotation_door(r)->our_key);
-    err = lock(r);
+    err = look_for_sharers(r);
+    if (!err)
+        err = lock(r);
     if (err)
         return err;
     snprintf(root, sizeof root, "%s/%s", r->etc, rotation_door(r)->root);
