@@ -32,6 +32,7 @@ static const char *const file_names[AUDIT_FILE_COUNT] = {
     [AUDIT_EXTCONFIG] = "extconfig.conf",
     [AUDIT_FUNC_ODBC] = "func_odbc.conf",
     [AUDIT_LIVE] = "sidetone-live.conf",
+    [AUDIT_AGES] = "sidetone-ages.conf",
 };
 
 const char *audit_file_name(enum audit_file f)
