@@ -9,6 +9,7 @@
 #include "audit/ael.h"
 #include "audit/audit_internal.h"
 #include "audit/dialplan.h"
+#include "audit/lua_plan.h"
 
 static const char *const file_names[AUDIT_FILE_COUNT] = {
     [AUDIT_EXTENSIONS] = "extensions.conf",
@@ -89,6 +90,8 @@ static int read_dialplan(struct audit *a)
         return err;
     b.d = a->dialplan;
     err = ael_read(&b, a);
+    if (!err)
+        err = lua_plan_read(&b, a);
     if (err)
         return err;
     dialplan_link(a->dialplan);

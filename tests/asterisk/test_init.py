@@ -1,6 +1,8 @@
 """A private Asterisk with exactly what `init` wrote: `doctor` finds nothing to mend, and calls go through."""
 import json
 import os
+import re
+import shutil
 
 from daemon import Daemon, free_port, run
 from pbx import Pbx
@@ -41,6 +43,9 @@ class Fresh:
         with open(os.path.join(self.out, name), encoding="utf-8") as f:
             return f.read()
 
+    def manager(self):
+        return self.text("asterisk/manager.conf")
+
     def doctor(self):
         code, out, err = run(self.context, "doctor", "--config", self.conf, "--asterisk-etc", self.etc, "--json")
         assert not err, err
@@ -65,6 +70,60 @@ def test_init_works_as_it_is_written(context):
     code, calls, err = run(context, "calls", "--config", fresh.conf, "--json", "--since", "2000-01-01")
     assert code == 0 and calls.count('"node":"pbx1"') >= 2, calls + err
     assert [line for line in fresh.pbx.complaints() if "manager" in line or "ari.conf" in line or "acl" in line] == []
+
+
+def without_the_doors_of_the_test(fresh):
+    """The folder as an operator would have it: the user of the test itself and its SIP endpoints are no part of what init wrote."""
+    folder = fresh.context.path("as-operators-have-it")
+    shutil.copytree(fresh.etc, folder)
+    path = os.path.join(folder, "manager.conf")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    own = f"[{fresh.pbx.ami_user}]"
+    begin = text.index(own)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text[:begin] + text[text.index("\n;", begin):])
+    os.unlink(os.path.join(folder, "pjsip.conf"))
+    return folder
+
+
+def test_init_gives_no_right_too_much_and_none_too_few(context):
+    """The auditor has no warning for what init wrote into a node; and each right that is taken away is named by the doctor."""
+    fresh = Fresh(context, "tap,ari,agi,asyncagi")
+    code, told, err = run(context, "audit", "--json", without_the_doors_of_the_test(fresh))
+    worse = [f for f in json.loads(told)["findings"] if f["severity"] != "note"]
+    assert code == 0 and not err and worse == [], worse
+    code, checks = fresh.doctor()
+    assert code == 0 and not_fine(checks) == [], checks
+    ami = fresh.pbx.ami("off")
+    manager, ari = (os.path.join(fresh.etc, name) for name in ("manager.conf", "ari.conf"))
+
+    def without(path, old, new, command):
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        assert old in text, old
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace(old, new))
+        ami.command(command)
+        told = not_fine(fresh.doctor()[1])
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return told
+
+    read = "system,call,agent,dtmf,dialplan,agi"
+    for word in read.split(","):
+        told = without(manager, f"read = {read}", "read = " + ",".join(w for w in read.split(",") if w != word), "manager reload")
+        assert [c["check"] for c in told] == ["events"] and f"does not read {word}:" in told[0]["said"], (word, told)
+    for line in re.findall(r"^eventfilter.*$", fresh.manager(), re.M):
+        told = without(manager, line + "\n", "", "core ping")  # the doctor reads the file
+        event = re.search(r"name\((\w+)\)", line).group(1)
+        assert [c["check"] for c in told] == ["events"] and event in told[0]["said"] and line in told[0]["fix"], (line, told)
+    for old, new, word in (("write = reporting,agi", "write = agi", "may not list channels"), ("write = reporting,agi", "write = reporting", "may not send AGI"),
+                           ("read = agi", "read =", "does not read agi"), ("timestampevents = yes\n\n; The tap", "timestampevents = no\n\n; The tap", "no time stamps")):
+        told = without(manager, old, new, "manager reload")
+        assert len(told) == 1 and word in told[0]["said"], (old, told)
+    told = without(ari, "read_only = no", "read_only = yes", "module reload res_ari.so")
+    assert [c["check"] for c in told] == ["ari rights"], told
 
 
 def test_init_for_asyncagi(context):

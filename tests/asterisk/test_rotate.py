@@ -3,20 +3,9 @@ import json
 import os
 import threading
 
+from clinic import console
 from daemon import Daemon, run
-from pbx import which
 from test_init import Fresh, not_fine
-
-
-def console(context, pbx):
-    """A program that talks to the node as `asterisk` does: the unpacked one has its own loader."""
-    if not which(context):
-        return "asterisk"
-    root = os.path.abspath(context.asterisk)
-    libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
-    program = context.write("console", f"#!/bin/sh\nexec {libraries}/ld-linux-x86-64.so.2 --library-path {libraries} {root}/usr/sbin/asterisk \"$@\"\n")
-    os.chmod(program, 0o755)
-    return program
 
 
 def test_rotate_under_calls_loses_no_event(context):
@@ -27,7 +16,7 @@ def test_rotate_under_calls_loses_no_event(context):
     done = {}
 
     def rotate():
-        done["result"] = run(context, "rotate", "pbx1", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk", console(context, fresh.pbx), timeout=60)
+        done["result"] = run(context, "rotate", "pbx1", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk", console(context), timeout=60)
 
     thread = threading.Thread(target=rotate)
     thread.start()

@@ -1,6 +1,7 @@
 """`sidetone doctor` against stand-ins: one thing is wrong in each test, and it is named with the lines that mend it."""
 import json
 import os
+import re
 import shutil
 import socket
 
@@ -10,7 +11,7 @@ from daemon import free_port, run
 from runner import Skip
 
 BOOTED = "Event: FullyBooted\nPrivilege: system,all\nUptime: 3\nLastReload: 3\nStatus: Fully Booted\n\n"
-COMMANDS = "Response: Success\nPing: Keepalive command. (Priv: <none>)\nCoreShowChannels: List. (Priv: system,reporting,all)\nAGI: Add. (Priv: agi,all)\n"
+COMMANDS = "Response: Success\nPing: Keepalive command. (Priv: <none>)\nCoreShowChannels: List. (Priv: system,reporting,all)\n"
 INFO = '{"system":{"version":"22.10.1","entity_id":"x"},"config":{"name":"a","default_language":"en"}}'
 MODULES = ["res_agi", "res_http_websocket", "res_stasis", "app_stasis", "res_ari", "res_ari_model", "res_ari_events", "res_ari_applications",
            "res_ari_asterisk", "res_ari_channels", "res_ari_bridges", "bridge_simple", "res_audiosocket", "chan_audiosocket"]
@@ -65,6 +66,8 @@ handler = {self.context.write("hello.lua", "function handle(call) end")}
         assert code in (0, 1) and not err, (code, err)
         told = json.loads(out)
         assert (code == 0) == told["ok"], told
+        for check in told["checks"]:  # what is to be pasted into a shell is commands, and words only behind #
+            assert check["file"] != "shell" or not any(re.search(r";\s", line.split("#")[0]) for line in check["fix"].splitlines()), check
         return told["checks"]
 
     def bad(self, verdicts=("FAIL",), **more):
@@ -142,6 +145,25 @@ def test_doctor_a_class_is_not_read(context):
     only(clinic.bad(), "events", "does not read call:", fix="read = system,call")
 
 
+def test_doctor_a_filter_keeps_events_away(context):
+    clinic = Clinic(context, manager=MANAGER + "eventfilter(action(exclude),name(Newexten)) =\n")
+    only(clinic.bad(("FAIL", "WARN")), "events", "keeps events away", fix="sidetone tap advise --node pbx1")
+
+
+def test_doctor_filters_of_our_own(context):
+    """They are sent by the daemon, which takes a right that the tap has no other use for."""
+    node = "ami_filter = eventfilter(action(exclude),name(RTCPSent)) =\nami_filter = eventfilter(action(exclude),name(RTCPReceived)) =\n"
+    clinic = Clinic(context, node=node)
+    lines = "eventfilter(action(exclude),name(RTCPSent)) =\neventfilter(action(exclude),name(RTCPReceived)) =\n"
+    only(clinic.bad(("FAIL", "WARN")), "ami rights", "may not send Filter", file="manager.conf", fix="[tap]\nwrite =\n" + lines)
+    clinic.ami.answers["ListCommands"] = COMMANDS + "Filter: Dynamically add filters. (Priv: system,all)\n"
+    only(clinic.bad(("FAIL", "WARN")), "ami rights", "take no right", fix="[tap]\nwrite =\n" + lines)
+    clinic.ami.answers["ListCommands"] = COMMANDS
+    with open(os.path.join(clinic.etc, "manager.conf"), "a", encoding="utf-8") as f:
+        f.write(lines)
+    assert clinic.bad(("FAIL", "WARN")) == []
+
+
 def test_doctor_no_time_stamps_in_the_file(context):
     clinic = Clinic(context, manager=MANAGER.replace("timestampevents = yes", ""))
     only(clinic.bad(), "time stamps", file="manager.conf", fix="timestampevents = yes")
@@ -195,6 +217,15 @@ def test_doctor_asterisk_is_too_old(context):
     clinic = Clinic(context)
     clinic.ari.answers["GET asterisk/info"] = (200, INFO.replace("22.10.1", "18.26.4"))
     only(clinic.bad(), "version", "18.26.4 is too old")
+
+
+def test_doctor_words_of_a_peer_are_only_text(context):
+    clinic = Clinic(context)
+    clinic.ari.answers["GET asterisk/info"] = (200, INFO.replace("22.10.1", "18\\u001b[2J\\u009b\\n.26\\u202e"))
+    found = clinic.bad()
+    only(found, "version", "is too old")
+    code, out, _ = run(context, "doctor", "--config", context.path("sidetone.conf"), "--asterisk-etc", clinic.etc, env={"S": "s3"})
+    assert code == 1 and "18?[2J" in out and not [c for c in out if (ord(c) < 32 and c != "\n") or ord(c) in (0x7f, 0x9b, 0x202e)], out
 
 
 def test_doctor_a_port_is_taken(context):

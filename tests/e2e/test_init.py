@@ -29,6 +29,29 @@ def test_init_writes_what_fits_together(context):
     assert code == 0 and "warning" not in told, told + err
 
 
+# What an Asterisk begins with: each server that init needs is there and off, and nobody is let in.
+EMPTY = {"manager.conf": "[general]\nenabled = no\nbindaddr = 127.0.0.1\nport = 5038\n", "ari.conf": "[general]\nenabled = no\n",
+         "http.conf": "[general]\nenabled = no\nbindaddr = 127.0.0.1\nbindport = 8088\n", "modules.conf": "[modules]\nautoload = yes\n",
+         "extensions.conf": "[general]\n[globals]\n"}
+
+
+def test_init_leaves_the_auditor_no_warning(context):
+    """Whatever parts are chosen. The same folder with one more right is told, so the silence is worth something."""
+    for number, parts in enumerate(("tap,ari,agi", "tap", "ari", "agi", "asyncagi", "tap,ari,agi,asyncagi")):
+        out, etc = context.path(f"out{number}"), context.path(f"etc{number}")
+        code, _, err = run(context, "init", "--node", "pbx1", "--out", out, "--with", parts)
+        assert code == 0, err
+        os.makedirs(etc)
+        for name, lines in EMPTY.items():
+            added = os.path.join(out, "asterisk", name)
+            context.write(f"etc{number}/{name}", lines + (text(added) if os.path.exists(added) else ""))
+        code, told, err = run(context, "audit", etc)
+        assert code == 0 and not err, (parts, told, err)
+    context.write("etc0/manager.conf", text(etc, "manager.conf").replace("write = reporting", "write = reporting,command"))
+    code, told, err = run(context, "audit", context.path("etc0"))
+    assert code == 1 and "ST305" in told, (told, err)
+
+
 def test_init_overwrites_nothing(context):
     out = context.path("out")
     os.makedirs(os.path.join(out, "asterisk"))

@@ -40,20 +40,6 @@ static void test_modules_are_known_or_not(void **state)
     doctor_asked_free(&a);
 }
 
-static void test_modes(void **state)
-{
-    (void)state;
-    assert_true(doctor_mode_allows(0600, 7, 7, 6));
-    assert_false(doctor_mode_allows(0600, 7, 7, 1));
-    assert_false(doctor_mode_allows(0600, 7, 8, 4));
-    assert_true(doctor_mode_allows(0640, 7, 8, 4));     /* the group may be ours */
-    assert_true(doctor_mode_allows(0604, 7, 8, 4));
-    assert_false(doctor_mode_allows(0077, 7, 7, 4));    /* the owner's bits count for the owner, and only they */
-    assert_true(doctor_mode_allows(0000, 7, 0, 6));
-    assert_false(doctor_mode_allows(0600, 7, 0, 1));
-    assert_true(doctor_mode_allows(0100, 7, 0, 1));
-}
-
 static void test_report(void **state)
 {
     struct doctor_report r;
@@ -97,6 +83,30 @@ static void test_report_without_memory(void **state)
         if (!has_failed)
             break;
     }
+}
+
+static void check_command(const char *path, const char *expected)
+{
+    struct doctor_report r;
+
+    doctor_report_init(&r);
+    doctor_say(&r, DOCTOR_FAIL, "files", "x");
+    doctor_fix_command(&r, "chmod a+r", path);
+    assert_int_equal(r.err, 0);
+    assert_string_equal(r.lines[0].fix, expected);
+    doctor_report_free(&r);
+}
+
+/* What is to be pasted into a shell names one file, whatever its name. */
+static void test_commands(void **state)
+{
+    (void)state;
+    check_command("/a/b-c_1.py", "chmod a+r /a/b-c_1.py");
+    check_command("/a/b c", "chmod a+r -- '/a/b c'");
+    check_command("/a/$(x);y", "chmod a+r -- '/a/$(x);y'");
+    check_command("/a/it's", "chmod a+r -- '/a/it'\\''s'");
+    check_command("-x", "chmod a+r -- '-x'");
+    check_command("", "chmod a+r -- ''");
 }
 
 static struct config config_of_disk(void)
@@ -159,7 +169,7 @@ static void test_machine(void **state)
     for (int f = DOCTOR_FILE_GONE; f <= DOCTOR_FOLDER_WRITABLE; f++) {
         h.files[0] = (struct doctor_file){ .what = "route", .name = "a", .path = "/x", .fault = (enum doctor_file_fault)f };
         h.file_count = 1;
-        assert_int_equal(host_verdict(&h, "files"), f < DOCTOR_FILE_WRITABLE ? DOCTOR_FAIL : DOCTOR_WARN);
+        assert_int_equal(host_verdict(&h, "files"), f == DOCTOR_FILE_UNSEEN ? DOCTOR_SKIP : f < DOCTOR_FILE_WRITABLE ? DOCTOR_FAIL : DOCTOR_WARN);
     }
 }
 
@@ -175,6 +185,23 @@ static void test_open_files_that_full_load_needs(void **state)
     assert_int_equal(doctor_files_needed(&c), idle + 100);
     c.route_count = 2;
     assert_int_equal(doctor_files_needed(&c), idle + 100 + 4 * 10);
+}
+
+static void test_open_files_of_asterisk(void **state)
+{
+    struct config c = config_of_disk();
+    struct config_node n = { .calls_max = 10 };
+    struct config_route route = { .handler = "/a.lua" };
+    int64_t idle;
+
+    (void)state;
+    idle = doctor_asterisk_files_needed(&c, &n);
+    assert_true(idle > 0);
+    n.ari = "http://127.0.0.1:8088";
+    assert_int_equal(doctor_asterisk_files_needed(&c, &n), idle + 10 * 16);
+    c.routes = &route;
+    c.route_count = 1;
+    assert_int_equal(doctor_asterisk_files_needed(&c, &n), idle + 10 * 16 + 100 * 10);
 }
 
 static enum doctor_verdict certificate_verdict(int64_t not_after)
@@ -205,11 +232,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_modules_are_known_or_not),
-        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_commands),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_report_without_memory),
         cmocka_unit_test(test_machine),
         cmocka_unit_test(test_open_files_that_full_load_needs),
+        cmocka_unit_test(test_open_files_of_asterisk),
         cmocka_unit_test(test_certificate),
     };
 

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/listening.h"
 #include "app/live_ami.h"
 #include "app/live_cli.h"
 #include "app/live_sockets.h"
@@ -166,14 +167,14 @@ static void test_sockets(void **state)
                                   "  35: 0100007F:10000 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4715 1\n";
     static const char v6[] = HEAD "   0: 00000000000000000000000001000000:13C4 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000   106        0 99 2\n"
                                   "   1: 00000000000000000000000000000000:13C5 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000   106        0 98 2\n";
-    struct live_socket *all = calloc(LIVE_SOCKETS_MAX, sizeof *all);
+    struct listening *all = calloc(LISTENING_MAX, sizeof *all);
     size_t n;
 
     (void)state;
     assert_non_null(all);
-    n = live_sockets_read(all, 0, text_of(v4), true);
+    n = listening_read(all, 0, text_of(v4), true);
     assert_int_equal(n, 2);
-    n = live_sockets_read(all, n, text_of(v6), false);
+    n = listening_read(all, n, text_of(v6), false);
     assert_int_equal(n, 4);
     assert_string_equal(all[0].address, "127.0.0.1:5038");
     assert_true(all[0].is_tcp && all[0].port == 5038 && all[0].inode == 4711 && all[0].uid == 106);
@@ -182,22 +183,45 @@ static void test_sockets(void **state)
     assert_string_equal(all[3].address, "[::]:5061");
     assert_true(!all[3].is_tcp && all[3].inode == 98);
     for (size_t cut = 0; cut < sizeof v4; cut++)
-        assert_true(live_sockets_read(all, 0, text_make(v4, cut), true) <= 2);
+        assert_true(listening_read(all, 0, text_make(v4, cut), true) <= 2);
     free(all);
+}
+
+/* Who has the address itself comes before who has every address, and both before somebody on another address. */
+static void test_who_gets_it(void **state)
+{
+    const struct listening all[] = {
+        { .is_tcp = true, .address = "192.0.2.1:5038", .port = 5038, .inode = 1 },  { .is_tcp = true, .address = "0.0.0.0:5038", .port = 5038, .inode = 2 },
+        { .is_tcp = true, .address = "127.0.0.1:5038", .port = 5038, .inode = 3 },  { .is_tcp = false, .address = "127.0.0.1:8088", .port = 8088, .inode = 4 },
+        { .is_tcp = true, .address = "192.0.2.1:8088", .port = 8088, .inode = 5 },  { .is_tcp = true, .address = "[::]:8089", .port = 8089, .inode = 6 },
+    };
+    const size_t n = sizeof all / sizeof *all;
+
+    (void)state;
+    assert_int_equal(listening_at(all, n, "tcp://127.0.0.1:5038")->inode, 3);
+    assert_int_equal(listening_at(all, n, "127.0.0.1:5038")->inode, 3);
+    assert_int_equal(listening_at(all, n, "tcp://localhost:5038")->inode, 2);
+    assert_int_equal(listening_at(all, n, "http://127.0.0.1:8088/pbx")->inode, 5);
+    assert_int_equal(listening_at(all, n, "https://[::1]:8089")->inode, 6);
+    assert_null(listening_at(all, n, "tcp://127.0.0.1:5039"));
+    assert_null(listening_at(all, n, "tcp://127.0.0.1"));
+    assert_null(listening_at(all, 0, "tcp://127.0.0.1:5038"));
+    assert_true(listening_is_url("tcp://127.0.0.1:5038") && listening_is_url("http://localhost:8088/pbx"));
+    assert_false(listening_is_url("tcp://192.0.2.1:5038") || listening_is_url("tcp://127.0.0.1") || listening_is_url("tcp://127.0.0.1:0") || listening_is_url(NULL));
 }
 
 static void test_too_many_sockets(void **state)
 {
-    struct live_socket *all = calloc(LIVE_SOCKETS_MAX, sizeof *all);
+    struct listening *all = calloc(LISTENING_MAX, sizeof *all);
     struct buf b;
 
     (void)state;
     assert_non_null(all);
     buf_init(&b, 1 << 20);
-    for (int i = 0; i < LIVE_SOCKETS_MAX + 10; i++)
+    for (int i = 0; i < LISTENING_MAX + 10; i++)
         buf_add_text(&b, TEXT("0: 0100007F:13AE 00000000:0000 0A 00000000:00000000 00:00000000 00000000 106 0 4711 1\n"));
     assert_int_equal(b.err, 0);
-    assert_int_equal(live_sockets_read(all, 0, buf_text(&b), true), LIVE_SOCKETS_MAX);
+    assert_int_equal(listening_read(all, 0, buf_text(&b), true), LISTENING_MAX);
     buf_free(&b);
     free(all);
 }
@@ -336,7 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_console),     cmocka_unit_test(test_damaged), cmocka_unit_test(test_full),  cmocka_unit_test(test_plain_names),
-        cmocka_unit_test(test_sockets),     cmocka_unit_test(test_too_many_sockets), cmocka_unit_test(test_whose),
+        cmocka_unit_test(test_sockets),     cmocka_unit_test(test_who_gets_it), cmocka_unit_test(test_too_many_sockets), cmocka_unit_test(test_whose),
         cmocka_unit_test(test_silent_port), cmocka_unit_test(test_silent_after_login),
         cmocka_unit_test(test_no_memory),
     };

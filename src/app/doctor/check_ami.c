@@ -9,7 +9,7 @@
 
 #include "tap/needs.h"
 
-enum { CLASSES_MAX = 400, PATH = 4096, CLOCK_WARN_US = 500000, CLOCK_FAIL_US = 30000000 };
+enum { CLASSES_MAX = 400, PATH = 4096, FILTERS_MAX = 64 << 10, LINES = 512, CLOCK_WARN_US = 500000, CLOCK_FAIL_US = 30000000 };
 
 #define RELOAD "then: asterisk -rx \"manager reload\""
 
@@ -29,13 +29,6 @@ static const char *behind_scheme(const char *url)
     return at ? at + 3 : url;
 }
 
-static const char *port_of(const char *url)
-{
-    const char *colon = strrchr(url, ':');
-
-    return colon ? colon + 1 : "5038";
-}
-
 /* ---- reachable ---- */
 
 static bool is_port_error(int err)
@@ -46,12 +39,18 @@ static bool is_port_error(int err)
 static void say_unreachable(const struct doctor_context *x, const char *name, const struct doctor_ami *d)
 {
     const struct config_node *n = x->asked->node;
-    char path[PATH];
+    char path[PATH], lines[LINES];
 
+    if (doctor_is_name_unknown(d->err, d->why)) {
+        doctor_say(x->report, DOCTOR_FAIL, name, "the host of ami = %s has a name that is not known here: %s", n->ami, d->why);
+        doctor_fix(x->report, x->config->path, "[node %s]\nami = tcp://ADDRESS:PORT    ; or mend /etc/resolv.conf, /etc/hosts", n->head.name);
+        return;
+    }
     doctor_say(x->report, DOCTOR_FAIL, name, "the manager port %s does not answer (%s): Asterisk is down, or its manager is off or elsewhere", n->ami,
                err_text(d->err));
     doctor_fix(x->report, doctor_etc_path(x->etc, "manager.conf", path, sizeof path),
-               "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = %s\n; then: systemctl start asterisk, or asterisk -rx \"module reload manager\"", port_of(n->ami));
+               "%s\n; then: systemctl restart asterisk    ; ends calls. A reload that opens the port hung Asterisk 22.10.1 now and then",
+               doctor_door_lines(n->ami, "port", lines, sizeof lines));
 }
 
 static void check_reach(const struct doctor_context *x, const char *name)
@@ -71,9 +70,11 @@ static void check_reach(const struct doctor_context *x, const char *name)
         say_unreachable(x, name, d);
     else if (d->err == -EACCES)
         doctor_say(x->report, DOCTOR_OK, name, "the manager port answers at %s", behind_scheme(a->node->ami));
+    else if (d->err == -EKEYREJECTED && doctor_has_run_out(&a->ami_certificate, x->now_s))
+        doctor_say(x->report, DOCTOR_SKIP, name, "the certificate of %s has run out (see below): nobody can log in", a->node->ami);
     else if (d->err == -EKEYREJECTED) {
         doctor_say(x->report, DOCTOR_FAIL, name, "the certificate of %s is not believed: %s", a->node->ami, d->why);
-        doctor_fix(x->report, x->config->path, "[node %s]\nca = /path/to/the/authority.pem", a->node->head.name);
+        doctor_fix(x->report, x->config->path, "[node %s]\nca = /path/to/the/authority.pem    ; and in ami = a host that stands in the certificate", a->node->head.name);
     } else {
         doctor_say(x->report, DOCTOR_FAIL, name, "what answers at %s is no manager port: %s%s%s", a->node->ami, err_text(d->err), *d->why ? ": " : "",
                    d->why);
@@ -106,18 +107,20 @@ static void tap_classes(char *list, size_t size)
         add_class(list, size, needs[i].class);
 }
 
+/* As init writes them. Its filters are left out: without them more comes than is needed, and nothing is missing. */
 static void user_lines(const struct doctor_context *x, int login, char *out, size_t size)
 {
-    const char *user = x->asked->ami[login].user;
-    char classes[CLASSES_MAX];
+    const struct doctor_ami *d = &x->asked->ami[login];
+    const bool is_async = x->asked->node->asyncagi;
+    char classes[CLASSES_MAX] = "";
 
-    tap_classes(classes, sizeof classes);
     if (login == DOCTOR_TAP)
-        snprintf(out, size, "[%s]\nsecret = ; what %s in %s refers to\ndeny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\nread = %s\nwrite =\nwritetimeout = 5000\n"
-                            "; " RELOAD, user, x->asked->ami[login].secret_key, x->config->path, classes);
-    else
-        snprintf(out, size, "[%s]\nsecret = ; what %s in %s refers to\ndeny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\nread = agi\nwrite = reporting,agi\n"
-                            "; " RELOAD, user, x->asked->ami[login].secret_key, x->config->path);
+        tap_classes(classes, sizeof classes);
+    else if (is_async)
+        add_class(classes, sizeof classes, "agi");
+    snprintf(out, size, "[%s]\nsecret = ; what %s in %s refers to\ndeny = 0.0.0.0/0.0.0.0\ndeny = ::/0\npermit = %s\nallowmultiplelogin = yes\nread =%s%s\nwrite =%s\nwritetimeout = 5000\n; " RELOAD,
+             d->user, d->secret_key, x->config->path, config_url_is_this_machine(x->asked->node->ami) ? "127.0.0.1/255.255.255.255" : "; this machine's address / 255.255.255.255",
+             *classes ? " " : "", classes, login == DOCTOR_TAP ? "" : is_async ? " reporting,agi" : " reporting");
 }
 
 static void check_login(const struct doctor_context *x, const char *name)
@@ -146,8 +149,8 @@ static void check_login(const struct doctor_context *x, const char *name)
 
 /* ---- rights ---- */
 
-/* What a user that only reads has no use for: whoever has its secret could act with these. */
-static bool find_power(const struct doctor_ami *d, char *out, size_t size)
+/* What none of our users has a use for: whoever has its secret could act with these. AGI runs any application on a call. */
+static bool find_power(const struct doctor_ami *d, bool uses_agi, char *out, size_t size)
 {
     static const char *const powers[] = { "Originate", "Command", "Redirect", "Hangup", "UpdateConfig", "Setvar", "DBPut", "ModuleLoad", "QueueAdd" };
 
@@ -155,7 +158,31 @@ static bool find_power(const struct doctor_ami *d, char *out, size_t size)
     for (size_t i = 0; i < sizeof powers / sizeof *powers; i++)
         if (doctor_list_has(&d->actions, powers[i]))
             snprintf(out + strlen(out), size - strlen(out), "%s%s", *out ? ", " : "", powers[i]);
+    if (!uses_agi && doctor_list_has(&d->actions, "AGI"))
+        snprintf(out + strlen(out), size - strlen(out), "%sAGI", *out ? ", " : "");
     return *out;
+}
+
+/* The daemon sends the filters of ami_filter itself where it may, which takes write = system: much for little. */
+static void check_own_filters(const struct doctor_context *x, const char *name, const char *path)
+{
+    const struct doctor_ami *d = &x->asked->ami[DOCTOR_TAP];
+    const bool may_send = doctor_list_has(&d->actions, "Filter");
+    struct buf lines;
+    bool is_moved;
+
+    buf_init(&lines, FILTERS_MAX);
+    is_moved = doctor_filters_moved(x, &lines);
+    if (!may_send && is_moved)
+        doctor_say(x->report, DOCTOR_OK, name, "%s = %s may not act on calls, and its filters stand in manager.conf", d->user_key, d->user);
+    else if (may_send)
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may send Filter, which ami_filter takes, and with that class much else; the same lines in manager.conf take no right",
+                   d->user_key, d->user);
+    else
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may not send Filter, so ami_filter is not installed; the same lines in manager.conf take no right", d->user_key, d->user);
+    if (may_send || !is_moved)
+        doctor_fix(x->report, path, "[%s]\nwrite =\n%.*s; " RELOAD ", and restart sidetone", d->user, TEXT_ARG(buf_text(&lines)));
+    buf_free(&lines);
 }
 
 static void check_tap_rights(const struct doctor_context *x, const char *name)
@@ -163,31 +190,37 @@ static void check_tap_rights(const struct doctor_context *x, const char *name)
     const struct doctor_ami *d = &x->asked->ami[DOCTOR_TAP];
     char powers[200], path[PATH];
 
-    if (!find_power(d, powers, sizeof powers)) {
+    doctor_etc_path(x->etc, "manager.conf", path, sizeof path);
+    if (x->asked->node->ami_filters.count) {
+        check_own_filters(x, name, path);
+    } else if (!find_power(d, false, powers, sizeof powers)) {
         doctor_say(x->report, DOCTOR_OK, name, "%s = %s may not act on calls (%s)", d->user_key, d->user, "no class of write=");
-        return;
+    } else {
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s only needs to read, but may send %s", d->user_key, d->user, powers);
+        doctor_fix(x->report, path, "[%s]\nwrite =\n; " RELOAD " (a session that is logged in keeps what it had)", d->user);
     }
-    doctor_say(x->report, DOCTOR_WARN, name, "%s = %s only needs to read, but may send %s", d->user_key, d->user, powers);
-    doctor_fix(x->report, doctor_etc_path(x->etc, "manager.conf", path, sizeof path),
-               "[%s]\nwrite =\n; " RELOAD " (a session that is logged in keeps what it had)", d->user);
 }
 
 static void check_control_rights(const struct doctor_context *x, const char *name)
 {
     const struct doctor_ami *d = &x->asked->ami[DOCTOR_CONTROL];
-    const bool has_agi = doctor_list_has(&d->actions, "AGI"), has_channels = doctor_list_has(&d->actions, "CoreShowChannels");
-    char path[PATH];
+    const bool is_async = x->asked->node->asyncagi;
+    const char *also = is_async ? ",agi" : "";
+    char path[PATH], powers[200];
 
     doctor_etc_path(x->etc, "manager.conf", path, sizeof path);
-    if (x->asked->node->asyncagi && !has_agi) {
+    if (is_async && !doctor_list_has(&d->actions, "AGI")) {
         doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s may not send AGI, which asyncagi = yes needs", d->user_key, d->user);
         doctor_fix(x->report, path, "[%s]\nread = agi\nwrite = reporting,agi\n; " RELOAD, d->user);
-    } else if (!has_channels) {
+    } else if (!doctor_list_has(&d->actions, "CoreShowChannels")) {
         doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may not list channels: after a gap all open calls of the tap are closed as unobserved",
                    d->user_key, d->user);
-        doctor_fix(x->report, path, "[%s]\nwrite = reporting%s\n; " RELOAD, d->user, x->asked->node->asyncagi ? ",agi" : "");
+        doctor_fix(x->report, path, "[%s]\nwrite = reporting%s\n; " RELOAD, d->user, also);
+    } else if (find_power(d, is_async, powers, sizeof powers)) {
+        doctor_say(x->report, DOCTOR_WARN, name, "%s = %s may send %s, which nothing here uses", d->user_key, d->user, powers);
+        doctor_fix(x->report, path, "[%s]\nwrite = reporting%s\n; " RELOAD " (a session that is logged in keeps what it had)", d->user, also);
     } else {
-        doctor_say(x->report, DOCTOR_OK, name, "%s = %s may do what it is used for", d->user_key, d->user);
+        doctor_say(x->report, DOCTOR_OK, name, "%s = %s may do what it is used for, and nothing dangerous beside it", d->user_key, d->user);
     }
 }
 
@@ -242,11 +275,29 @@ static void check_events(const struct doctor_context *x, const char *name)
         doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s got no FullyBooted: events are off, read has no system, a filter keeps it away, or Asterisk still boots",
                    d->user_key, d->user);
         doctor_fix(x->report, path, "[%s]\nread = %s\n; `sidetone tap advise` prints filters that fit; " RELOAD, d->user, needed);
+    } else if (doctor_filters_check(x, name)) {
+        return;
     } else if (read.p) {
         doctor_say(x->report, DOCTOR_OK, name, "%s = %s gets events, and reads every class that facts need", d->user_key, d->user);
     } else {
         doctor_say(x->report, DOCTOR_OK, name, "%s = %s gets events (whether every class: manager.conf cannot be read here)", d->user_key, d->user);
     }
+}
+
+/* The events that a channel waits in AGI(agi:async) come to the control user. */
+static void check_async(const struct doctor_context *x, const char *name)
+{
+    const struct doctor_ami *d = &x->asked->ami[DOCTOR_CONTROL];
+    const struct text read = x->etc && x->etc->manager && d->user ? conf_get(x->etc->manager, text_of(d->user), TEXT("read")) : TEXT_NONE;
+    char missing[CLASSES_MAX], path[PATH];
+
+    if (!d->is_in || !x->asked->node->asyncagi || !read.p)
+        return;
+    find_missing(read, "agi", missing, sizeof missing);
+    if (!*missing)
+        return;
+    doctor_say(x->report, DOCTOR_FAIL, name, "%s = %s does not read agi: no channel of AGI(agi:async) would be served", d->user_key, d->user);
+    doctor_fix(x->report, doctor_etc_path(x->etc, "manager.conf", path, sizeof path), "[%s]\nread = agi\n; " RELOAD ", and restart sidetone", d->user);
 }
 
 /* ---- time stamps ---- */
@@ -302,11 +353,11 @@ static void check_clock(const struct doctor_context *x, const char *name)
     }
     doctor_say(x->report, off > CLOCK_FAIL_US ? DOCTOR_FAIL : DOCTOR_WARN, name, "Asterisk's clock is %.3f s %s this machine's: times of different nodes do not compare",
                (double)off / 1e6, d->ahead_us > 0 ? "ahead of" : "behind");
-    doctor_fix(x->report, "shell", "timedatectl set-ntp true    ; on both machines");
+    doctor_fix(x->report, "shell", "timedatectl set-ntp true    # on both machines");
 }
 
 static const struct doctor_check checks[] = {
     { "ami", check_reach },   { "ami login", check_login },   { "ami rights", check_rights },
-    { "events", check_events }, { "time stamps", check_stamps }, { "clock", check_clock },
+    { "events", check_events }, { "events", check_async }, { "time stamps", check_stamps }, { "clock", check_clock },
 };
 const struct doctor_checks doctor_ami_checks = { checks, sizeof checks / sizeof *checks };

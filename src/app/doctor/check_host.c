@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MIB (INT64_C(1) << 20)
@@ -56,14 +57,16 @@ static void check_open_files(struct doctor_report *r, const struct doctor_host *
 static void check_state(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
 {
     const char *path = c->sidetone.state_dir;
+    char command[64];
 
     if (!h->state_err) {
         doctor_say(r, DOCTOR_OK, "state folder", "%s %s", path, h->state_is_there ? "can be written" : "is not there yet; the daemon can make it");
         return;
     }
-    doctor_say(r, DOCTOR_FAIL, "state folder", "%s %s by the daemon's user (id %u): %s", path, h->state_is_there ? "cannot be written" : "cannot be made",
-               (unsigned)h->uid, err_text(h->state_err));
-    doctor_fix(r, "shell", "install -d -m 0750 -o %u %s", (unsigned)h->uid, path);
+    doctor_say(r, DOCTOR_FAIL, "state folder", "%s %s by the daemon's user (%s): %s", path, h->state_is_there ? "cannot be written" : "cannot be made",
+               h->who.name, err_text(h->state_err));
+    snprintf(command, sizeof command, "install -d -m 0750 -o %u", (unsigned)h->who.uid);
+    doctor_fix_command(r, command, path);
 }
 
 static void check_disk(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
@@ -82,25 +85,66 @@ static void check_disk(struct doctor_report *r, const struct doctor_host *h, con
 }
 
 static const struct {
-    const char *said, *fix;
+    enum doctor_verdict verdict;
+    const char *said, *command;         /* said: behind the path, before who */
+    bool names_who;
 } faults[] = {
-    [DOCTOR_FILE_GOOD] = { "", "" },
-    [DOCTOR_FILE_GONE] = { "is not there", "ls -l %s" },
-    [DOCTOR_FILE_UNREADABLE] = { "may not be read by the daemon's user", "chmod a+r %s" },
-    [DOCTOR_FILE_NOT_RUNNABLE] = { "may not be executed by the daemon's user", "chmod a+rx %s" },
-    [DOCTOR_FILE_WRITABLE] = { "can be changed by everyone: whoever does decides what the daemon runs", "chmod o-w %s" },
-    [DOCTOR_FOLDER_WRITABLE] = { "lies in a folder where everyone may exchange it", "chmod o-w $(dirname %s)" },
+    [DOCTOR_FILE_GOOD] = { DOCTOR_OK, "", "", false },
+    [DOCTOR_FILE_GONE] = { DOCTOR_FAIL, "is not there, or is no file", "ls -l", false },
+    [DOCTOR_FILE_UNSEEN] = { DOCTOR_SKIP, "cannot be looked at by whoever runs the doctor: ask as root", "sudo ls -l", false },
+    [DOCTOR_FILE_FOLDER_CLOSED] = { DOCTOR_FAIL, "lies behind a folder that is closed for", "chmod a+x", true },
+    [DOCTOR_FILE_UNREADABLE] = { DOCTOR_FAIL, "may not be read by", "chmod a+r", true },
+    [DOCTOR_FILE_NOT_RUNNABLE] = { DOCTOR_FAIL, "may not be executed by", "chmod a+rx", true },
+    [DOCTOR_FILE_NOEXEC] = { DOCTOR_FAIL, "lies on a file system that is mounted with noexec: nothing is run from there", "findmnt -T", false },
+    [DOCTOR_FILE_NO_INTERPRETER] = { DOCTOR_FAIL, "has no #! in its first line: the kernel does not know what runs it", "sed -i '1i #!%s'", false },
+    [DOCTOR_FILE_CARRIAGE_RETURN] = { DOCTOR_FAIL, "has lines that end as on Windows: the kernel looks for an interpreter whose name ends with a carriage return",
+                                      "sed -i 's/\\r$//'", false },
+    [DOCTOR_FILE_INTERPRETER_GONE] = { DOCTOR_FAIL, "names an interpreter in its first line that is not there", "sed -i '1s|.*|#!%s|'", false },
+    [DOCTOR_FILE_INTERPRETER_REFUSED] = { DOCTOR_FAIL, "names an interpreter in its first line that may not be run by", "chmod a+rx", true },
+    [DOCTOR_FILE_WRITABLE] = { DOCTOR_WARN, "can be changed by everyone: whoever does decides what is run", "chmod o-w", false },
+    [DOCTOR_FOLDER_WRITABLE] = { DOCTOR_WARN, "lies in a folder where everyone may exchange it", "chmod o-w", false },
 };
 
-/* The tail of the fix is the path, wherever the words put it. */
-static void say_file(struct doctor_report *r, const struct doctor_file *f)
+/* By the ending of its name, as people write it. */
+static const char *interpreter_of(const char *path)
 {
-    const struct text fix = text_of(faults[f->fault].fix);
-    const ptrdiff_t at = text_find_text(fix, TEXT("%s"));
-    const bool is_open = f->fault == DOCTOR_FILE_WRITABLE || f->fault == DOCTOR_FOLDER_WRITABLE;
+    static const struct {
+        const char *ending, *interpreter;
+    } known[] = {
+        { ".py", "/usr/bin/env python3" }, { ".pl", "/usr/bin/env perl" }, { ".agi", "/usr/bin/env perl" }, { ".php", "/usr/bin/env php" },
+        { ".lua", "/usr/bin/env lua" },    { ".rb", "/usr/bin/env ruby" }, { ".js", "/usr/bin/env node" },
+    };
 
-    doctor_say(r, is_open ? DOCTOR_WARN : DOCTOR_FAIL, "files", "%s %s: %s %s", f->what, f->name, f->path, faults[f->fault].said);
-    doctor_fix(r, "shell", "%.*s%s%.*s", (int)at, fix.p, f->path, TEXT_ARG(text_skip(fix, (size_t)at + 2)));
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (text_ends(text_of(path), text_of(known[i].ending)))
+            return known[i].interpreter;
+    return "/bin/sh";
+}
+
+/* The command for the fault, before the path. */
+static void write_command(const struct doctor_file *f, char *out, size_t size)
+{
+    const char *command = faults[f->fault].command;
+    const char *mark = strstr(command, "%s");
+
+    if (f->fault == DOCTOR_FILE_GONE && f->is_run)
+        command = "install -m 0755 YOUR-SCRIPT";
+    else if (f->fault == DOCTOR_FILE_UNREADABLE && f->is_run)
+        command = "chmod a+rx";
+    if (mark)
+        snprintf(out, size, "%.*s%s%s", (int)(mark - command), command, interpreter_of(f->path), mark + 2);
+    else
+        text_copy(out, size, text_of(command));
+}
+
+void doctor_file_say(struct doctor_report *r, const char *check, const struct doctor_file *f)
+{
+    char command[128];
+
+    doctor_say(r, faults[f->fault].verdict, check, "%s %s: %s %s%s%s", f->what, f->name, f->path, faults[f->fault].said, faults[f->fault].names_who ? " " : "",
+               faults[f->fault].names_who ? f->who : "");
+    write_command(f, command, sizeof command);
+    doctor_fix_command(r, command, f->at && f->fault != DOCTOR_FILE_GONE ? f->at : f->path);
 }
 
 static void check_files(struct doctor_report *r, const struct doctor_host *h, const struct config *c)
@@ -111,10 +155,11 @@ static void check_files(struct doctor_report *r, const struct doctor_host *h, co
     for (size_t i = 0; i < h->file_count; i++) {
         fine += h->files[i].fault == DOCTOR_FILE_GOOD;
         if (h->files[i].fault != DOCTOR_FILE_GOOD)
-            say_file(r, &h->files[i]);
+            doctor_file_say(r, "files", &h->files[i]);
     }
     if (fine == h->file_count)
-        doctor_say(r, DOCTOR_OK, "files", "handlers, scripts, tools and agent files: %zu, each can be read, and not be changed by everyone", fine);
+        doctor_say(r, DOCTOR_OK, "files", "handlers, scripts, tools and agent files: %zu, each can be read by %s, and not be changed by everyone", fine,
+                   h->who.name);
 }
 
 void doctor_host_check(struct doctor_report *r, const struct doctor_host *h, const struct config *c)

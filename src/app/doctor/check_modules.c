@@ -124,7 +124,7 @@ static void check_version(const struct doctor_context *x, const char *name)
     doctor_say(x->report, major < VERSION_FIRST ? DOCTOR_FAIL : DOCTOR_WARN, name, "Asterisk %s is %s; sidetone is built for and tested with %d to %d", version,
                major < VERSION_FIRST ? "too old" : "newer than what is known", VERSION_FIRST, VERSION_LAST);
     if (major < VERSION_FIRST)
-        doctor_fix(x->report, "shell", "asterisk -V    ; install Asterisk 20, 21 or 22");
+        doctor_fix(x->report, "shell", "asterisk -V    # install Asterisk 20, 21 or 22");
 }
 
 static void say_missing(const struct doctor_context *x, const char *name, const struct module *m)

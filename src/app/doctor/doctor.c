@@ -12,6 +12,7 @@
 #include "app/config_files.h"
 #include "app/doctor/check_host.h"
 #include "app/doctor/checks.h"
+#include "app/doctor/scripts.h"
 #include "app/rotate/rotate.h"
 #include "net/certificate.h"
 
@@ -61,7 +62,12 @@ static const char *etc_of(const struct config_node *n, const struct doctor_optio
     return config_url_is_this_machine(n->ami) || config_url_is_this_machine(n->ari) ? "/etc/asterisk" : NULL;
 }
 
-/* Only where somebody was let in: then the name is known to lead somewhere, and nothing waits long. */
+static bool has_answered(const struct doctor_ami *d)
+{
+    return d->is_in || d->err == -EKEYREJECTED || d->err == -EACCES;
+}
+
+/* Only where TLS was spoken: then the name is known to lead somewhere, and nothing waits long. */
 static void look_at_certificate(struct doctor_certificate *c, const char *url, bool is_up)
 {
     const char *host = url ? strstr(url, "://") : NULL;
@@ -88,8 +94,8 @@ static void look_at_certificate(struct doctor_certificate *c, const char *url, b
 
 static void look_at_certificates(struct doctor_asked *a)
 {
-    look_at_certificate(&a->ami_certificate, a->node->ami, a->ami[DOCTOR_TAP].is_in || a->ami[DOCTOR_CONTROL].is_in);
-    look_at_certificate(&a->ari_certificate, a->node->ari, a->ari.status > 0);
+    look_at_certificate(&a->ami_certificate, a->node->ami, has_answered(&a->ami[DOCTOR_TAP]) || has_answered(&a->ami[DOCTOR_CONTROL]));
+    look_at_certificate(&a->ari_certificate, a->node->ari, a->ari.status > 0 || a->ari.err == -EKEYREJECTED);
 }
 
 /* Why a login fails may be just that. */
@@ -125,6 +131,8 @@ static int look_at_node(struct doctor_report *r, const struct config *c, const s
     doctor_checks_run(&doctor_ari_checks, &x);
     doctor_checks_run(&doctor_tls_checks, &x);
     doctor_checks_run(&doctor_module_checks, &x);
+    doctor_checks_run(&doctor_limit_checks, &x);
+    doctor_scripts_check(&x);
     r->node = "";
     doctor_etc_free(&etc);
     doctor_asked_free(&asked);
@@ -156,6 +164,7 @@ static int look_here(struct doctor_report *r, const struct config *c)
         return -ENOMEM;
     doctor_host_look(h, c);
     doctor_host_check(r, h, c);
+    doctor_host_free(h);
     free(h);
     return 0;
 }

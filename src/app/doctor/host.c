@@ -39,7 +39,7 @@ static pid_t find_daemon(const char *path)
 }
 
 /* "Max open files            65536                65536                files" */
-static int64_t limit_of(pid_t pid)
+int64_t doctor_limit_of(pid_t pid)
 {
     char path[64], line[256];
     long long soft = -1;
@@ -55,22 +55,26 @@ static int64_t limit_of(pid_t pid)
     return soft;
 }
 
+/* As the unit of systemd starts it. Only root can look at things as another user. */
+static void find_user(struct doctor_person *p)
+{
+    if (geteuid() != 0 || doctor_person_of_user(p, "sidetone", NULL))
+        doctor_person_self(p);
+}
+
 static void look_at_daemon(struct doctor_host *h, const struct config *c)
 {
     struct rlimit own;
-    struct stat st;
-    char path[64];
 
-    h->uid = geteuid();
+    find_user(&h->who);
     h->open_files = getrlimit(RLIMIT_NOFILE, &own) == 0 ? (own.rlim_cur == RLIM_INFINITY ? INT64_MAX : (int64_t)own.rlim_cur) : -1;
     h->daemon = find_daemon(c->admin_path);
     if (!h->daemon)
         return;
-    snprintf(path, sizeof path, "/proc/%d", (int)h->daemon);
-    if (stat(path, &st) == 0)
-        h->uid = st.st_uid;
-    if (limit_of(h->daemon) >= 0)
-        h->open_files = limit_of(h->daemon);
+    if (doctor_person_of_process(&h->who, h->daemon))
+        find_user(&h->who);
+    if (doctor_limit_of(h->daemon) >= 0)
+        h->open_files = doctor_limit_of(h->daemon);
 }
 
 int64_t doctor_files_needed(const struct config *c)
@@ -95,41 +99,66 @@ int64_t doctor_files_needed(const struct config *c)
 
 /* ---- files ---- */
 
-bool doctor_mode_allows(mode_t mode, uid_t owner, uid_t uid, unsigned bits)
+static enum doctor_file_fault fault_of_way(enum doctor_way way)
 {
-    if (uid == 0)
-        return bits != 1 || (mode & 0111);
-    if (uid == owner)
-        return ((mode >> 6) & bits) == bits;
-    return ((mode >> 3) & bits) == bits || (mode & bits) == bits;
+    static const enum doctor_file_fault faults[] = {
+        [DOCTOR_WAY_GOOD] = DOCTOR_FILE_GOOD, [DOCTOR_WAY_GONE] = DOCTOR_FILE_GONE, [DOCTOR_WAY_UNSEEN] = DOCTOR_FILE_UNSEEN,
+        [DOCTOR_WAY_CLOSED] = DOCTOR_FILE_FOLDER_CLOSED, [DOCTOR_WAY_REFUSED] = DOCTOR_FILE_UNREADABLE, [DOCTOR_WAY_NOEXEC] = DOCTOR_FILE_NOEXEC,
+    };
+
+    return faults[way];
 }
 
-/* Whoever may exchange the file decides what the daemon runs. A folder with the sticky bit protects what is in it. */
-static enum doctor_file_fault judge_file(const struct doctor_host *h, const char *path, bool is_run)
+/* Whoever may exchange the file decides what is run. */
+void doctor_file_judge(struct doctor_file *f, const struct doctor_person *p, unsigned needs)
 {
-    char folder[PATH_MAX];
     struct stat st;
-    char *slash;
+    char *readable = NULL;
 
-    if (stat(path, &st) || !S_ISREG(st.st_mode))
-        return DOCTOR_FILE_GONE;
-    if (!doctor_mode_allows(st.st_mode, st.st_uid, h->uid, is_run ? 5 : 4))
-        return doctor_mode_allows(st.st_mode, st.st_uid, h->uid, 4) ? DOCTOR_FILE_NOT_RUNNABLE : DOCTOR_FILE_UNREADABLE;
-    if (st.st_mode & S_IWOTH)
-        return DOCTOR_FILE_WRITABLE;
-    text_copy(folder, sizeof folder, text_of(path));
-    slash = strrchr(folder, '/');
-    if (!slash || slash == folder)
-        return DOCTOR_FILE_GOOD;
-    *slash = '\0';
-    return stat(folder, &st) == 0 && (st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX) ? DOCTOR_FOLDER_WRITABLE : DOCTOR_FILE_GOOD;
+    f->who = p->name;
+    f->is_run = needs & DOCTOR_RUN;
+    f->fault = fault_of_way(doctor_way_of(p, f->path, needs, &f->at));
+    if (f->fault == DOCTOR_FILE_UNREADABLE && (needs & DOCTOR_RUN) && doctor_way_of(p, f->path, DOCTOR_READ, &readable) == DOCTOR_WAY_GOOD)
+        f->fault = DOCTOR_FILE_NOT_RUNNABLE;
+    free(readable);
+    if (f->fault != DOCTOR_FILE_GOOD)
+        return;
+    if (stat(f->path, &st) || !S_ISREG(st.st_mode)) {
+        f->fault = DOCTOR_FILE_GONE;
+        return;
+    }
+    f->at = doctor_way_open_to_all(f->path);
+    if (f->at)
+        f->fault = stat(f->at, &st) == 0 && S_ISDIR(st.st_mode) ? DOCTOR_FOLDER_WRITABLE : DOCTOR_FILE_WRITABLE;
 }
 
-static void add_file(struct doctor_host *h, const char *what, const char *name, const char *path, bool is_run)
+static void add_file(struct doctor_host *h, const char *what, const char *name, const char *path, unsigned needs)
 {
+    struct doctor_file *f = &h->files[h->file_count];
+
     if (!path || h->file_count == DOCTOR_FILES_MAX)
         return;
-    h->files[h->file_count++] = (struct doctor_file){ .what = what, .name = name, .path = path, .fault = judge_file(h, path, is_run) };
+    h->file_count++;
+    *f = (struct doctor_file){ .what = what, .name = name, .path = path };
+    doctor_file_judge(f, &h->who, needs);
+}
+
+/* Run by a user of its own. */
+static void add_script(struct doctor_host *h, const struct config_route *r)
+{
+    struct doctor_person p;
+    struct doctor_file *f = &h->files[h->file_count];
+
+    if (!r->script || h->file_count == DOCTOR_FILES_MAX)
+        return;
+    if (!r->user || doctor_person_of_user(&p, r->user, NULL)) {
+        add_file(h, "route", r->head.name, r->script, DOCTOR_READ | DOCTOR_RUN);
+        return;
+    }
+    h->file_count++;
+    *f = (struct doctor_file){ .what = "route", .name = r->head.name, .path = r->script };
+    doctor_file_judge(f, &p, DOCTOR_READ | DOCTOR_RUN);
+    f->who = r->user;
 }
 
 static void look_at_files(struct doctor_host *h, const struct config *c)
@@ -137,43 +166,42 @@ static void look_at_files(struct doctor_host *h, const struct config *c)
     for (size_t i = 0; i < c->route_count; i++) {
         const struct config_route *r = &c->routes[i];
 
-        add_file(h, "route", r->head.name, r->script, !r->user);
-        add_file(h, "route", r->head.name, r->handler, false);
-        add_file(h, "route", r->head.name, r->shadow, false);
+        add_script(h, r);
+        add_file(h, "route", r->head.name, r->handler, DOCTOR_READ);
+        add_file(h, "route", r->head.name, r->shadow, DOCTOR_READ);
     }
     for (size_t i = 0; i < c->agent_count; i++) {
         const struct config_agent *a = &c->agents[i];
 
-        add_file(h, "agent", a->head.name, a->file, false);
-        add_file(h, "agent", a->head.name, a->instructions, false);
+        add_file(h, "agent", a->head.name, a->file, DOCTOR_READ);
+        add_file(h, "agent", a->head.name, a->instructions, DOCTOR_READ);
         for (size_t k = 0; k < a->tool_count; k++)
-            add_file(h, "tool", a->tools[k].name, a->tools[k].path, false);
+            add_file(h, "tool", a->tools[k].name, a->tools[k].path, DOCTOR_READ);
     }
 }
 
 /* ---- the state folder ---- */
 
-/* The nearest folder above that is there: the daemon makes the last one itself. */
+/* The folder, or where it is not there yet, the one above: the daemon makes the last one itself. */
 static int judge_state(struct doctor_host *h, const char *path)
 {
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], *at;
+    enum doctor_way way;
     struct stat st;
     char *slash;
 
     text_copy(folder, sizeof folder, text_of(path));
-    if (stat(folder, &st) == 0) {
-        h->state_is_there = true;
-        if (!S_ISDIR(st.st_mode))
-            return -ENOTDIR;
-        return doctor_mode_allows(st.st_mode, st.st_uid, h->uid, 3) ? 0 : -EACCES;
-    }
+    h->state_is_there = stat(folder, &st) == 0;
     slash = strrchr(folder, '/');
-    if (!slash)
+    if (!h->state_is_there && !slash)
         return -ENOENT;
-    slash[slash == folder] = '\0';
-    if (stat(folder, &st))
-        return -ENOENT;
-    return doctor_mode_allows(st.st_mode, st.st_uid, h->uid, 3) ? 0 : -EACCES;
+    if (!h->state_is_there)
+        slash[slash == folder] = '\0';
+    else if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    way = doctor_way_of(&h->who, folder, DOCTOR_WRITE | DOCTOR_RUN, &at);
+    free(at);
+    return way == DOCTOR_WAY_GOOD ? 0 : way == DOCTOR_WAY_GONE ? -ENOENT : -EACCES;
 }
 
 static void look_at_disk(struct doctor_host *h, const char *path)
@@ -203,4 +231,11 @@ void doctor_host_look(struct doctor_host *h, const struct config *c)
     look_at_files(h, c);
     h->state_err = judge_state(h, c->sidetone.state_dir);
     look_at_disk(h, c->sidetone.state_dir);
+}
+
+void doctor_host_free(struct doctor_host *h)
+{
+    for (size_t i = 0; i < h->file_count; i++)
+        free(h->files[i].at);
+    h->file_count = 0;
 }

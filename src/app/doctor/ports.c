@@ -1,10 +1,7 @@
 /* Tries every port that the daemon will bind, and finds out who has those that are taken. */
 #include "app/doctor/ports.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -12,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "app/listening.h"
 
 bool doctor_has_medium(const struct config *c, const char *medium)
 {
@@ -66,75 +65,6 @@ static int try_bind(const struct address *a, uint16_t port, int type)
 
 /* ---- who has it ---- */
 
-/* "  0: 0100007F:11DD 00000000:0000 0A ... uid timeout inode": state 0A listens. */
-static uint64_t find_inode(const char *table, uint16_t port)
-{
-    FILE *f = fopen(table, "re");
-    char line[512], local[80];
-    uint64_t inode = 0, met;
-    unsigned state, their;
-
-    while (f && !inode && fgets(line, sizeof line, f)) {
-        const char *colon;
-
-        if (sscanf(line, " %*d: %79s %*s %x %*s %*s %*s %*u %*d %" SCNu64, local, &state, &met) != 3 || state != 0x0a)
-            continue;
-        colon = strrchr(local, ':');
-        if (colon && sscanf(colon + 1, "%x", &their) == 1 && their == port)
-            inode = met;
-    }
-    if (f)
-        fclose(f);
-    return inode;
-}
-
-static bool has_socket(const char *pid, const char *wanted)
-{
-    char folder[300], link[PATH_MAX], seen[64];
-    const struct dirent *e;
-    bool is_met = false;
-    DIR *d;
-
-    snprintf(folder, sizeof folder, "/proc/%.20s/fd", pid);
-    d = opendir(folder);
-    while (d && !is_met && (e = readdir(d))) {
-        ssize_t n;
-
-        snprintf(link, sizeof link, "%s/%.40s", folder, e->d_name);
-        n = readlink(link, seen, sizeof seen - 1);
-        seen[n > 0 ? n : 0] = '\0';
-        is_met = strcmp(seen, wanted) == 0;
-    }
-    if (d)
-        closedir(d);
-    return is_met;
-}
-
-bool doctor_socket_is_of(pid_t pid, uint64_t inode)
-{
-    char process[24], wanted[64];
-
-    snprintf(process, sizeof process, "%d", (int)pid);
-    snprintf(wanted, sizeof wanted, "socket:[%" PRIu64 "]", inode);
-    return has_socket(process, wanted);
-}
-
-pid_t doctor_socket_owner(uint64_t inode)
-{
-    char wanted[64];
-    const struct dirent *e;
-    pid_t owner = 0;
-    DIR *d = opendir("/proc");
-
-    snprintf(wanted, sizeof wanted, "socket:[%" PRIu64 "]", inode);
-    while (d && !owner && (e = readdir(d)))
-        if (isdigit((unsigned char)e->d_name[0]) && has_socket(e->d_name, wanted))
-            owner = (pid_t)atoi(e->d_name);
-    if (d)
-        closedir(d);
-    return owner;
-}
-
 static void name_owner(struct doctor_port *p, pid_t pid)
 {
     char path[64], name[32] = "";
@@ -149,14 +79,18 @@ static void name_owner(struct doctor_port *p, pid_t pid)
     snprintf(p->owner, sizeof p->owner, "%s (process %d)", *name ? name : "a program", (int)pid);
 }
 
-static void look_who(struct doctor_host *h, struct doctor_port *p, uint16_t port)
+static void look_who(struct doctor_host *h, struct doctor_port *p)
 {
-    uint64_t inode = find_inode("/proc/net/tcp", port);
+    const struct listening *who;
+    struct listening *all;
+    size_t count;
     pid_t owner;
 
-    if (!inode)
-        inode = find_inode("/proc/net/tcp6", port);
-    owner = inode ? doctor_socket_owner(inode) : 0;
+    if (listening_all(&all, &count))
+        return;
+    who = listening_at(all, count, p->where);
+    owner = who ? listening_owner(who->inode) : 0;
+    free(all);
     /* Whose descriptors may not be seen: while the daemon runs, it is the likely one. */
     if (h->daemon && (owner == h->daemon || !owner))
         p->state = DOCTOR_PORT_OURS;
@@ -176,7 +110,7 @@ static void add_port(struct doctor_host *h, const char *key, const struct addres
     p->err = try_bind(at, at->port, SOCK_STREAM);
     p->state = p->err == 0 ? DOCTOR_PORT_FREE : p->err == -EADDRINUSE ? DOCTOR_PORT_TAKEN : DOCTOR_PORT_REFUSED;
     if (p->state == DOCTOR_PORT_TAKEN)
-        look_who(h, p, at->port);
+        look_who(h, p);
 }
 
 void doctor_ports_look(struct doctor_host *h, const struct config *c)

@@ -10,6 +10,3 @@
 void doctor_ports_look(struct doctor_host *h, const struct config *c);
 /* Is a voice of any agent brought by this way ("audiosocket", "rtp", "websocket")? */
 bool doctor_has_medium(const struct config *c, const char *medium);
-/* Who has that socket; 0: nobody whose descriptors we may see. */
-pid_t doctor_socket_owner(uint64_t inode);
-bool doctor_socket_is_of(pid_t pid, uint64_t inode);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/clean.h"
 #include "base/text.h"
 
 enum { SENTENCE_MAX = 64 << 10 };
@@ -89,13 +90,43 @@ void doctor_fix(struct doctor_report *r, const char *file, const char *fmt, ...)
         r->err = -ENOMEM;
 }
 
+/* A path is pasted: what the shell would take for more than a word is quoted. */
+void doctor_fix_command(struct doctor_report *r, const char *command, const char *path)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%=";
+    struct buf b;
+
+    if (*path == '/' && strspn(path, plain) == strlen(path)) {
+        doctor_fix(r, "shell", "%s %s", command, path);
+        return;
+    }
+    buf_init(&b, SENTENCE_MAX);
+    for (const char *c = path; *c; c++)
+        buf_addf(&b, *c == '\'' ? "'\\%c'" : "%c", *c);
+    if (b.err)
+        r->err = b.err;
+    else
+        doctor_fix(r, "shell", "%s -- '%.*s'", command, TEXT_ARG(buf_text(&b)));
+    buf_free(&b);
+}
+
+/* Words of a peer may be in it: they are shown as text, whatever a terminal would do with them. */
+static void put(FILE *out, const char *before, struct text line)
+{
+    fputs(before, out);
+    clean_put(line, out);
+    fputc('\n', out);
+}
+
 static void print_fix(const struct doctor_line *l, FILE *out)
 {
     struct text rest = text_of(l->fix), one;
 
-    fprintf(out, "                          in %s:\n", l->fix_in);
+    fprintf(out, "                          in ");
+    clean_put(text_of(l->fix_in), out);
+    fprintf(out, ":\n");
     while (text_cut(&rest, '\n', &one))
-        fprintf(out, "                            %.*s\n", TEXT_ARG(one));
+        put(out, "                            ", one);
 }
 
 void doctor_print(const struct doctor_report *r, FILE *out)
@@ -108,7 +139,8 @@ void doctor_print(const struct doctor_report *r, FILE *out)
         if (!node || strcmp(node, l->node) != 0)
             fprintf(out, "%s%s%s\n", node ? "\n" : "", *l->node ? "node " : "this machine", l->node);
         node = l->node;
-        fprintf(out, "  %-4s  %-16s  %s\n", words[l->verdict], l->check, l->said);
+        fprintf(out, "  %-4s  %-16s  ", words[l->verdict], l->check);
+        put(out, "", text_of(l->said));
         if (l->fix && l->fix_in)
             print_fix(l, out);
     }

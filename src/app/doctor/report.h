@@ -34,6 +34,9 @@ void doctor_say(struct doctor_report *r, enum doctor_verdict verdict, const char
 /* The line said last: what to paste, and where. */
 void doctor_fix(struct doctor_report *r, const char *file, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* The same for a command of the shell about one path. */
+void doctor_fix_command(struct doctor_report *r, const char *command, const char *path);
+
 /* Blockers first among the headings of one node, in order of the checks; then a summary. */
 void doctor_print(const struct doctor_report *r, FILE *out);
 /* {"ok":true,"failed":0,...,"checks":[...]} */
