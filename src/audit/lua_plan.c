@@ -33,22 +33,42 @@ static void step_if_none(struct lua_file *f, struct dialplan_extension *e, struc
         dialplan_step_put(f->b, e, (struct dialplan_step){ .place = place, .priority = 1, .label = TEXT(""), .app = TEXT("NoOp"), .args = TEXT("") });
 }
 
-static void extension_put(struct lua_walk *w, struct dialplan_context *c, const struct lua_entry *entry)
+/* False: another reader has it already. */
+static bool extension_put(struct lua_walk *w, struct dialplan_context *c, const struct lua_entry *entry)
 {
     struct lua_file *f = w->file;
     const struct conf_place place = lua_place(f, entry->at);
     struct dialplan_extension *e = dialplan_extension_put(f->b, c, entry->key, TEXT_NONE, place);
 
     if (!e)
-        return;
-    if (e->step_count) {
-        lua_problem(f, place, DIALPLAN_TWICE, "extensions.conf or AEL has this extension already: Asterisk never asks Lua for it");
-        return;
-    }
+        return true;
+    if (e->step_count)
+        return false;
 
     if (entry->value.kind == LUA_FUNCTION)
         lua_walk_handler(w, e, entry->value.at);
     step_if_none(f, e, place);
+    return true;
+}
+
+static void extensions_put(struct lua_walk *w, struct dialplan_context *c, const struct lua_table *t)
+{
+    const struct lua_entry *first = NULL; /* that another reader has */
+    size_t taken = 0;
+
+    for (size_t i = 0; i < t->count && !w->file->b->err; i++) {
+        const struct lua_entry *e = t->entries + i;
+
+        if (!e->key.p || text_eq_nocase(e->key, TEXT("include")) || extension_put(w, c, e))
+            continue;
+        first = first ? first : e;
+        taken++;
+    }
+    if (taken == 1)
+        lua_problem(w->file, lua_place(w->file, first->at), DIALPLAN_TWICE, "extensions.conf or AEL has this extension already: Asterisk never asks Lua for it");
+    else if (taken)
+        lua_problem(w->file, lua_place(w->file, first->at), DIALPLAN_TWICE,
+                    "extensions.conf or AEL has this extension and %zu more of \"%.*s\" already: Asterisk never asks Lua for them", taken - 1, TEXT_ARG(text_head(c->name, 80)));
 }
 
 /* Asterisk looks for what is included in extensions.lua only. */
@@ -74,13 +94,8 @@ static void context_put(struct lua_walk *w, const struct lua_table *plan, const 
         return;
     if (!t || t->is_open)
         open_context(f, c, lua_place(f, entry->at));
-    for (size_t i = 0; t && i < t->count && !f->b->err; i++) {
-        const struct lua_entry *e = t->entries + i;
-
-        if (!e->key.p || text_eq_nocase(e->key, TEXT("include")))
-            continue;
-        extension_put(w, c, e);
-    }
+    if (t)
+        extensions_put(w, c, t);
     for (size_t i = 0; t && i < t->count && !f->b->err; i++) {
         const struct lua_entry *e = t->entries + i;
 
