@@ -55,3 +55,14 @@ def free_udp_ports(count):
             _lane.at += count - 1
             return first
     raise AssertionError(f"no {count} free ports in a row")
+
+
+def stop_accepting(listener, thread):
+    """Closes a listener on which a thread waits in accept. Without waiting for the thread it may take the connections of the next listener, which
+    gets the same descriptor."""
+    try:
+        listener.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    thread.join(10)
+    listener.close()

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/rotate/exchange.h"
+#include "app/rotate/swap.h"
 
 enum { FILE_MAX = 64 << 20, SAME_SECOND_MAX = 99 };
 
@@ -274,7 +274,7 @@ static void put_back(struct file_set *s)
 
         if (!c->is_in)
             continue;
-        if (exchange_write(c->path, text_make(c->before, c->before_n))) {
+        if (swap_write(c->path, text_make(c->before, c->before_n))) {
             s->at = i;
             s->is_torn = true;
         } else {

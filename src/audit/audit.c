@@ -9,6 +9,7 @@
 #include "audit/ael.h"
 #include "audit/audit_internal.h"
 #include "audit/dialplan.h"
+#include "audit/lua_plan.h"
 
 static const char *const file_names[AUDIT_FILE_COUNT] = {
     [AUDIT_EXTENSIONS] = "extensions.conf",
@@ -31,6 +32,7 @@ static const char *const file_names[AUDIT_FILE_COUNT] = {
     [AUDIT_EXTCONFIG] = "extconfig.conf",
     [AUDIT_FUNC_ODBC] = "func_odbc.conf",
     [AUDIT_LIVE] = "sidetone-live.conf",
+    [AUDIT_AGES] = "sidetone-ages.conf",
 };
 
 const char *audit_file_name(enum audit_file f)
@@ -88,6 +90,8 @@ static int read_dialplan(struct audit *a)
         return err;
     b.d = a->dialplan;
     err = ael_read(&b, a);
+    if (!err)
+        err = lua_plan_read(&b, a);
     if (err)
         return err;
     dialplan_link(a->dialplan);

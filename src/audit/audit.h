@@ -22,6 +22,7 @@ enum audit_file {
     AUDIT_EXTENSIONS, AUDIT_MANAGER, AUDIT_ARI, AUDIT_HTTP, AUDIT_ASTERISK, AUDIT_MODULES, AUDIT_PJSIP, AUDIT_QUEUES, AUDIT_RTP,
     AUDIT_CDR, AUDIT_CEL, AUDIT_USERS, AUDIT_FEATURES, AUDIT_LOGGER, AUDIT_VOICEMAIL, AUDIT_WEBSOCKET_CLIENT, AUDIT_IAX, AUDIT_EXTCONFIG, AUDIT_FUNC_ODBC,
     AUDIT_LIVE,                    /* not Asterisk's: what `audit --live` was told, put beside the files */
+    AUDIT_AGES,                    /* likewise: how old files and secrets are; see ages.h */
     AUDIT_FILE_COUNT
 };
 

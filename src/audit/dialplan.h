@@ -1,4 +1,5 @@
-/* The dialplan as Asterisk loads it (pbx/pbx_config.c of 22.10.1): contexts, extensions, steps of extensions.conf and of AEL together. Immutable once built; texts belong to the conf it was made of, or to the arena. */
+/* The dialplan as Asterisk loads it (pbx/pbx_config.c of 22.10.1): contexts, extensions, steps of extensions.conf, of AEL and of extensions.lua
+ * together. Immutable once built; texts belong to the conf it was made of, or to the arena. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,8 +13,11 @@ struct dialplan_extension;
 
 /* Who wrote an extension.
  * DIALPLAN_AEL: steps are those that Asterisk's compiler makes of it (res/ael/pval.c); such as it makes itself have app_column 0;
- * args_column is 0, too, but for break and continue. */
-enum dialplan_origin { DIALPLAN_CONF, DIALPLAN_AEL };
+ * args_column is 0, too, but for break and continue.
+ * DIALPLAN_LUA: steps are the calls of applications in the function, in the order in which they are written. Each may be left out or come again: what
+ * is between them is not known. Nothing may be said of their order, of an end that is missing, or of steps that are never reached. A function without
+ * any has a NoOp with app_column 0. */
+enum dialplan_origin { DIALPLAN_CONF, DIALPLAN_AEL, DIALPLAN_LUA };
 
 struct dialplan_step {
     struct conf_place place;       /* of the application's name */
@@ -83,6 +87,7 @@ struct dialplan {
     size_t step_count, extension_count;
     struct dialplan_slot *slots;   /* contexts and extensions by name */
     size_t slot_count, slots_used;
+    bool is_open;                  /* extensions.lua makes contexts that nobody can see: one that is not here may be there */
     struct arena *memory;
 };
 

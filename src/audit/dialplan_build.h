@@ -1,4 +1,4 @@
-/* How readers of a dialplan (extensions.conf, AEL) put into it. Not for rules.
+/* How readers of a dialplan (extensions.conf, AEL, extensions.lua) put into it. Not for rules.
  * Thread: one. Memory is the arena's; names, labels, applications and arguments are not copied: they must live as long as it does. */
 #pragma once
 

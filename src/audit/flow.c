@@ -142,14 +142,14 @@ static void target_put(struct targets *t, struct text written, struct text conte
 
     if (!g)
         return;
-    g->is_sure = is_sure;
+    g->is_sure = is_sure && flow_is_ordered(t->step->extension);
     g->returns = returns;
     g->is_named = context.n > 0;
     g->context = context.n ? dialplan_context_of(t->d, context) : t->step->extension->context;
     if (context.n && !expression_is_plain(context))
         g->state = FLOW_DYNAMIC;
     else if (!g->context)
-        g->state = known_context(context) ? FLOW_OPEN : FLOW_NO_CONTEXT;
+        g->state = known_context(context) || t->d->is_open ? FLOW_OPEN : FLOW_NO_CONTEXT;
     else
         target_extension(t, g, extension.n ? extension : TEXT_NONE, priority);
 }
@@ -312,10 +312,17 @@ size_t flow_targets(const struct dialplan *d, const struct dialplan_step *s, str
     return t.count;
 }
 
+bool flow_is_ordered(const struct dialplan_extension *e)
+{
+    return e->origin != DIALPLAN_LUA;
+}
+
 bool flow_ends(const struct dialplan_step *s)
 {
     struct text rest = s->args, part, yes = TEXT_NONE, no = TEXT_NONE;
 
+    if (!flow_is_ordered(s->extension))
+        return false;
     if (flow_is(s->app, "Goto") || flow_is(s->app, "Hangup") || flow_is(s->app, "Return"))
         return true;
     if ((flow_is(s->app, "Busy") || flow_is(s->app, "Congestion")) && !text_trim(s->args).n)

@@ -22,7 +22,7 @@ struct flow_target {
     bool is_sure;                  /* the step never goes on behind itself */
     bool returns;                  /* a subroutine, or another channel */
     bool is_named;                 /* the jump names a context of its own */
-    enum flow_state state;         /* FLOW_DYNAMIC: ${} decides; FLOW_OPEN: a switch or a module may answer */
+    enum flow_state state;         /* FLOW_DYNAMIC: ${} decides; FLOW_OPEN: a switch, a module or extensions.lua may answer */
     const struct dialplan_context *context;      /* NULL when unknown */
     const struct dialplan_extension *extension;  /* FLOW_FOUND only */
     const struct dialplan_step *step;            /* FLOW_FOUND only */
@@ -30,6 +30,8 @@ struct flow_target {
 
 size_t flow_calls(const struct dialplan_step *s, struct flow_call out[FLOW_CALLS_MAX]);
 size_t flow_targets(const struct dialplan *d, const struct dialplan_step *s, struct flow_target out[FLOW_TARGETS_MAX]);
+/* Do its steps stand in the order in which they run? Not in Lua. */
+bool flow_is_ordered(const struct dialplan_extension *e);
 /* The step behind it is never run by falling through. */
 bool flow_ends(const struct dialplan_step *s);
 bool flow_is(struct text app, const char *name);

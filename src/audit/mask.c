@@ -406,6 +406,25 @@ static bool mask_ael(struct view *v, struct text words)
     return true;
 }
 
+/* In Lua applications are fields of "app". */
+static bool mask_lua(struct view *v, struct text words)
+{
+    if (text_find_text(words, TEXT("]]")) >= 0 || text_find_text(words, TEXT("]=")) >= 0 || !mask_program(v, words)) /* the end of a text or a comment of many lines */
+        return false;
+    for (size_t i = 0; i + 4 < words.n; i++) {
+        const struct text rest = text_skip(words, i);
+        size_t n = 4;
+
+        if (!text_starts(rest, TEXT("app.")) || (i > 0 && (isalnum((unsigned char)words.p[i - 1]) || words.p[i - 1] == '_')))
+            continue;
+        while (n < rest.n && (isalnum((unsigned char)rest.p[n]) || rest.p[n] == '_'))
+            n++;
+        if (!known_app_of(text_make(rest.p + 4, n - 4)))
+            mark(v, text_trim(text_skip(rest, n)), MASK_HIDDEN);
+    }
+    return true;
+}
+
 /* ---- a line ---- */
 
 static struct text without_comment(struct view *v, const char *comment)
@@ -435,7 +454,7 @@ bool mask_line(const char *file, struct text line, unsigned char out[CONF_LINE_M
         return mask_ael(&v, before.n < code.n ? before : code);
     }
     if (text_ends(name, TEXT(".lua")))
-        return mask_program(&v, without_comment(&v, "--"));
+        return mask_lua(&v, without_comment(&v, "--"));
     if (text_find_text(line, TEXT("--;")) >= 0 || text_find(line, '\0') >= 0)
         return false;              /* the end of a comment of many lines: what stands before it is comment */
     words = without_comment(&v, ";");

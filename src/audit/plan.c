@@ -23,6 +23,7 @@ struct maker {
 };
 
 /* Then lines are told that a person may paste. */
+static const char of_lua[] = "it is written in Lua: put lines such as these in its place (of a talk: docs/audit.md says which)";
 static const char of_ael[] = "its statement is not alone on its line: put these lines in its place";
 
 /* ---- may a line be put in here? ---- */
@@ -146,6 +147,8 @@ static const char *why_not_there(const struct maker *m, const struct inventory_u
 
     if (!flow_is(s->app, "AGI") && !flow_is(s->app, "DeadAGI") && !flow_is(s->app, "EAGI"))
         return "another application runs it: change it by hand";
+    if (e->origin == DIALPLAN_LUA)
+        return of_lua;
     if (f->has_agistatus)
         return "its extension looks at AGISTATUS, which says SUCCESS behind agi:// even when a script fails: look at SIDETONE_STATUS there";
     if (f->has_priority)
@@ -343,7 +346,7 @@ int plan_make(struct plan **out, struct audit *a, const struct inventory *v, con
 
         move->use = &v->uses[i];
         move_judge(&m, move);
-        if (move->state == PLAN_PATCH || move->why == of_ael)
+        if (move->state == PLAN_PATCH || move->why == of_lua || move->why == of_ael)
             err = route_of(&m, move);
         if (!err && move->state == PLAN_PATCH)
             err = label_of(&m, move);

@@ -137,6 +137,20 @@ static void ael_put(const struct writer *w, struct text old)
     begin(w, "}\n");
 }
 
+/* ---- extensions.lua ---- */
+
+/* How the old line makes up its arguments is left as it is. */
+static void lua_put(const struct writer *w)
+{
+    begin(w, "channel.SIDETONE_STATUS = \"\"\n");
+    begin(w, "app.agi(\"agi://");
+    buf_addf(w->out, "%s/%s\")    -- and the arguments of the old line\n", w->p->opt.agi, w->m->route->name);
+    begin(w, "local status = channel.SIDETONE_STATUS:get() or \"\"\n");
+    begin(w, "if status == \"\" or status == \"BUSY\" or channel.SIDETONE_REASON:get() == \"no_route\" then\n");
+    begin(w, "    -- the old line\n");
+    begin(w, "end\n");
+}
+
 void plan_lines(const struct plan *p, const struct plan_move *m, struct text line, const char *sign, struct buf *out)
 {
     const size_t at = m->use->step->app_column - 1;
@@ -159,6 +173,10 @@ void plan_lines_paste(const struct plan *p, const struct plan_move *m, const cha
 {
     const struct writer w = { .out = out, .p = p, .m = m, .indent = TEXT(""), .sign = sign };
 
-    if (m->route)
+    if (!m->route)
+        return;
+    if (m->use->step->extension->origin == DIALPLAN_LUA && !m->route->is_talk)
+        lua_put(&w);
+    else if (m->use->step->extension->origin == DIALPLAN_AEL)
         ael_put(&w, TEXT("/* the old line */"));
 }

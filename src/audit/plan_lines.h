@@ -11,5 +11,5 @@ bool plan_line_can_go(const struct dialplan_step *s, struct text line);
 void plan_lines(const struct plan *p, const struct plan_move *m, struct text line, const char *sign, struct buf *out);
 /* How many there are beyond the one that was. */
 size_t plan_lines_added(const struct plan_move *m);
-/* What a person pastes where no patch can: of AEL, each line behind `sign`. Nothing when there is no route. */
+/* What a person pastes where no patch can: of AEL and Lua, each line behind `sign`. Nothing when there is no route. */
 void plan_lines_paste(const struct plan *p, const struct plan_move *m, const char *sign, struct buf *out);

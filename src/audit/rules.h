@@ -57,6 +57,7 @@
     RULE(manager_web) \
     RULE(manager_silent) \
     RULE(manager_class) \
+    RULE(manager_age) \
     RULE(http_plain) \
     RULE(ari_origins) \
     RULE(ari_password) \
@@ -69,6 +70,7 @@
     RULE(websocket_unverified) \
     RULE(websocket_secret) \
     RULE(ari_reused) \
+    RULE(ari_age) \
     RULE(live_dangerously) \
     RULE(exec_includes) \
     RULE(run_root) \

@@ -1,4 +1,4 @@
-/* Silences findings by comments in the configuration: "; audit-ignore ST101[,ST102] [reason]" behind the line, or alone on the line before; in AEL "// audit-ignore ...". */
+/* Silences findings by comments in the configuration: "; audit-ignore ST101[,ST102] [reason]" behind the line, or alone on the line before; in AEL "// audit-ignore ...", in Lua "-- audit-ignore ...". */
 #include "audit/audit_internal.h"
 
 #include <errno.h>
@@ -7,13 +7,21 @@
 
 static const struct text mark = TEXT("audit-ignore");
 
-/* In AEL: from the slashes that lead to our own word, since others may stand in "agi://host". */
-static struct text ael_comment_of(struct text line)
+/* How a comment begins: ";" of a configuration file, "/" of AEL, "-" of Lua. */
+static char sign_of(const char *file)
+{
+    const struct text name = text_of(file);
+
+    return text_ends(name, TEXT(".ael")) ? '/' : text_ends(name, TEXT(".lua")) ? '-' : ';';
+}
+
+/* In AEL and Lua: from the signs that lead to our own word, since others may stand in "agi://host". */
+static struct text double_comment_of(struct text line, char sign)
 {
     for (size_t i = 0; i + 1 < line.n; i++) {
         struct text behind = text_skip(line, i + 2);
 
-        if (line.p[i] != '/' || (line.p[i + 1] != '/' && line.p[i + 1] != '*'))
+        if (line.p[i] != sign || (line.p[i + 1] != sign && (sign != '/' || line.p[i + 1] != '*')))
             continue;
         while (behind.n && behind.p[0] == ' ')
             behind = text_skip(behind, 1);
@@ -24,10 +32,10 @@ static struct text ael_comment_of(struct text line)
 }
 
 /* The comment of a line, or TEXT_NONE. "\;" is a literal semicolon. */
-static struct text comment_of(struct text line, bool is_ael)
+static struct text comment_of(struct text line, char sign)
 {
-    if (is_ael)
-        return ael_comment_of(line);
+    if (sign != ';')
+        return double_comment_of(line, sign);
     for (size_t i = 0; i < line.n; i++)
         if (line.p[i] == ';' && (i == 0 || line.p[i - 1] != '\\'))
             return text_skip(line, i);
@@ -44,13 +52,14 @@ static bool names(struct text list, const char *code)
     return false;
 }
 
-static bool silences(struct text line, const char *code, bool is_alone, bool is_ael)
+static bool silences(struct text line, const char *code, bool is_alone, char sign)
 {
-    struct text comment = comment_of(line, is_ael), word;
+    const char *signs = sign == '/' ? "/*" : sign == '-' ? "-" : ";";
+    struct text comment = comment_of(line, sign), word;
 
     if (!comment.p || (is_alone && text_trim(line).p != comment.p))
         return false;
-    while (comment.n && (strchr(is_ael ? "/*" : ";", comment.p[0]) || comment.p[0] == ' ' || comment.p[0] == '\t'))
+    while (comment.n && (strchr(signs, comment.p[0]) || comment.p[0] == ' ' || comment.p[0] == '\t'))
         comment = text_skip(comment, 1);
     if (!text_starts(comment, mark))
         return false;
@@ -62,14 +71,14 @@ static bool silences(struct text line, const char *code, bool is_alone, bool is_
 static void silence_file(struct audit_finding *f, size_t count, struct text content)
 {
     struct text rest = content, line, before = TEXT_NONE;
-    const bool is_ael = count && text_ends(text_of(f->place.file), TEXT(".ael"));
+    const char sign = count ? sign_of(f->place.file) : ';';
     unsigned number = 0;
     size_t i = 0;
 
     while (i < count && text_cut(&rest, '\n', &line)) {
         number++;
         for (; i < count && f[i].place.line <= number; i++)
-            if (f[i].place.line == number && (silences(line, f[i].rule->code, false, is_ael) || silences(before, f[i].rule->code, true, is_ael)))
+            if (f[i].place.line == number && (silences(line, f[i].rule->code, false, sign) || silences(before, f[i].rule->code, true, sign)))
                 f[i].silenced_by = "comment";
         before = line;
     }

@@ -1,6 +1,8 @@
 /* What `sidetone audit` gives out of an audit that has run: the form that was asked for, files, and the exit code. */
 #pragma once
 
+#include <stdint.h>
+
 #include "audit/audit.h"
 
 enum audit_form { AUDIT_FORM_TEXT, AUDIT_FORM_JSON, AUDIT_FORM_SARIF };
@@ -17,6 +19,7 @@ struct audit_request {
     const char *agi_dir;           /* NULL: as asterisk.conf says */
     bool with_talks;               /* the plan's */
     const char *config, *node;     /* ours; the one that was asked; NULL: none given */
+    int64_t secret_age;            /* days from which a secret is old; 0: never told */
 };
 
 /* A code of enum cli_exit; what went wrong is said on stderr. */

@@ -9,12 +9,14 @@
 #include "audit/inventory_report.h"
 #include "audit/report.h"
 #include "audit/version.h"
+#include "base/clock.h"
+#include "cli/audit_ages.h"
 #include "cli/audit_live.h"
 #include "cli/audit_output.h"
 #include "cli/audit_plan.h"
 #include "cli/cli.h"
 
-enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024, OLDEST_LINE = 11 };
+enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024, OLDEST_LINE = 11, SECRET_AGE_DAYS = 365 };
 
 static int explain(const char *code)
 {
@@ -80,7 +82,7 @@ static void tell_failure(const char *folder, int err)
         fprintf(stderr, "sidetone audit: %s: %s; expected a folder such as /etc/asterisk\n", folder, err_text(err));
 }
 
-static int audit_one(const struct audit_request *q, const struct conf_source *source)
+static int audit_from(const struct audit_request *q, const struct conf_source *source)
 {
     const struct audit_options opt = { .folder = q->folder, .source = source, .version = q->version, .version_from = q->version_from };
     const bool is_of_scripts = q->wants_inventory || is_of_plan(q);
@@ -100,6 +102,18 @@ static int audit_one(const struct audit_request *q, const struct conf_source *so
     if (!is_of_scripts && q->form == AUDIT_FORM_TEXT && !q->only && !q->write_baseline && code != CLI_WRONG_USE && tell_inventory(a, q))
         code = CLI_WRONG_USE;
     audit_free(a);
+    return code;
+}
+
+/* source: NULL is the disk. */
+static int audit_one(const struct audit_request *q, const struct conf_source *source)
+{
+    struct audit_ages ages;
+    int code;
+
+    audit_ages_begin(&ages, q->folder, source, q->config, q->wants_inventory || is_of_plan(q) ? 0 : q->secret_age, clock_wall_us() / 1000000);
+    code = audit_from(q, &ages.source);
+    audit_ages_end(&ages);
     return code;
 }
 
@@ -131,7 +145,7 @@ static bool read_severity(const char *word, enum audit_severity *out)
 }
 
 /* The words of the command line, checked. 0 or an exit code. */
-static int read_request(struct audit_request *q, const char *least, const char *fail_on, const char *max)
+static int read_request(struct audit_request *q, const char *least, const char *fail_on, const char *max, const char *age)
 {
     int64_t n = 0;
 
@@ -143,6 +157,8 @@ static int read_request(struct audit_request *q, const char *least, const char *
     if (max && (text_to_i64(text_of(max), &n) || n < 1))
         return cli_wrong_use("audit", "--max takes a number from 1, not %s", max);
     q->max = (size_t)n;
+    if (age && (text_to_i64(text_of(age), &q->secret_age) || q->secret_age < 0))
+        return cli_wrong_use("audit", "--secret-age takes a number of days, 0 for never, not %s", age);
     return 0;
 }
 
@@ -160,8 +176,8 @@ static int read_version(struct audit_request *q)
 
 int cmd_audit(int argc, char **argv)
 {
-    struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING };
-    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL;
+    struct audit_request q = { .least = AUDIT_NOTE, .fail_on = AUDIT_WARNING, .secret_age = SECRET_AGE_DAYS };
+    const char *folder[1] = { "/etc/asterisk" }, *code_of = NULL, *least = NULL, *fail_on = NULL, *max = NULL, *age = NULL;
     bool wants_rules = false, as_json = false, as_sarif = false, wants_undo = false;
     const struct cli_option options[] = {
         { .name = "json", .help = "one JSON object", .is_set = &as_json },
@@ -171,11 +187,12 @@ int cmd_audit(int argc, char **argv)
         { .name = "write-baseline", .takes = "FILE", .help = "write all that counts now into such a file, and nothing else", .value = &q.write_baseline },
         { .name = "live", .takes = "NODE", .help = "ask this running node, too: compare dialplan, modules, ports, users of the manager with the files", .value = &q.node },
         { .name = "asterisk", .takes = "VERSION", .help = "the version to judge by, such as 22.4.1: only holes that it has are told", .value = &q.version },
-        { .name = "config", .takes = "FILE", .help = "our configuration: of --live (default " CONFIG_DEFAULT_PATH "), and where a plan's agi:// and Stasis() lead", .value = &q.config },
+        { .name = "config", .takes = "FILE", .help = "our configuration: of --live and --secret-age (default " CONFIG_DEFAULT_PATH "), and where a plan's agi:// and Stasis() lead", .value = &q.config },
         { .name = "only", .takes = "CODE", .help = "this rule alone", .value = &q.only },
         { .name = "severity", .takes = "LEVEL", .help = "show error, warning or note (default) and what is worse", .value = &least },
         { .name = "max", .takes = "N", .help = "show at most N findings, the worst ones", .value = &max },
         { .name = "fail-on", .takes = "LEVEL", .help = "exit 1 from error, warning (default) or note on; or never", .value = &fail_on },
+        { .name = "secret-age", .takes = "DAYS", .help = "tell secrets of manager.conf and ari.conf that are older (default 365); 0: none", .value = &age },
         { .name = "explain", .takes = "CODE", .help = "what a rule is about, why, what to do, and examples", .value = &code_of },
         { .name = "inventory", .help = "every place where AGI is used, and what each script does, instead of findings", .is_set = &q.wants_inventory },
         { .name = "plan", .help = "the steps by which the scripts move behind agi://, with the lines to paste", .is_set = &q.wants_plan },
@@ -188,7 +205,7 @@ int cmd_audit(int argc, char **argv)
     };
     const struct cli_syntax syntax = {
         .verb = "audit",
-        .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL]\n"
+        .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL] [--secret-age DAYS]\n"
                  "       [--html FILE] [--baseline FILE] [--write-baseline FILE]\n"
                  "       | --inventory [--agi-dir DIR] [--json] | --plan [--json] | --patch | --apply\n"
                  "       [--with-talks] [--agi-dir DIR] [--config FILE] | --undo | --explain CODE | --rules",
@@ -230,10 +247,10 @@ int cmd_audit(int argc, char **argv)
         return cli_wrong_use("audit", "a baseline of one rule would drop the others: --only and --write-baseline do not go together");
     q.form = as_json ? AUDIT_FORM_JSON : as_sarif ? AUDIT_FORM_SARIF : AUDIT_FORM_TEXT;
     q.folder = folder[0];
-    if (read_version(&q) || read_request(&q, least, fail_on, max))
+    if (read_version(&q) || read_request(&q, least, fail_on, max, age))
         return CLI_WRONG_USE;
-    if (q.config && !q.node && !is_of_plan(&q))
-        return cli_wrong_use("audit", "--config goes with --live NODE, --plan, --patch or --apply");
+    if (q.config && !q.node && !is_of_plan(&q) && !age)
+        return cli_wrong_use("audit", "--config goes with --live NODE, --secret-age, --plan, --patch or --apply");
     if (q.with_talks && !is_of_plan(&q))
         return cli_wrong_use("audit", "--with-talks goes with --plan, --patch or --apply");
     if (wants_undo)

@@ -50,7 +50,7 @@ int cmd_rotate(int argc, char **argv)
         .verb = "rotate", .usage = "NODE [--ami] [--control] [--ari] [--dry-run] [--asterisk-etc DIR]",
         .about = "Exchanges the secrets of a node on this machine: in our file (@file:), in the line of manager.conf or ari.conf that has it, then\n"
                  "Asterisk reads that again, and a login proves it. Sessions stay, the daemon needs no restart. If any step fails, both files\n"
-                 "are put back. The old file of Asterisk stays beside it as FILE.before-rotation; state_dir/rotation.json tells when.",
+                 "are put back. When it was cut off, run it again: it finds out how far it had come, and ends that. state_dir/rotation.json tells when.",
         .options = options, .option_count = sizeof options / sizeof *options, .words_min = 1, .words_max = 1,
     };
     struct config *config = NULL;

@@ -62,3 +62,22 @@ def test_rotate_on_asterisk_goes_back(context):
     code, out, err = run(context, "rotate", "pbx1", "--control", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk", "/bin/true", timeout=60)
     assert code == 1 and out == "" and "everything is as it was" in err, out + err
     assert [open(name, encoding="utf-8").read() for name in files] == before
+
+
+def test_rotate_on_asterisk_ends_what_was_cut_off(context):
+    """Killed when Asterisk was to be told, and when it had been: the next run says so, and ends with the secret that our file had then."""
+    fresh = Fresh(context)
+    asterisk = console(context, fresh.pbx)
+    args = ("rotate", "pbx1", "--control", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk")
+    for script, words in (("kill -9 $PPID", "before Asterisk read manager.conf again; it goes on"),
+                          (f"{asterisk} \"$@\"; kill -9 $PPID", "in force already; it ends now")):
+        killer = context.write("killer", f"#!/bin/sh\n{script}\n")
+        os.chmod(killer, 0o755)
+        before = fresh.text("pbx1.control")
+        code, out, err = run(context, *args, killer, timeout=60)
+        assert code == -9 and out + err == "" and fresh.text("pbx1.control") != before, out + err
+        under_way = fresh.text("pbx1.control")
+        code, out, err = run(context, *args, asterisk, timeout=60)
+        assert code == 0 and words in out and "a login with it works" in out and fresh.text("pbx1.control") == under_way, out + err
+    code, checks = fresh.doctor()
+    assert not [c for c in checks if c["check"] in ("rotation", "ami login") and c["verdict"] != "OK"], checks

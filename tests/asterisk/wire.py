@@ -2,6 +2,8 @@
 import socket
 import threading
 
+from ports import stop_accepting
+
 
 class Wire:
     def __init__(self, context, port):
@@ -9,8 +11,9 @@ class Wire:
         self.ends, self.lock = [], threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
         context.at_end(self.close)
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
         while True:
@@ -48,5 +51,5 @@ class Wire:
                 pass
 
     def close(self):
-        self.listener.close()
+        stop_accepting(self.listener, self.accepting)
         self.cut()

@@ -7,6 +7,8 @@ import subprocess
 import threading
 import time
 
+from ports import stop_accepting
+
 
 class Session:
     def __init__(self, home, connection):
@@ -94,7 +96,8 @@ class AmiStandin:
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.open = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         context.at_end(self.close)
 
     def accept(self):
@@ -134,7 +137,7 @@ class AmiStandin:
         self.open.clear()
 
     def close(self):
-        self.listener.close()
+        stop_accepting(self.listener, self.accepting)
         self.lose()
 
 

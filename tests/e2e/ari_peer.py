@@ -8,6 +8,8 @@ import struct
 import threading
 import time
 
+from ports import stop_accepting
+
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -21,7 +23,8 @@ class AriPeer:
         self.changed = threading.Condition()
         self.events = None
         self.closed = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     def _accept(self):
         while not self.closed:
@@ -104,7 +107,7 @@ class AriPeer:
 
     def close(self):
         self.closed = True
-        self.listener.close()
+        stop_accepting(self.listener, self.accepting)
         if self.events:
             self.events.close()
 

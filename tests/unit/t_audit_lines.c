@@ -173,6 +173,10 @@ static void test_programs(void **state)
     assert_string_equal(shown("extensions.ael", TEXT("  NoOp(1); /* hunter2"), out, sizeof out), "  NoOp(1); ");
     assert_string_equal(shown("/etc/a.conf/apps.ael2", TEXT("  Dial(PJSIP/1); // hunter2"), out, sizeof out), "  Dial(PJSIP/1); ");
     assert_string_equal(shown("/etc/a.ael/b.conf", TEXT("exten => 1,1,NoOp(//1)"), out, sizeof out), "exten => 1,1,NoOp(//1)");
+    assert_string_equal(shown("extensions.lua", TEXT("  app.dial('PJSIP/1') -- hunter2"), out, sizeof out), "  app.dial('PJSIP/1') ");
+    assert_null(shown("extensions.lua", TEXT("  hunter2 ]] app.noop(1)"), out, sizeof out));
+    assert_null(shown("extensions.lua", TEXT("  app.authenticate(\"hunter2\")"), out, sizeof out));
+    assert_string_equal(shown("extensions.lua", TEXT("  app.authentcat(\"hunter2\")"), out, sizeof out), "  app.authentcat*");
     assert_null(shown("extensions.ael", TEXT("  hunter2 */ NoOp(1);"), out, sizeof out));
     assert_string_equal(shown("extensions.ael", TEXT("  Authentcat(hunter2);"), out, sizeof out), "  Authentcat(*");
     assert_string_equal(shown("extensions.ael", TEXT("  if (${LEN(${X})} > 3) { &ring(100,${X}); }"), out, sizeof out),

@@ -375,6 +375,7 @@ static void test_lines_to_paste(void **state)
         { DIALPLAN_AEL, AEL("        AGI(a.py,x); NoOp();", SCRIPT), "        /* the old line */\n    }\n}\n" },
         { DIALPLAN_AEL, AEL("        AGI(a.py,x)", SCRIPT), "{\n" },
         { DIALPLAN_AEL, AEL("        AGI(a.py,x); /* why", SCRIPT), "{\n" },
+        { DIALPLAN_LUA, "[in]\n;; file extensions.lua\nextensions = {}\n\n        app.agi('a.py,x')\n" SCRIPT, "app.agi(\"agi://127.0.0.1:4573/a\")    -- and the arguments" },
     };
 
     (void)state;

@@ -2,6 +2,7 @@
 #include "app/doctor/doctor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "app/doctor/check_host.h"
 #include "app/doctor/checks.h"
 #include "app/doctor/scripts.h"
+#include "app/rotate/rotate.h"
 #include "net/certificate.h"
 
 enum { LIMIT_MS = 12000, CERTIFICATE_MS = 3000 };
@@ -96,6 +98,22 @@ static void look_at_certificates(struct doctor_asked *a)
     look_at_certificate(&a->ari_certificate, a->node->ari, a->ari.status > 0 || a->ari.err == -EKEYREJECTED);
 }
 
+/* Why a login fails may be just that. */
+static void look_for_rotations(struct doctor_report *r, const struct config *c, const struct config_node *n, const struct doctor_options *opt)
+{
+    char command[2 * PATH_MAX + 256];
+
+    for (int d = 0; d < ROTATE_DOORS; d++) {
+        const struct rotate_options o = { .config = c, .node = n, .door = (enum rotate_door)d, .asterisk_etc = opt->asterisk_etc };
+
+        if (!rotate_is_unfinished(n, o.door))
+            continue;
+        rotate_command(&o, command, sizeof command);
+        doctor_say(r, DOCTOR_FAIL, "rotation", "an exchange of %s was cut off: our file, Asterisk's, and what is in force may differ", rotate_key(o.door));
+        doctor_fix(r, "shell", "%s", command);
+    }
+}
+
 static int look_at_node(struct doctor_report *r, const struct config *c, const struct config_node *n, const struct doctor_options *opt)
 {
     struct doctor_asked asked;
@@ -108,6 +126,7 @@ static int look_at_node(struct doctor_report *r, const struct config *c, const s
     r->node = n->head.name;
     if (err)
         doctor_say(r, DOCTOR_FAIL, "node", "it could not be asked: %s", err_text(err));
+    look_for_rotations(r, c, n, opt);
     doctor_checks_run(&doctor_ami_checks, &x);
     doctor_checks_run(&doctor_ari_checks, &x);
     doctor_checks_run(&doctor_tls_checks, &x);

@@ -1,17 +1,11 @@
-/* Finds the line of a secret, and exchanges files in one step. */
+/* Finds the line of a secret, and makes the text that has another one there. */
 #include "app/rotate/exchange.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "wire/conf.h"
-
-enum { FILE_MAX = 4 << 20 };
 
 /* ---- where ---- */
 
@@ -32,7 +26,7 @@ static const struct conf_item *find_item(const struct conf *c, const char *user,
     return met;
 }
 
-int exchange_find(struct exchange_place *out, const char *root, const char *user, const char *key, const char *old)
+int exchange_find(struct exchange_place *out, const char *root, const char *user, const char *key)
 {
     const struct conf_item *item;
     struct conf *c;
@@ -45,13 +39,14 @@ int exchange_find(struct exchange_place *out, const char *root, const char *user
         err = c->error_count ? -EINVAL : -ENOENT;
     else if (item->inherited)
         err = -EXDEV;
-    else if (item->appended || !text_eq(item->value, text_of(old)))
+    else if (item->appended)
         err = -EBADMSG;
-    else if (strlen(item->place.file) >= sizeof out->file)
+    else if (strlen(item->place.file) >= sizeof out->file || item->value.n >= sizeof out->value)
         err = -ENAMETOOLONG;
     if (!err) {
         *out = (struct exchange_place){ .line = item->place.line, .column = item->value_column };
         text_copy(out->file, sizeof out->file, text_of(item->place.file));
+        text_copy(out->value, sizeof out->value, item->value);
     }
     conf_free(c);
     return err;
@@ -89,94 +84,4 @@ int exchange_text(char **out, size_t *n, struct text content, const struct excha
     made[*n] = '\0';
     *out = made;
     return 0;
-}
-
-/* ---- files ---- */
-
-int exchange_read(char **out, size_t *n, const char *path)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    char *bytes = NULL;
-    size_t got = 0;
-    int err = 0;
-
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st))
-        err = -errno;
-    else if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-        err = -EFBIG;
-    else if (!(bytes = malloc((size_t)st.st_size + 1)))
-        err = -ENOMEM;
-    while (!err && got < (size_t)st.st_size) {
-        const ssize_t r = read(fd, bytes + got, (size_t)st.st_size - got);
-
-        if (r < 0 && errno != EINTR)
-            err = -errno;
-        else if (r == 0)
-            break;
-        got += r > 0 ? (size_t)r : 0;
-    }
-    close(fd);
-    if (err) {
-        free(bytes);
-        return err;
-    }
-    bytes[got] = '\0';
-    *out = bytes;
-    *n = got;
-    return 0;
-}
-
-static int write_all(int fd, struct text t)
-{
-    while (t.n > 0) {
-        const ssize_t n = write(fd, t.p, t.n);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        t = text_skip(t, n > 0 ? (size_t)n : 0);
-    }
-    return fsync(fd) ? -errno : 0;
-}
-
-/* A link stays a link: what it leads to is exchanged. */
-int exchange_write(const char *path, struct text content)
-{
-    char real[PATH_MAX], fresh[PATH_MAX + 24];
-    struct stat st;
-    int fd, err = 0;
-
-    if (!realpath(path, real) || stat(real, &st))
-        return -errno;
-    snprintf(fresh, sizeof fresh, "%s.sidetone-XXXXXX", real);
-    fd = mkostemp(fresh, O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (((st.st_uid != geteuid() || st.st_gid != getegid()) && fchown(fd, st.st_uid, st.st_gid)) || fchmod(fd, st.st_mode & 07777))
-        err = -errno;
-    if (!err)
-        err = write_all(fd, content);
-    close(fd);
-    if (!err && rename(fresh, real))
-        err = -errno;
-    if (err)
-        (void)unlink(fresh);
-    return err;
-}
-
-int exchange_backup(const char *path, struct text content)
-{
-    char copy[PATH_MAX + 24];
-    int fd, err;
-
-    snprintf(copy, sizeof copy, "%s.before-rotation", path);
-    (void)unlink(copy);
-    fd = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    err = write_all(fd, content);
-    close(fd);
-    return err;
 }

@@ -1,289 +1,205 @@
-/* The steps of a rotation, and the way back from each. */
+/* The steps of a rotation, the way back from each, and how one that was cut off is ended.
+ *
+ *   ours    theirs  in force   beside our file: the old one
+ *   old     old     old        no         nothing has begun
+ *   old     old     old        yes        prepared, or put back
+ *   fresh   old     old        yes        our file is exchanged (first: whoever is refused from the reload on finds it at once)
+ *   fresh   fresh   old        yes        Asterisk's file is, too
+ *   fresh   fresh   fresh      yes        Asterisk has read it; a login proves it, the record is written
+ *   fresh   fresh   fresh      no         done
+ *
+ * "Yes" says that one is under way; which line it is, the two files and a login tell. */
 #include "app/rotate/rotate.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-#include <fcntl.h>
 
-#include "app/doctor/asked.h"
-#include "app/init/files.h"
-#include "app/rotate/exchange.h"
+#include "app/rotate/now.h"
 #include "app/rotate/record.h"
 #include "base/clock.h"
 
-enum { LOGIN_MS = 8000, RELOAD_US = 15000000, STEP_NS = 20000000, TRIES = 5 };
+enum { TRIES = 5, TRY_NS = 100000000 };
 
-struct rotation_now {
-    const struct rotate_options *opt;
-    FILE *out, *problems;
-    const char *user, *old, *own_file;  /* own_file: what @file: refers to */
-    char fresh[2 * INIT_SECRET_BYTES + 1];
-    struct exchange_place at;
-    char *before, *after;               /* of Asterisk's file */
-    size_t before_n, after_n;
-    char *own_before;
-    size_t own_before_n;
-    bool own_changed, theirs_changed;
-};
+/* ---- there ---- */
 
-static const struct door {
-    const char *name, *root, *key, *reload, *our_key;
-} doors[ROTATE_DOORS] = {
-    [ROTATE_TAP] = { "ami", "manager.conf", "secret", "manager reload", "ami_secret" },
-    [ROTATE_CONTROL] = { "ami", "manager.conf", "secret", "manager reload", "control_secret" },
-    [ROTATE_ARI] = { "ari", "ari.conf", "password", "module reload res_ari.so", "ari_secret" },
-};
-
-static const struct door *door_of(const struct rotation_now *r)
+static int keep_and_prepare(struct rotation_now *r)
 {
-    return &doors[r->opt->door];
-}
+    char line[SECRET_MAX + 2];
+    int err = swap_keep(&r->theirs, text_make(r->back, r->back_n));
 
-static int refuse(const struct rotation_now *r, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static int refuse(const struct rotation_now *r, int err, const char *fmt, ...)
-{
-    va_list ap;
-
-    fprintf(r->problems, "sidetone rotate: node %s, %s: ", r->opt->node->head.name, r->user ? r->user : door_of(r)->our_key);
-    va_start(ap, fmt);
-    vfprintf(r->problems, fmt, ap);
-    va_end(ap);
-    fprintf(r->problems, "\n");
+    if (!err && !r->theirs.is_put)
+        err = swap_prepare(&r->theirs, text_make(r->forth, r->forth_n));
+    if (!err && !r->own.is_put) {
+        snprintf(line, sizeof line, "%s\n", r->old);
+        err = swap_keep(&r->own, strcmp(r->old, r->ours) ? text_of(line) : text_make(r->own_bytes, r->own_n));
+    }
+    if (!err && !r->own.is_put) {
+        snprintf(line, sizeof line, "%s\n", r->fresh);
+        err = swap_prepare(&r->own, text_of(line));
+    }
+    explicit_bzero(line, sizeof line);
     return err;
 }
 
-static const struct secret *secret_of_door(const struct config_node *n, enum rotate_door door)
-{
-    return door == ROTATE_TAP ? &n->ami_secret : door == ROTATE_CONTROL ? &n->control_secret : &n->ari_secret;
-}
-
-/* ---- a login as this user alone ---- */
-
-static bool lets_in(const struct rotation_now *r, const char *value)
-{
-    static const char *const none[] = { NULL };
-    const bool is_ari = r->opt->door == ROTATE_ARI;
-    struct config_node n = *r->opt->node;
-    struct doctor_asked asked;
-    struct secret secret = { NULL };
-    bool is_in = false;
-
-    if (secret_from(&secret, text_of(value)))
-        return false;
-    n.ami_user = is_ari ? NULL : r->user;
-    n.ami_secret = secret;
-    n.control_user = NULL;
-    n.ari = is_ari ? n.ari : NULL;
-    n.ari_secret = secret;
-    if (doctor_ask(&asked, &n, none, LOGIN_MS) == 0)
-        is_in = is_ari ? asked.ari.status == 200 : asked.ami[DOCTOR_TAP].is_in;
-    doctor_asked_free(&asked);
-    secret_free(&secret);
-    return is_in;
-}
-
-/* ---- Asterisk reads its file again ---- */
-
-static int wait_for(pid_t pid)
-{
-    const int64_t began = clock_mono_us();
-    int status;
-
-    for (;;) {
-        const pid_t done = waitpid(pid, &status, WNOHANG);
-
-        if (done == pid)
-            return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
-        if (done < 0 && errno != EINTR)
-            return -errno;
-        if (clock_mono_us() - began > RELOAD_US) {
-            kill(pid, SIGKILL);
-            (void)waitpid(pid, &status, 0);
-            return -ETIMEDOUT;
-        }
-        nanosleep(&(struct timespec){ .tv_nsec = STEP_NS }, NULL);
-    }
-}
-
-static const char *etc_of(const struct rotation_now *r)
-{
-    return r->opt->asterisk_etc ? r->opt->asterisk_etc : "/etc/asterisk";
-}
-
-static int reload(const struct rotation_now *r)
-{
-    char conf[PATH_MAX];
-    char *const argv[] = { (char *)(r->opt->asterisk ? r->opt->asterisk : "asterisk"), "-C", conf, "-rx", (char *)door_of(r)->reload, NULL };
-    posix_spawn_file_actions_t quiet;
-    pid_t pid;
-    int err;
-
-    snprintf(conf, sizeof conf, "%s/asterisk.conf", etc_of(r));
-    if (posix_spawn_file_actions_init(&quiet))
-        return -ENOMEM;
-    err = -posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDWR, 0);
-    if (!err)
-        err = -posix_spawn_file_actions_adddup2(&quiet, 0, 1);
-    if (!err)
-        err = -posix_spawn_file_actions_adddup2(&quiet, 0, 2);
-    if (!err)
-        err = -posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&quiet);
-    return err ? err : wait_for(pid);
-}
-
-/* ---- what must be so before anything is touched ---- */
-
-static const char *why_not_found(int err)
-{
-    switch (err) {
-    case -EXDEV:
-        return "its secret comes from a template, which other users may share: give the user a line of its own";
-    case -EBADMSG:
-        return "another value stands there than the one we use: a hash, or a file that Asterisk has not read again";
-    case -EINVAL:
-        return "the file has mistakes; `sidetone audit` names them";
-    default:
-        return err == -ENOENT ? "there is no such section with a secret" : err_text(err);
-    }
-}
-
-static int find(struct rotation_now *r)
-{
-    const struct config_node *n = r->opt->node;
-    const struct secret *s = secret_of_door(n, r->opt->door);
-    char root[PATH_MAX];
-    int err;
-
-    r->user = r->opt->door == ROTATE_TAP ? n->ami_user : r->opt->door == ROTATE_CONTROL ? n->control_user : n->ari_user;
-    r->old = secret_reveal(s);
-    r->own_file = secret_file(s);
-    if (!r->user || !r->old || (r->opt->door == ROTATE_ARI ? !n->ari : !n->ami))
-        return refuse(r, -ENOENT, "the node has no such user, or it is not we who connect");
-    if (!r->own_file)
-        return refuse(r, -EINVAL, "%s must be @file:PATH: what comes from elsewhere cannot be exchanged here", door_of(r)->our_key);
-    snprintf(root, sizeof root, "%s/%s", etc_of(r), door_of(r)->root);
-    err = exchange_find(&r->at, root, r->user, door_of(r)->key, r->old);
-    return err ? refuse(r, err, "%s: %s", root, why_not_found(err)) : 0;
-}
-
+/* All that needs room on the disk is done here. */
 static int prepare(struct rotation_now *r)
 {
-    int err = exchange_read(&r->before, &r->before_n, r->at.file);
+    const int err = keep_and_prepare(r);
 
-    if (err)
-        return refuse(r, err, "%s: %s", r->at.file, err_text(err));
-    if (init_secret_make(r->fresh, sizeof r->fresh))
-        return refuse(r, -EIO, "the kernel gives no random numbers");
-    err = exchange_text(&r->after, &r->after_n, text_make(r->before, r->before_n), &r->at, r->old, r->fresh);
-    if (err)
-        return refuse(r, err, "%s:%u: the line is not as it was read", r->at.file, r->at.line);
-    err = exchange_read(&r->own_before, &r->own_before_n, r->own_file);
-    if (err)
-        return refuse(r, err, "%s: %s", r->own_file, err_text(err));
-    if (access(r->own_file, W_OK) || access(r->at.file, W_OK))
-        return refuse(r, -EACCES, "%s and %s must both be writable", r->own_file, r->at.file);
-    return lets_in(r, r->old) ? 0 : refuse(r, -EACCES, "Asterisk does not let it in now; `sidetone doctor` tells more");
+    if (!err)
+        return 0;
+    swap_forget(&r->theirs);
+    if (!*r->kept)
+        swap_forget(&r->own);
+    return rotation_refuse(r, err, "the new files cannot be prepared beside %s and %s (%s); nothing was changed", r->own.path, r->theirs.path, err_text(err));
 }
 
-/* ---- there and back ---- */
-
-/* Ours first: whoever is refused from the reload on finds the new one at once. */
 static int change(struct rotation_now *r)
 {
-    char line[sizeof r->fresh + 1];
-    int err = exchange_backup(r->at.file, text_make(r->before, r->before_n));
+    int err = r->own.is_put ? 0 : swap_put(&r->own);
 
     if (err)
-        return refuse(r, err, "no copy of %s can be made: %s", r->at.file, err_text(err));
-    snprintf(line, sizeof line, "%s\n", r->fresh);
-    err = exchange_write(r->own_file, text_of(line));
-    explicit_bzero(line, sizeof line);
+        return rotation_refuse(r, err, "%s: %s", r->own.path, err_text(err));
+    err = r->theirs.is_put ? 0 : swap_put(&r->theirs);
     if (err)
-        return refuse(r, err, "%s: %s", r->own_file, err_text(err));
-    r->own_changed = true;
-    err = exchange_write(r->at.file, text_make(r->after, r->after_n));
-    if (err)
-        return refuse(r, err, "%s: %s", r->at.file, err_text(err));
-    r->theirs_changed = true;
-    err = reload(r);
-    return err ? refuse(r, err, "Asterisk could not be told to read %s again: %s", door_of(r)->root, err_text(err)) : 0;
+        return rotation_refuse(r, err, "%s: %s", r->theirs.path, err_text(err));
+    err = rotation_reload(r);
+    return err ? rotation_refuse(r, err, "Asterisk could not be told to read %s again: %s", rotation_door(r)->root, err_text(err)) : 0;
 }
 
 /* The reload's answer comes when it is done, but the port may be slow to say so on a busy machine. */
 static int prove(const struct rotation_now *r)
 {
+    int err = 0;
+
     for (int i = 0; i < TRIES; i++) {
-        if (lets_in(r, r->fresh))
+        err = rotation_login(r, r->fresh);
+        if (!err)
             return 0;
-        nanosleep(&(struct timespec){ .tv_nsec = 5L * STEP_NS }, NULL);
+        nanosleep(&(struct timespec){ .tv_nsec = TRY_NS }, NULL);
     }
-    return refuse(r, -EACCES, "Asterisk does not take the new secret");
+    if (err == -EACCES)
+        return rotation_refuse(r, err, "Asterisk does not take the new secret");
+    return rotation_refuse(r, err, "Asterisk does not answer: %s", err_text(err));
+}
+
+static void finish(struct rotation_now *r)
+{
+    const struct rotation record = { .node = r->opt->node->head.name, .door = rotation_door(r)->name, .user = r->user, .at_us = clock_wall_us() };
+    const char *const state = r->opt->config->sidetone.state_dir;
+    const int err = rotation_write(state, &record);
+
+    swap_forget(&r->theirs);
+    swap_forget(&r->own);
+    fprintf(r->out, "node %s: %s has a new secret in %s:%u and in %s; a login with it works\n", record.node, r->user, r->at.file, r->at.line, r->own.path);
+    if (err)
+        fprintf(r->problems, "sidetone rotate: the record %s/rotation.json cannot be written: %s\n", state, err_text(err));
+}
+
+/* ---- and back ---- */
+
+static int put_back_files(struct rotation_now *r)
+{
+    const int err = swap_put_back(&r->theirs);
+    int own_err = 0;
+
+    /* When Asterisk's file stays as it is, ours is what is in force: that lets the daemon in. */
+    if (!err || !rotation_login(r, r->old))
+        own_err = swap_put_back(&r->own);
+    if (err)
+        (void)rotation_refuse(r, err, "%s cannot be put back: %s", r->theirs.path, err_text(err));
+    if (own_err)
+        (void)rotation_refuse(r, own_err, "%s cannot be put back: %s", r->own.path, err_text(own_err));
+    return err ? err : own_err;
 }
 
 static void put_back(struct rotation_now *r)
 {
-    int err = 0;
+    const bool was_read = r->theirs.is_put;
+    char command[3 * PATH_MAX];
+    int told = 0, err = put_back_files(r);
 
-    if (r->theirs_changed)
-        err = exchange_write(r->at.file, text_make(r->before, r->before_n));
-    if (!err && r->own_changed)
-        err = exchange_write(r->own_file, text_make(r->own_before, r->own_before_n));
-    if (!err && r->theirs_changed)
-        err = reload(r);
-    if (!err && r->theirs_changed && !lets_in(r, r->old))
-        err = -EACCES;
-    if (err)
-        (void)refuse(r, err, "putting the old secret back failed as well (%s); the file as it was: %s.before-rotation", err_text(err), r->at.file);
-    else if (r->own_changed)
+    if (!err && was_read)
+        told = rotation_reload(r);
+    if (!err) {
+        err = rotation_login(r, r->old);
+        if (err == -EACCES)
+            (void)rotation_refuse(r, err, "both files are as they were, but Asterisk has not read its one again%s%s", told ? ": " : "",
+                                  told ? err_text(told) : "");
+        else if (err)
+            (void)rotation_refuse(r, err, "both files are as they were; Asterisk does not answer (%s), and reads its one when it starts", err_text(err));
+    }
+    if (!err) {
+        swap_forget(&r->theirs);
+        swap_forget(&r->own);
         fprintf(r->problems, "sidetone rotate: everything is as it was\n");
+    } else {
+        rotate_command(r->opt, command, sizeof command);
+        fprintf(r->problems, "sidetone rotate: not ended; this finds out what holds, and ends it: %s\n", command);
+    }
 }
 
-static void tell(const struct rotation_now *r)
-{
-    const struct rotation record = { .node = r->opt->node->head.name, .door = door_of(r)->name, .user = r->user, .at_us = clock_wall_us() };
-    const int err = rotation_write(r->opt->config->sidetone.state_dir, &record);
+/* ---- all of it ---- */
 
-    fprintf(r->out, "node %s: %s has a new secret in %s:%u and in %s; a login with it works\n", record.node, r->user, r->at.file, r->at.line, r->own_file);
+static int exchange(struct rotation_now *r)
+{
+    int err = prepare(r);
+
     if (err)
-        fprintf(r->problems, "sidetone rotate: the record %s/rotation.json cannot be written: %s\n", r->opt->config->sidetone.state_dir, err_text(err));
-}
-
-static void wipe(char *bytes, size_t n)
-{
-    if (bytes)
-        explicit_bzero(bytes, n);
-    free(bytes);
+        return err;
+    err = change(r);
+    if (!err)
+        err = prove(r);
+    if (err)
+        put_back(r);
+    else
+        finish(r);
+    return err;
 }
 
 int rotate_run(const struct rotate_options *opt, FILE *out, FILE *problems)
 {
-    struct rotation_now r = { .opt = opt, .out = out, .problems = problems };
-    int err = find(&r);
+    struct rotation_now r = { .opt = opt, .out = out, .problems = problems, .lock = -1, .own.folder = -1, .theirs.folder = -1 };
+    bool is_done = false;
+    int err;
 
-    if (!err)
-        err = prepare(&r);
-    if (!err && opt->is_dry) {
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });    /* a core would hold secrets */
+    err = rotation_look(&r, &is_done);
+    if (!err && opt->is_dry)
         fprintf(out, "node %s: %s: would exchange %s:%u and %s, then \"%s\", then log in with the new one\n", opt->node->head.name, r.user, r.at.file, r.at.line,
-                r.own_file, door_of(&r)->reload);
-    } else if (!err) {
-        err = change(&r);
-        if (!err)
-            err = prove(&r);
-        if (err)
-            put_back(&r);
-        else
-            tell(&r);
-    }
-    explicit_bzero(r.fresh, sizeof r.fresh);
-    wipe(r.before, r.before_n);
-    wipe(r.after, r.after_n);
-    wipe(r.own_before, r.own_before_n);
+                r.own.path, rotation_door(&r)->reload);
+    else if (!err && is_done)
+        finish(&r);
+    else if (!err)
+        err = exchange(&r);
+    rotation_end(&r);
     return err;
+}
+
+bool rotate_is_unfinished(const struct config_node *node, enum rotate_door door)
+{
+    const char *const file = secret_file(rotation_secret(node, door));
+    struct swap s;
+
+    return file && !swap_names(&s, file) && access(s.before, F_OK) == 0;
+}
+
+const char *rotate_key(enum rotate_door door)
+{
+    return rotation_doors[door].our_key;
+}
+
+void rotate_command(const struct rotate_options *opt, char *out, size_t size)
+{
+    const char *const config = opt->config->path;
+    const bool has_config = strcmp(config, CONFIG_DEFAULT_PATH) != 0;
+
+    snprintf(out, size, "sidetone rotate %s %s%s%s%s%s%s%s", opt->node->head.name, rotation_doors[opt->door].option, has_config ? " --config " : "", has_config ? config : "",
+             opt->asterisk_etc ? " --asterisk-etc " : "", opt->asterisk_etc ? opt->asterisk_etc : "", opt->asterisk ? " --asterisk " : "",
+             opt->asterisk ? opt->asterisk : "");
 }

@@ -19,5 +19,13 @@ struct rotate_options {
 };
 
 /* Tells on out what is done, and on problems in one sentence why not; never any part of a secret. 0: exchanged and proven by a login; else
- * everything is as it was (or the sentence says what is not). */
+ * everything is as it was (or the sentence says what is not, and how to end it). May be killed at any moment: the next run finds out from
+ * what is left, and from logins, how far it came, and ends it. */
 int rotate_run(const struct rotate_options *opt, FILE *out, FILE *problems) MUST_USE;
+
+/* Was one cut off? As far as we may see. */
+bool rotate_is_unfinished(const struct config_node *node, enum rotate_door door);
+/* "ami_secret" */
+const char *rotate_key(enum rotate_door door);
+/* The command line that ends it. */
+void rotate_command(const struct rotate_options *opt, char *out, size_t size);

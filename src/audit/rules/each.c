@@ -1,6 +1,8 @@
 /* Walks the dialplan for rules. */
 #include "audit/rules/each.h"
 
+#include "audit/known.h"
+
 int rule_each_extension(struct audit *a, const struct audit_rule *self, each_extension *visit)
 {
     const struct dialplan *d = a->dialplan;
@@ -52,6 +54,11 @@ static const struct conf_place *hole_of(const struct conf *c, const char **what)
             return &c->directives[i].place;
         }
     return NULL;
+}
+
+bool rule_lacks_context(const struct audit *a, struct text name)
+{
+    return a->dialplan && !a->dialplan->is_open && !dialplan_context_of(a->dialplan, name) && !known_context(name);
 }
 
 int rule_hint_hole(struct audit *a)

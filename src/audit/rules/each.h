@@ -10,6 +10,8 @@ typedef int each_extension(struct audit *a, const struct audit_rule *self, const
 /* Until one gives an error. No dialplan: 0. */
 int rule_each_step(struct audit *a, const struct audit_rule *self, each_step *visit) MUST_USE;
 int rule_each_extension(struct audit *a, const struct audit_rule *self, each_extension *visit) MUST_USE;
+/* Is there a dialplan, and can no context of that name be in it, nor be made by a module or by extensions.lua? */
+bool rule_lacks_context(const struct audit *a, struct text name);
 /* For the finding made last, that something of the dialplan does not exist: where a part of extensions.conf could not be read, it may stand there.
  * Makes it a warning then, with a hint. 0 or -ENOMEM. */
 int rule_hint_hole(struct audit *a) MUST_USE;

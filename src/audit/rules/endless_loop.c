@@ -60,6 +60,8 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
     const struct dialplan_step *at = s;
     bool is_first = true; /* a circle of several Gotos is told once: at the one that stands first */
 
+    if (!flow_is_ordered(s->extension))
+        return 0;
     if (is_trap(s))
         return audit_find(a, self, s->place, "this While is always true, and nothing in it leaves or waits");
     if (!flow_is(s->app, "Goto"))

@@ -9,7 +9,7 @@ static int check(struct audit *a, const struct audit_rule *self)
     const struct conf_section *loaded = live_section(a, "contexts");
     int err = 0;
 
-    for (size_t i = 0; loaded && a->dialplan && !err && i < loaded->count; i++)
+    for (size_t i = 0; loaded && a->dialplan && !a->dialplan->is_open && !err && i < loaded->count; i++)
         if (text_eq(loaded->items[i].name, TEXT("context")) && !live_is_unsure(a, AUDIT_EXTENSIONS) &&
             !dialplan_context_of(a->dialplan, loaded->items[i].value))
             err = audit_find(a, self, loaded->items[i].place, "context \"%.*s\" is loaded, but extensions.conf does not have it",

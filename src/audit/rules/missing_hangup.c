@@ -39,7 +39,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
     const struct dialplan_step *last = e->step_count ? e->steps + e->step_count - 1 : NULL;
     bool is_open;
 
-    if (text_starts(e->context->name, TEXT("macro-"))) /* its end is the way back */
+    if (!flow_is_ordered(e) || text_starts(e->context->name, TEXT("macro-"))) /* its end is the way back */
         return 0;
     if (last && e->origin == DIALPLAN_AEL && !last->app_column) /* the end of an if: its branches may all have left */
         return 0;

@@ -1,7 +1,6 @@
 /* Rule ST102: an include of a context that does not exist. */
 #include "audit/dialplan.h"
 #include "audit/expression.h"
-#include "audit/known.h"
 #include "audit/rules.h"
 #include "audit/rules/each.h"
 
@@ -37,7 +36,7 @@ static bool is_generated(const char *file)
 
 static int look_at(struct audit *a, const struct audit_rule *self, const struct dialplan_context *c, const struct dialplan_include *i, struct hooks *h)
 {
-    if (i->target || !expression_is_plain(i->name) || known_context(i->name))
+    if (i->target || !expression_is_plain(i->name) || !rule_lacks_context(a, i->name))
         return 0;
     if (!text_ends(i->name, TEXT("-custom"))) {
         const int err = audit_find(a, self, i->place, "context \"%.*s\" includes \"%.*s\", which does not exist", TEXT_ARG(c->name), TEXT_ARG(i->name));

@@ -32,7 +32,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct di
 {
     const char *status = status_of(s->app);
 
-    if (!status || text_eq(s->extension->name, TEXT("h")) || is_looked_at(s, status))
+    if (!status || !flow_is_ordered(s->extension) || text_eq(s->extension->name, TEXT("h")) || is_looked_at(s, status))
         return 0;
     return audit_find(a, self, s->place, "nothing behind %.*s looks at ${%s}", TEXT_ARG(s->app), status);
 }

@@ -33,7 +33,7 @@ static bool leaves(const struct audit *a, const struct dialplan_extension *e)
 {
     struct flow_target targets[FLOW_TARGETS_MAX];
 
-    if (e->step_count > STEPS_MAX)
+    if (e->step_count > STEPS_MAX || !flow_is_ordered(e))
         return true;
     for (size_t i = 0; i < e->step_count; i++) {
         const struct dialplan_step *s = e->steps + i;

@@ -1,8 +1,6 @@
 /* Rule ST517: calls of an endpoint enter a context that does not exist. */
 #include "audit/rules.h"
 
-#include "audit/dialplan.h"
-#include "audit/known.h"
 #include "audit/rules/each.h"
 #include "audit/rules/sections.h"
 
@@ -11,7 +9,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct co
     const struct text context = section_value(s, "context");
     int err;
 
-    if (!a->dialplan || !context.n || dialplan_context_of(a->dialplan, context) || known_context(context))
+    if (!context.n || !rule_lacks_context(a, context))
         return 0;
     err = audit_find(a, self, section_place(s, "context"), "calls of endpoint %.*s enter context \"%.*s\", which does not exist", TEXT_ARG(s->name),
                      TEXT_ARG(context));

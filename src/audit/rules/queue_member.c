@@ -2,7 +2,7 @@
 #include "audit/rules.h"
 
 #include "audit/dialplan.h"
-#include "audit/known.h"
+#include "audit/rules/each.h"
 #include "audit/rules/sections.h"
 
 static int look_at_member(struct audit *a, const struct audit_rule *self, const struct conf_section *s, const struct conf_item *item)
@@ -22,7 +22,7 @@ static int look_at_member(struct audit *a, const struct audit_rule *self, const 
     end = text_find(context, '/');
     context = end < 0 ? context : text_head(context, (size_t)end);
     c = dialplan_context_of(a->dialplan, context);
-    if (c && (dialplan_match(a->dialplan, c, device, 1, &is_open) || is_open))
+    if (c ? dialplan_match(a->dialplan, c, device, 1, &is_open) || is_open : a->dialplan->is_open)
         return 0;
     return audit_find(a, self, item->place, "member %.*s of queue %.*s: there is no extension %.*s in context \"%.*s\"", TEXT_ARG(item->value),
                       TEXT_ARG(s->name), TEXT_ARG(device), TEXT_ARG(context));
@@ -37,8 +37,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct co
 
         if (text_eq_nocase(item->name, TEXT("member")))
             err = look_at_member(a, self, s, item);
-        else if (text_eq_nocase(item->name, TEXT("context")) && item->value.n && !dialplan_context_of(a->dialplan, item->value) &&
-                 !known_context(item->value))
+        else if (text_eq_nocase(item->name, TEXT("context")) && item->value.n && rule_lacks_context(a, item->value))
             err = audit_find(a, self, item->place, "callers of queue %.*s who press a key go to context \"%.*s\", which does not exist",
                              TEXT_ARG(s->name), TEXT_ARG(item->value));
     }

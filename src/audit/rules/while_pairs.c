@@ -33,9 +33,11 @@ static int look(struct audit *a, const struct audit_rule *self, const struct dia
 
 static int visit(struct audit *a, const struct audit_rule *self, const struct dialplan_extension *e)
 {
-    const int err = look(a, self, e, &pairs[0]);
+    int err = 0;
 
-    return err ? err : look(a, self, e, &pairs[1]);
+    for (size_t i = 0; !err && flow_is_ordered(e) && i < sizeof pairs / sizeof *pairs; i++)
+        err = look(a, self, e, &pairs[i]);
+    return err;
 }
 
 static int check(struct audit *a, const struct audit_rule *self)
