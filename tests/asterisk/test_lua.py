@@ -91,18 +91,27 @@ def compare(pbx, ami, ours):
     return theirs
 
 
+def logged(pbx, is_there):
+    """What the log has by then: Asterisk writes it behind what it does."""
+    limit = time.monotonic() + 20
+    while not is_there():
+        assert time.monotonic() < limit, pbx.log()[-2000:]
+        time.sleep(0.05)
+
+
 def run_of(pbx, ami, context, extension, caller):
     """The applications that a call to the extension runs, with what they are given: the console tells them, the last one is the UserEvent."""
     ami.originate("Local/hold@conf/n", context, extension, caller=caller)
     mark = ami.wait("UserEvent", seconds=20, UserEvent="End", CallerIDNum=caller)
     told = re.compile(r"pbx_lua.c: Executing \[[^]]*\] (\w+)\(\"" + re.escape(mark["Channel"]) + r"\", \"(.*)\"\)$")
-    limit = time.monotonic() + 20
-    while True:
-        ran = [(m[1].lower(), m[2]) for m in map(told.search, pbx.log().splitlines()) if m]
-        if ran and ran[-1][0] == "userevent":
-            return ran, mark
-        assert time.monotonic() < limit, pbx.log()[-2000:]
-        time.sleep(0.05)
+    ran = []
+
+    def has_ended():
+        ran[:] = [(m[1].lower(), m[2]) for m in map(told.search, pbx.log().splitlines()) if m]
+        return ran and ran[-1][0] == "userevent"
+
+    logged(pbx, has_ended)
+    return ran, mark
 
 
 def expected(ours, context, extension, call, values):
@@ -145,7 +154,7 @@ def test_the_sample_of_lua_is_read_as_asterisk_reads_it(context):
 
 def test_damaged_lua_is_refused_by_both(context):
     pbx, ami = start(context, PLAN + "\nend\n", is_sound=False)
-    assert any("extensions.lua" in line for line in pbx.complaints()), pbx.complaints()
+    logged(pbx, lambda: any("extensions.lua" in line for line in pbx.complaints()))
     assert not contexts_of(ami)
     _, out, _ = run(context, "audit", os.path.join(pbx.dir, "etc"), "--only", "ST103", "--json")
     found = [f for f in json.loads(out)["findings"] if f["code"] == "ST103"]

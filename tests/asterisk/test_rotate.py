@@ -67,7 +67,7 @@ def test_rotate_on_asterisk_goes_back(context):
 def test_rotate_on_asterisk_ends_what_was_cut_off(context):
     """Killed when Asterisk was to be told, and when it had been: the next run says so, and ends with the secret that our file had then."""
     fresh = Fresh(context)
-    asterisk = console(context, fresh.pbx)
+    asterisk = console(context)
     args = ("rotate", "pbx1", "--control", "--config", fresh.conf, "--asterisk-etc", fresh.etc, "--asterisk")
     for script, words in (("kill -9 $PPID", "before Asterisk read manager.conf again; it goes on"),
                           (f"{asterisk} \"$@\"; kill -9 $PPID", "in force already; it ends now")):

@@ -11,6 +11,7 @@ import time
 
 from ami_standin import AmiStandin, authority
 from daemon import run
+from ports import stop_accepting
 from runner import Skip
 
 
@@ -23,8 +24,9 @@ class Peer:
         self.act = act
         self.connections = []
         self.is_over = threading.Event()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         context.at_end(self.close)
-        threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
@@ -43,7 +45,7 @@ class Peer:
 
     def close(self):
         self.is_over.set()
-        self.listener.close()
+        stop_accepting(self.listener, self.accepting)
         for connection in self.connections:
             connection.close()
 
