@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 
 from ami_standin import AmiStandin, authority, event
 from ari_peer import AriPeer
@@ -240,6 +241,27 @@ def test_doctor_everybody_may_change_a_handler(context):
     os.chmod(handler, 0o666)
     clinic.extra = f"[route open]\nhandler = {handler}\n"
     only(clinic.bad(("FAIL", "WARN")), "files", "changed by everyone", fix=f"chmod o-w {handler}")
+
+
+def test_doctor_a_script_of_another_user(context):
+    """root:root 0750 is nothing for nobody; nor is what lies in a folder that nobody may pass. Pasted, the commands mend it."""
+    if os.getuid() != 0:
+        raise Skip("only root's scripts can be run by another user")
+    folder = context.path("scripts")
+    os.makedirs(folder)
+    script = context.write("scripts/a.sh", "#!/bin/sh\n")
+    clinic = Clinic(context, extra=f"[route other]\nscript = {script}\nuser = nobody\n[fastagi](+)\nscript_cwd = /\n")
+    os.chmod(context.path(""), 0o755)
+    for folder_mode, script_mode, word, fix in ((0o755, 0o750, "may not be read by nobody", f"chmod a+rx {script}"),
+                                                (0o755, 0o754, "may not be executed by nobody", f"chmod a+rx {script}"),
+                                                (0o700, 0o755, "behind a folder that is closed for nobody", f"chmod a+x {folder}")):
+        os.chmod(folder, folder_mode)
+        os.chmod(script, script_mode)
+        found = clinic.bad(("FAIL", "WARN"))
+        only(found, "files", "route other", word)
+        assert found[0]["fix"] == fix, found
+        subprocess.run(["sh", "-c", fix], check=True, timeout=10)
+        assert clinic.bad(("FAIL", "WARN")) == []
 
 
 def test_doctor_a_mistake_in_the_configuration(context):
