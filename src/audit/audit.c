@@ -95,7 +95,7 @@ static int read_dialplan(struct audit *a)
     if (err)
         return err;
     dialplan_link(a->dialplan);
-    if (!a->files[AUDIT_EXTENSIONS] && !a->dialplan->context_count && !a->dialplan->problem_count)
+    if (!a->files[AUDIT_EXTENSIONS] && !a->dialplan->context_count && !a->dialplan->problem_count && !a->dialplan->is_open)
         a->dialplan = NULL;
     return 0;
 }

@@ -62,16 +62,24 @@ size_t flow_calls(const struct dialplan_step *s, struct flow_call out[FLOW_CALLS
 
 /* ---- targets ---- */
 
+/* In Lua all of a function is priority 1 (pbx_lua.c: lua_find_extension). */
+static const struct dialplan_step *step_at(const struct dialplan_extension *e, unsigned number, struct text priority)
+{
+    if (!flow_is_ordered(e) && number != 1)
+        return NULL;
+    return number ? dialplan_step_of(e, number) : dialplan_label_of(e, priority);
+}
+
 /* Another extension that takes the same digits may hold the priority or the label, in an include, too. */
 static void target_elsewhere(const struct targets *t, struct flow_target *g, struct text dialled, unsigned number, struct text label, bool *is_open)
 {
     const struct dialplan_extension *other = number ? dialplan_match(t->d, g->context, dialled, number, is_open)
                                                     : dialplan_match_label(t->d, g->context, dialled, label, is_open);
 
-    if (!other)
+    if (!other || !step_at(other, number, label))
         return;
     g->extension = other;
-    g->step = number ? dialplan_step_of(other, number) : dialplan_label_of(other, label);
+    g->step = step_at(other, number, label);
 }
 
 /* A jump to a step of the extension that runs. */
@@ -80,7 +88,7 @@ static void target_within(const struct targets *t, struct flow_target *g, unsign
     const struct dialplan_extension *own = g->extension;
     bool is_open = false;
 
-    g->step = number ? dialplan_step_of(own, number) : dialplan_label_of(own, priority);
+    g->step = step_at(own, number, priority);
     if (!g->step && !own->is_pattern)
         target_elsewhere(t, g, own->name, number, priority, &is_open);
     /* Of a pattern nobody knows which digits run. */
@@ -118,7 +126,7 @@ static void target_extension(struct targets *t, struct flow_target *g, struct te
         g->state = is_open || g->context->has_switch ? FLOW_OPEN : FLOW_NO_EXTENSION;
         return;
     }
-    g->step = number ? dialplan_step_of(g->extension, number) : dialplan_label_of(g->extension, priority);
+    g->step = step_at(g->extension, number, priority);
     if (!g->step)
         target_elsewhere(t, g, extension, number, priority, &is_open);
     g->state = g->step ? FLOW_FOUND : is_open ? FLOW_OPEN : FLOW_NO_PRIORITY;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/lua_syntax.h"
 #include "audit/lua_walk.h"
 #include "audit/modules.h"
 
@@ -17,12 +18,6 @@ static const struct lua_table *table_of(const struct lua_tree *t, const char *na
     const struct lua_entry *e = lua_find(t->names, text_of(name));
 
     return e && e->value.kind == LUA_TABLE ? e->value.table : NULL;
-}
-
-/* Who answers there is not known: the context, or the dialplan, may hold more. */
-static void open_context(struct lua_file *f, struct dialplan_context *c, struct conf_place place)
-{
-    dialplan_line_put(f->b, c, (struct dialplan_line){ .name = TEXT("switch"), .value = TEXT("Lua/"), .place = place }, true);
 }
 
 /* ---- extensions ---- */
@@ -77,11 +72,28 @@ static void include_put(struct lua_file *f, const struct lua_table *plan, bool i
     const struct conf_place place = lua_place(f, entry->at);
 
     if (entry->value.kind != LUA_TEXT)
-        open_context(f, c, place);
+        c->has_switch = true;
     else if (lua_find(plan, entry->value.text))
         dialplan_include_put(f->b, c, (struct dialplan_include){ .name = entry->value.text, .times = TEXT_NONE, .place = place });
     else if (!is_open)
         lua_problem(f, place, DIALPLAN_CUT, "extensions.lua has no context \"%.*s\": this include finds nothing", TEXT_ARG(text_head(entry->value.text, 80)));
+}
+
+static void includes_put(struct lua_file *f, const struct lua_table *plan, struct dialplan_context *c, const struct lua_entry *e)
+{
+    const struct lua_table *t = e->value.table;
+
+    if (e->value.kind == LUA_TEXT)
+        lua_problem(f, lua_place(f, e->at), DIALPLAN_SKIPPED, "include is a text, not a table: Asterisk crashes at a call that comes to it");
+    c->has_switch |= e->value.kind != LUA_TABLE || t->is_open;
+    for (size_t i = 0; e->value.kind == LUA_TABLE && i < t->count && !f->b->err; i++)
+        include_put(f, plan, f->b->d->is_open, c, t->entries + i);
+}
+
+/* The key of a table that is written as a number: lua_tostring makes a text of it while lua_next goes on (pbx_lua.c: lua_register_switches). */
+static bool is_number(const struct lua_file *f, const struct lua_entry *e)
+{
+    return f->tokens[e->at + lua_is(f, e->at, "[")].kind == LUA_NUMBER || (lua_is(f, e->at, "]") && f->tokens[e->at - 1].kind == LUA_NUMBER);
 }
 
 static void context_put(struct lua_walk *w, const struct lua_table *plan, const struct lua_entry *entry)
@@ -92,20 +104,62 @@ static void context_put(struct lua_walk *w, const struct lua_table *plan, const 
 
     if (!c)
         return;
-    if (!t || t->is_open)
-        open_context(f, c, lua_place(f, entry->at));
+    if (is_number(f, entry))
+        lua_problem(f, lua_place(f, entry->at), DIALPLAN_SKIPPED, "a context whose name is a number without quotes: Asterisk crashes when it loads this");
+    if (entry->value.kind == LUA_TEXT || entry->value.kind == LUA_FUNCTION)
+        lua_problem(f, lua_place(f, entry->at), DIALPLAN_SKIPPED, "this context is no table: Asterisk crashes when it loads this");
+    c->has_switch |= !t || t->is_open;
     if (t)
         extensions_put(w, c, t);
-    for (size_t i = 0; t && i < t->count && !f->b->err; i++) {
-        const struct lua_entry *e = t->entries + i;
+    for (size_t i = 0; t && i < t->count && !f->b->err; i++)
+        if (t->entries[i].key.p && text_eq(t->entries[i].key, TEXT("include")))
+            includes_put(f, plan, c, t->entries + i);
+}
 
-        if (!e->key.p || !text_eq(e->key, TEXT("include")))
-            continue;
-        if (e->value.kind != LUA_TABLE || e->value.table->is_open)
-            open_context(f, c, lua_place(f, e->at));
-        for (size_t k = 0; e->value.kind == LUA_TABLE && k < e->value.table->count; k++)
-            include_put(f, plan, f->b->d->is_open, c, e->value.table->entries + k);
+/* ---- circles ---- */
+
+enum { UNSEEN, ON_THE_WAY, SEEN };
+
+struct station {
+    const struct dialplan_context *context;
+    size_t next;                   /* of its includes */
+};
+
+/* From that context on, depth first. */
+static void circle_find(struct lua_file *f, const struct dialplan_context *from, unsigned char *state, struct station *way)
+{
+    size_t n = 0;
+
+    way[n++] = (struct station){ .context = from };
+    state[from->number] = ON_THE_WAY;
+    while (n > 0) {
+        struct station *s = way + n - 1;
+        const struct dialplan_include *i = s->next < s->context->include_count ? s->context->includes + s->next++ : NULL;
+        const struct dialplan_context *to = i && i->place.file == f->path ? dialplan_context_of(f->b->d, i->name) : NULL;
+
+        if (!i) {
+            state[s->context->number] = SEEN;
+            n--;
+        } else if (to && state[to->number] == ON_THE_WAY) {
+            lua_problem(f, i->place, DIALPLAN_SKIPPED, "this include leads back to \"%.*s\": Asterisk crashes at a call that comes to it", TEXT_ARG(text_head(to->name, 80)));
+        } else if (to && state[to->number] == UNSEEN) {
+            state[to->number] = ON_THE_WAY;
+            way[n++] = (struct station){ .context = to };
+        }
     }
+}
+
+static void circles_find(struct lua_file *f)
+{
+    const struct dialplan *d = f->b->d;
+    unsigned char *state = arena_take(f->scratch, d->context_count + 1);
+    struct station *way = arena_take(f->scratch, (d->context_count + 1) * sizeof *way);
+
+    if (!state || !way)
+        f->b->err = -ENOMEM;
+    for (size_t i = 0; i < d->context_count && !f->b->err; i++)
+        if (state[d->contexts[i]->number] == UNSEEN)
+            circle_find(f, d->contexts[i], state, way);
 }
 
 /* ---- hints ---- */
@@ -145,6 +199,8 @@ static void plan_put(struct lua_tree *t)
     for (size_t i = 0; plan && i < plan->count && !t->file->b->err; i++)
         if (plan->entries[i].key.p)
             context_put(&w, plan, plan->entries + i);
+    if (!t->file->b->err)
+        circles_find(t->file);
     hints_put(t->file, table_of(t, "hints"));
 }
 
@@ -153,6 +209,8 @@ static void read_all(struct lua_file *f)
     struct lua_tree t = { .file = f };
 
     lua_cut(f);
+    if (!f->b->err && !f->problem_count)
+        lua_syntax(f);
     if (!f->b->err)
         lua_read_chunk(&t);
     if (!f->b->err)

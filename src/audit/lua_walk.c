@@ -19,6 +19,21 @@ static size_t body_of(const struct lua_file *f, size_t function)
     return at;
 }
 
+/* "= 5 x", "= nil end": a default, say. */
+static bool is_literal(const struct lua_file *f, size_t at)
+{
+    return (f->tokens[at].kind == LUA_STRING || f->tokens[at].kind == LUA_NUMBER || lua_is(f, at, "nil")) && lua_expression_end(f, at) == at + 1;
+}
+
+/* How often it is given what is no literal stands in value.at. */
+static void given_put(struct lua_walk *w, struct lua_frame *frame, size_t at, bool is_plain)
+{
+    const struct text name = w->file->tokens[at].text;
+    const struct lua_entry *before = lua_find(frame->given, name);
+
+    lua_put(w->file, frame->given, name, at, (struct lua_value){ .kind = LUA_UNKNOWN, .at = (before ? before->value.at : 0) + !is_plain });
+}
+
 static void given_find(struct lua_walk *w, struct lua_frame *frame, size_t from, size_t to)
 {
     const struct lua_file *f = w->file;
@@ -26,11 +41,11 @@ static void given_find(struct lua_walk *w, struct lua_frame *frame, size_t from,
     frame->given = lua_table_new(w->file);
     for (size_t at = from; frame->given && at < to; at++) {
         if (f->tokens[at].kind == LUA_NAME && lua_is(f, at + 1, "=") && !f->tokens[at].is_in_braces && !lua_is(f, at - 1, ".") && !lua_is(f, at - 1, ":"))
-            lua_put(w->file, frame->given, f->tokens[at].text, at, (struct lua_value){ .kind = LUA_UNKNOWN });
+            given_put(w, frame, at, is_literal(f, at + 2));
         if (lua_is(f, at, "for")) /* what a loop gives is not known */
             for (size_t k = at + 1; k < to && k < at + LUA_BOUND_MAX && !lua_is(f, k, "in") && !lua_is(f, k, "=") && !lua_is(f, k, "do"); k++)
                 if (f->tokens[k].kind == LUA_NAME)
-                    lua_put(w->file, frame->given, f->tokens[k].text, k, (struct lua_value){ .kind = LUA_UNKNOWN });
+                    given_put(w, frame, k, false);
     }
 }
 
@@ -57,7 +72,7 @@ static void bind_arguments(struct lua_walk *w, struct lua_frame *frame, size_t o
     }
 }
 
-/* "local a = ...", "a = ...", of which there is one only. */
+/* "local a = ...", "a = ...", of which there is one only, or one beside literals: what a caller chose counts. */
 static void bind_local(struct lua_walk *w, struct lua_frame *frame, size_t at)
 {
     const struct lua_file *f = w->file;
@@ -65,12 +80,15 @@ static void bind_local(struct lua_walk *w, struct lua_frame *frame, size_t at)
     const struct lua_entry *e = lua_find(frame->given, name);
     const struct lua_entry *known = lua_find(w->tree->names, name);
 
-    if (!e || e->is_twice || (known && known->value.kind == LUA_FUNCTION))
+    struct text value;
+
+    if (!e || (e->is_twice && (e->value.at > 1 || is_literal(f, at + 2))) || (known && known->value.kind == LUA_FUNCTION))
         return;
     for (size_t i = 0; i < frame->count; i++)
         if (text_eq(frame->bound[i].name, name))
             return;
-    bind(frame, name, lua_text(w, frame, at + 2, lua_expression_end(f, at + 2)));
+    value = lua_text(w, frame, at + 2, lua_expression_end(f, at + 2));
+    bind(frame, name, !e->is_twice || text_find_text(value, TEXT("${")) >= 0 ? value : TEXT(LUA_SOME));
 }
 
 /* ---- steps ---- */
@@ -81,7 +99,7 @@ static void step_put(struct lua_walk *w, size_t at, unsigned args_column, struct
     const struct dialplan_step step = { .place = lua_place(w->file, at), .app_column = t->column, .args_column = args_column,
                                         .priority = (unsigned)w->extension->step_count + 1, .label = TEXT(""), .app = app, .args = args };
 
-    if (w->calls++ < LUA_CALLS_MAX)
+    if (w->calls++ < LUA_CALLS_MAX && w->steps++ < LUA_STEPS_MAX)
         dialplan_step_put(w->file->b, w->extension, step);
     else
         w->is_cut = true;
@@ -109,11 +127,13 @@ static void call_put(struct lua_walk *w, const struct lua_frame *frame, size_t a
     if (!name || !f->tokens[name].text.n)
         return;
     args = lua_arguments(w, frame, open, &behind);
+    if (args.p && behind > w->quiet)
+        w->quiet = behind;
     if (args.p)
         step_put(w, name, inside_column(f, open), f->tokens[name].text, args);
 }
 
-/* "channel.X = value", "channel.X:set(value)" at "channel": what Set does. */
+/* "channel.X = value", "channel.X:set(value)" at "channel": what Set does. A function that is read may run something, too: SHELL, CURL. */
 static void variable_put(struct lua_walk *w, const struct lua_frame *frame, size_t at)
 {
     const struct lua_file *f = w->file;
@@ -129,6 +149,14 @@ static void variable_put(struct lua_walk *w, const struct lua_frame *frame, size
     } else if (lua_is(f, behind, ":") && lua_is_name(f, behind + 1, "set")) {
         value = behind + 2;
         args = lua_arguments(w, frame, value, &end);
+    } else if (at >= w->quiet && text_ends(name, TEXT(")"))) {
+        struct buf read;
+
+        buf_init(&read, LUA_BYTES_MAX);
+        buf_addf(&read, "LUA_READ=${%.*s}", TEXT_ARG(name));
+        if (!read.err)
+            step_put(w, at, f->tokens[at].column, TEXT("Set"), lua_keep(w->file, buf_text(&read)));
+        buf_free(&read);
     }
     if (args.p) {
         struct buf both;
@@ -180,7 +208,7 @@ static void function_call(struct lua_walk *w, const struct lua_frame *frame, siz
 
     if (!v || v->kind != LUA_FUNCTION || open >= w->file->count || (!lua_is(w->file, open, "(") && w->file->tokens[open].kind != LUA_STRING))
         return;
-    if (frame->depth >= LUA_DEPTH_MAX || w->calls >= LUA_CALLS_MAX || w->work >= LUA_WORK_MAX) {
+    if (frame->depth >= LUA_DEPTH_MAX || w->calls >= LUA_CALLS_MAX || w->steps >= LUA_STEPS_MAX || w->work >= LUA_WORK_MAX) {
         w->is_cut = true;
         return;
     }
@@ -220,16 +248,19 @@ static void walk(struct lua_walk *w, const struct lua_frame *caller, size_t func
     const struct lua_file *f = w->file;
     const size_t open = body_of(f, function), end = f->tokens[function].match;
     struct lua_frame frame = { .caller = caller, .function = function, .depth = caller ? caller->depth + 1 : 0 };
+    const size_t quiet = w->quiet;
 
     if (!f->tokens[open].match || end <= open)
         return;
     w->work += end - open;
+    w->quiet = 0;
     given_find(w, &frame, f->tokens[open].match, end);
     if (w->file->b->err)
         return;
     bind_arguments(w, &frame, open, arguments, count);
     for (size_t at = f->tokens[open].match + 1; at < end && !w->file->b->err; at++)
         look(w, &frame, at);
+    w->quiet = quiet;
 }
 
 void lua_walk_handler(struct lua_walk *w, struct dialplan_extension *e, size_t function)
@@ -238,6 +269,7 @@ void lua_walk_handler(struct lua_walk *w, struct dialplan_extension *e, size_t f
 
     w->extension = e;
     w->calls = 0;
+    w->quiet = 0;
     w->is_cut = false;
     walk(w, NULL, function, given, 2);
     if (w->is_cut)

@@ -3,7 +3,7 @@
 
 #include "audit/lua_tree.h"
 
-enum { LUA_DEPTH_MAX = 12, LUA_BOUND_MAX = 64, LUA_ARGUMENTS_MAX = 64, LUA_CALLS_MAX = 2000 };
+enum { LUA_DEPTH_MAX = 12, LUA_BOUND_MAX = 64, LUA_ARGUMENTS_MAX = 64, LUA_CALLS_MAX = 2000, LUA_STEPS_MAX = 500000 };
 
 /* What stands for a text that is not known; rules take it for a variable that nobody sets. */
 #define LUA_SOME "${LUA}"
@@ -26,7 +26,8 @@ struct lua_walk {
     struct lua_tree *tree;
     struct lua_file *file;
     struct dialplan_extension *extension;
-    size_t calls, work;            /* of this extension; of all */
+    size_t calls, steps, work;     /* of this extension; of all; tokens looked at for all */
+    size_t quiet;                  /* before this token stand the arguments of a step that is put already */
     bool is_cut;
 };
 

@@ -74,7 +74,11 @@ static void test_arguments(void **state)
         { IN("app.noop(channel.CALLERID('num'):get():sub(1, 3))"), "noop(${CALLERID(num)})" },
         { IN("app.noop(channel.CALLERID('num'):get():gsub('%D', ''))"), "noop(${LUA})" },
         { IN("local x = e app.noop(x)"), "noop(${EXTEN})" },
-        { IN("local x = e x = 2 app.noop(x)"), "noop(${LUA})" },
+        { IN("local x = e x = e .. 1 app.noop(x)"), "noop(${LUA})" },
+        { IN("local x = 'a' x = 'b' app.noop(x)"), "noop(${LUA})" },
+        { IN("local x = e if x == nil then x = 'none' end app.noop(x)"), "noop(${EXTEN})" },
+        { IN("local x = f() if x == nil then x = 'none' end app.noop(x)"), "noop(${LUA})" },
+        { IN("local y = channel.SHELL('ls ' .. e):get() app.noop(channel.CUT('a', 1):get())"), "Set(LUA_READ=${SHELL(ls ${EXTEN})}) noop(${CUT(a,1)})" },
         { IN("e = 5 app.noop(e)"), "noop(${LUA})" },
         { IN("for i = 1, 3 do app.noop(i) end"), "noop(${LUA})" },
         { IN("app.noop(string.format('%s-%03d-%%', e, 7))"), "noop(${EXTEN}-${LUA}-%)" },
@@ -177,6 +181,17 @@ static void test_made_elsewhere(void **state)
     }
 }
 
+/* A field called goto is sound in Lua 5.1, which Debian's Asterisk has. */
+static void test_goto_is_a_name(void **state)
+{
+    struct audit *a = open_text(IN("app.goto('a', '1', 1)"));
+
+    (void)state;
+    assert_string_equal(steps_of(a, "a", "1"), "goto(a,1,1)");
+    assert_int_equal(told(a, "ST103"), 0);
+    audit_free(a);
+}
+
 /* Of the order of steps in Lua nothing is said. */
 static void test_order_is_not_judged(void **state)
 {
@@ -195,6 +210,8 @@ static void test_found_in_it(void **state)
         const char *code, *text;
     } rows[] = {
         { "ST101", IN("app['goto']('none', 's', 1)") },
+        { "ST101", IN("app.answer() app['goto']('a', '1', 2)") },
+        { "ST201", IN("local y = channel.SHELL('ls ' .. channel.CALLERID('name'):get()):get()") },
         { "ST120", IN("app.exit()") },
         { "ST123", IN("app.noop(channel.NOSUCHFUNCTION('x'):get())") },
         { "ST201", IN("os.execute('echo ' .. channel.CALLERID('name'):get())") },
@@ -256,6 +273,14 @@ static void test_damage(void **state)
         { "extensions = { a = {} }\nend\n", "2:1: \"end\" closes nothing" },
         { "extensions = { a = {} }\nif x then\n", "3:1: expected \"end\" for the \"if\" on line 2, and found the end of the file" },
         { "extensions = { a = {} }\nx = 5 $ 6\n", "2:7: a character that has no meaning in Lua" },
+        { "extensions = { a = {}, [55] = {} }\n", "1:24: a context whose name is a number without quotes: Asterisk crashes" },
+        { "extensions = {}\nextensions[55] = {}\n", "2:14: a context whose name is a number without quotes: Asterisk crashes" },
+        { "extensions = { a = 'x' }\n", "1:16: this context is no table: Asterisk crashes" },
+        { "extensions = { a = { include = 'b' }, b = {} }\n", "1:22: include is a text, not a table: Asterisk crashes" },
+        { "extensions = { a = { include = { 'a' } } }\n", "1:34: this include leads back to \"a\": Asterisk crashes" },
+        { "extensions = { a = { include = { 'b' } }, b = { include = { 'c' } }, c = { include = { 'b' } } }\n", "1:88: this include leads back to \"b\"" },
+        { "extensions = { a = {} }\nx = ***\n", "2:1: unexpected symbol near '*': Asterisk loads nothing" },
+        { "extensions = { a = { h = function() app.noop('p1'..) end } }\n", "1:1: unexpected symbol near ')'" },
         { "x = 1\n", "2:1: no table is called \"extensions\"" },
     };
 
@@ -388,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_contexts),
         cmocka_unit_test(test_made_elsewhere),
+        cmocka_unit_test(test_goto_is_a_name),
         cmocka_unit_test(test_order_is_not_judged),
         cmocka_unit_test(test_found_in_it),
         cmocka_unit_test(test_silenced),
