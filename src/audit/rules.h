@@ -97,6 +97,12 @@
     RULE(feature_application) \
     RULE(security_log) \
     RULE(realtime) \
+    RULE(pjsip_setting) \
+    RULE(pjsip_reference) \
+    RULE(queue_setting) \
+    RULE(queue_missing) \
+    RULE(mailbox_missing) \
+    RULE(records_refused) \
     RULE(known_advisory) \
     RULE(live_context) \
     RULE(live_not_loaded) \
