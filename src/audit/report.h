@@ -65,3 +65,5 @@ int audit_report_sarif(const struct audit_report *r, struct buf *out);
 int audit_report_html(const struct audit_report *r, struct buf *out);
 /* What one rule is about, why, and what to do; its examples. */
 void audit_report_rule(const struct audit_rule *r, FILE *to);
+/* Likewise as one object, without a line's end. 0 or the buffer's error. */
+int audit_report_rule_json(const struct audit_rule *r, struct buf *out) MUST_USE;

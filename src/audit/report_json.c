@@ -103,3 +103,19 @@ int audit_report_json(const struct audit_report *r, struct buf *out)
     }
     return buf_add_text(out, TEXT("]}"));
 }
+
+int audit_report_rule_json(const struct audit_rule *r, struct buf *out)
+{
+    buf_addf(out, "{\"code\":\"%s\",\"rule\":\"%s\",\"severity\":\"%s\"", r->code, r->name, audit_severity_name(r->severity));
+    add_text(out, "summary", r->summary);
+    add_text(out, "why", r->why);
+    add_text(out, "fix", r->fix);
+    buf_add_text(out, TEXT(",\"examples\":["));
+    for (size_t i = 0; i < r->example_count; i++) {
+        buf_addf(out, "%s{\"found\":%s", i ? "," : "", r->examples[i].is_bad ? "true" : "false");
+        add_text(out, "file", r->examples[i].file);
+        add_text(out, "text", r->examples[i].text);
+        buf_add_char(out, '}');
+    }
+    return buf_add_text(out, TEXT("]}"));
+}

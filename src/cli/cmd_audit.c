@@ -16,24 +16,49 @@
 #include "cli/audit_plan.h"
 #include "cli/cli.h"
 
-enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024, OLDEST_LINE = 11, SECRET_AGE_DAYS = 365 };
+enum { INVENTORY_JSON_MAX = 64 * 1024 * 1024, RULES_JSON_MAX = 1024 * 1024, OLDEST_LINE = 11, SECRET_AGE_DAYS = 365 };
 
-static int explain(const char *code)
+static int print(struct buf *b, int err)
+{
+    if (!err)
+        printf("%.*s\n", TEXT_ARG(buf_text(b)));
+    else
+        fprintf(stderr, "sidetone audit: %s\n", err_text(err));
+    buf_free(b);
+    return err ? CLI_FAILED : cli_done(CLI_FINE);
+}
+
+static int explain(const char *code, bool as_json)
 {
     const struct audit_rule *const r = audit_rule_of(code);
+    struct buf b;
 
     if (!r)
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", code);
-    audit_report_rule(r, stdout);
-    return cli_done(CLI_FINE);
+    if (!as_json) {
+        audit_report_rule(r, stdout);
+        return cli_done(CLI_FINE);
+    }
+    buf_init(&b, RULES_JSON_MAX);
+    return print(&b, audit_report_rule_json(r, &b));
 }
 
-static int list_rules(void)
+static int list_rules(bool as_json)
 {
-    for (size_t i = 0; i < audit_rule_count; i++)
+    struct buf b;
+    int err = 0;
+
+    for (size_t i = 0; !as_json && i < audit_rule_count; i++)
         printf("%s  %-7s  %-24s  %s\n", audit_rules[i]->code, audit_severity_name(audit_rules[i]->severity), audit_rules[i]->name,
                audit_rules[i]->summary);
-    return cli_done(CLI_FINE);
+    if (!as_json)
+        return cli_done(CLI_FINE);
+    buf_init(&b, RULES_JSON_MAX);
+    for (size_t i = 0; !err && i < audit_rule_count; i++) {
+        buf_add_char(&b, i ? ',' : '[');
+        err = audit_report_rule_json(audit_rules[i], &b);
+    }
+    return print(&b, err ? err : buf_add_char(&b, ']'));
 }
 
 static int folder_fault(const char *folder)
@@ -225,9 +250,9 @@ int cmd_audit(int argc, char **argv)
     if (words == 0)
         folder[0] = "/etc/asterisk";
     if (code_of)
-        return explain(code_of);
+        return explain(code_of, as_json);
     if (wants_rules)
-        return list_rules();
+        return list_rules(as_json);
     if (q.only && !audit_rule_of(q.only))
         return cli_wrong_use("audit", "there is no rule %s; --rules lists them", q.only);
     if (q.wants_inventory && (as_sarif || q.only || q.html || q.baseline || q.write_baseline))

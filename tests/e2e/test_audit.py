@@ -102,6 +102,16 @@ def test_rules_explain_themselves(context):
         assert code == 0 and out.startswith(rule) and "What to do: " in out and "Found, in " in out and "Good, in " in out, (rule, out, err)
 
 
+def test_rules_as_json(context):
+    code, out, err = run(context, "audit", "--rules", "--json")
+    rules = json.loads(out)
+    assert code == 0 and not err and all(r["summary"] and r["why"] and r["fix"] and len(r["examples"]) >= 2 for r in rules), err
+    _, text, _ = run(context, "audit", "--rules")
+    assert [r["code"] for r in rules] == [line.split()[0] for line in text.splitlines()]
+    code, out, err = run(context, "audit", "--explain", "ST201", "--json")
+    assert code == 0 and json.loads(out) == next(r for r in rules if r["code"] == "ST201"), (out, err)
+
+
 def test_wrong_use_is_one_line(context):
     for args in (("--explain", "ST999"), ("--only", "x", "."), ("/nowhere/at/all",), ("a", "b"), (context.program,)):
         code, out, err = run(context, "audit", *args)
