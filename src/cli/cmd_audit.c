@@ -233,7 +233,7 @@ int cmd_audit(int argc, char **argv)
         .usage = "[FOLDER] [--json | --sarif] [--only CODE] [--severity LEVEL] [--max N] [--fail-on LEVEL] [--secret-age DAYS]\n"
                  "       [--html FILE] [--baseline FILE] [--write-baseline FILE]\n"
                  "       | --inventory [--agi-dir DIR] [--json] | --plan [--json] | --patch | --apply\n"
-                 "       [--with-talks] [--agi-dir DIR] [--config FILE] | --undo | --explain CODE | --rules",
+                 "       [--with-talks] [--agi-dir DIR] [--config FILE] | --undo\n       | --explain CODE [--json] | --rules [--json]",
         .about = "Reads the configuration of an Asterisk 22 (default /etc/asterisk) and tells what can go wrong: dialplan (AEL and Lua, too), manager.conf, ari.conf,\n"
                  "http.conf, asterisk.conf, rtp.conf, pjsip.conf. Runs nothing, and changes nothing there without --apply or --undo.\n"
                  "A comment `; audit-ignore CODE` on a line, or on the line before it, silences that rule there.\n"
