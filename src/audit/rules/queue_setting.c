@@ -21,25 +21,15 @@ static const char *const conditions[] = { "paused", "penalty", "inuse", "ringing
 /* Once were: front ends still write them, and nobody misses what they did. */
 static const char *const old_settings[] = { "eventwhencalled", "eventmemberstatus", "monitor-join", "monitor-type" };
 
-#define AMONG(word, list) is_among(word, list, sizeof list / sizeof *list)
-
-static bool is_among(struct text word, const char *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (text_eq_nocase(word, text_of(list[i])))
-            return true;
-    return false;
-}
-
 static int look_at_conditions(struct audit *a, const struct audit_rule *self, const struct conf_item *item)
 {
     struct text rest = item->value, one;
     int err = 0;
 
     while (!err && text_cut(&rest, ',', &one))
-        if (!AMONG(one, conditions))
+        if (!RULE_AMONG(one, conditions))
             err = audit_find(a, self, item->place, "\"%.*s\" is no condition of %.*s: it is passed over%s", TEXT_ARG(one), TEXT_ARG(item->name),
-                             AMONG(text_trim(one), conditions) ? " for the blank" : "");
+                             RULE_AMONG(text_trim(one), conditions) ? " for the blank" : "");
     return err;
 }
 
@@ -47,14 +37,14 @@ static int look(struct audit *a, const struct audit_rule *self, const struct con
 {
     if (rule_told(a, self, item->place))
         return 0;
-    if (!AMONG(item->name, settings)) {
+    if (!RULE_AMONG(item->name, settings)) {
         const int err = audit_find(a, self, item->place, "%.*s is no setting of a queue: Asterisk passes over it in %.*s", TEXT_ARG(item->name), TEXT_ARG(s->name));
 
-        if (!err && AMONG(item->name, old_settings))
+        if (!err && RULE_AMONG(item->name, old_settings))
             audit_weigh(a, AUDIT_NOTE);
         return err;
     }
-    if (text_eq_nocase(item->name, TEXT("strategy")) && !AMONG(item->value, strategies))
+    if (text_eq_nocase(item->name, TEXT("strategy")) && !RULE_AMONG(item->value, strategies))
         return audit_find(a, self, item->place, "there is no strategy \"%.*s\": queue %.*s rings all", TEXT_ARG(item->value), TEXT_ARG(s->name));
     if (text_eq_nocase(item->name, TEXT("joinempty")) || text_eq_nocase(item->name, TEXT("leavewhenempty")))
         return look_at_conditions(a, self, item);

@@ -11,16 +11,6 @@ static const char *const events[] = { "ALL", "CHAN_START", "CHAN_END", "HANGUP",
                                       "PARK_END", "BLINDTRANSFER", "ATTENDEDTRANSFER", "USER_DEFINED", "LINKEDID_END", "PICKUP", "FORWARD", "LOCAL_OPTIMIZE",
                                       "LOCAL_OPTIMIZE_BEGIN", "STREAM_BEGIN", "STREAM_END", "DTMF" };
 
-#define AMONG(word, list) is_among(word, list, sizeof list / sizeof *list)
-
-static bool is_among(struct text word, const char *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (text_eq_nocase(word, text_of(list[i])))
-            return true;
-    return false;
-}
-
 static int look_at_events(struct audit *a, const struct audit_rule *self, const struct conf_item *item)
 {
     struct text rest = item->value, one;
@@ -28,7 +18,7 @@ static int look_at_events(struct audit *a, const struct audit_rule *self, const 
 
     while (!err && text_cut(&rest, ',', &one)) {
         one = text_trim(one);
-        if (one.n && !AMONG(one, events))
+        if (one.n && !RULE_AMONG(one, events))
             err = audit_find(a, self, item->place, "there is no event \"%.*s\": Asterisk refuses all of cel.conf", TEXT_ARG(one));
     }
     return err;
@@ -43,7 +33,7 @@ static int visit(struct audit *a, const struct audit_rule *self, const struct co
     for (size_t i = 0; !err && i < s->count; i++) {
         const struct conf_item *item = &s->items[i];
 
-        if (is_cel ? !AMONG(item->name, cel_settings) : !AMONG(item->name, cdr_settings))
+        if (is_cel ? !RULE_AMONG(item->name, cel_settings) : !RULE_AMONG(item->name, cdr_settings))
             err = audit_find(a, self, item->place, "%.*s is no setting of [general]: Asterisk refuses all of %s", TEXT_ARG(item->name), is_cel ? "cel.conf" : "cdr.conf");
         else if (is_cel && text_eq_nocase(item->name, TEXT("events")))
             err = look_at_events(a, self, item);

@@ -33,6 +33,14 @@ int rule_each_section(struct audit *a, const struct audit_rule *self, enum audit
     return err;
 }
 
+bool rule_is_among(struct text word, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text_eq_nocase(word, text_of(list[i])))
+            return true;
+    return false;
+}
+
 bool rule_told(const struct audit *a, const struct audit_rule *self, struct conf_place place)
 {
     const struct audit_finding *f = a->finding_count ? a->findings + a->finding_count - 1 : NULL;

@@ -15,6 +15,10 @@ struct text section_value(const struct conf_section *s, const char *name);
 /* Where it is set, else where the section begins. */
 struct conf_place section_place(const struct conf_section *s, const char *name);
 
+/* Is the word in that array of names? The case does not count. */
+#define RULE_AMONG(word, list) rule_is_among(word, list, sizeof list / sizeof *list)
+bool rule_is_among(struct text word, const char *const *list, size_t n);
+
 /* The finding made last is of this rule and this line: a template's line is told once, not for each section that inherits it. */
 bool rule_told(const struct audit *a, const struct audit_rule *self, struct conf_place place);
 
